@@ -1,0 +1,138 @@
+# rung: see `make help`.
+B        ?= build
+CC       ?= gcc
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SEEDS    ?= 20
+VERSION  := 0.1.0
+
+LAYERS   := base book policy flow journal store sandbox report service cli
+PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto
+PKGS_BOX := lua5.4 jansson libpcre2-8 yaml-0.1 libseccomp
+
+# SAN=1 builds with AddressSanitizer and UBSan into $(B)/san: what the tests use by default.
+ifeq ($(SAN),1)
+O        := $(B)/san
+OPT      := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+O        := $(B)
+OPT      := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LDOPT    := -pie -Wl,-z,relro,-z,now
+endif
+ifeq ($(COVER),1)
+O        := $(B)/cover
+OPT      := -O0 --coverage
+LDOPT    := --coverage
+endif
+
+WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
+CPPFLAGS += -D_GNU_SOURCE -DRUNG_VERSION='"$(VERSION)"' -Iengine -I. -I$(O)/gen
+CFLAGS   += -std=c11 -g $(OPT) $(WARN)
+LDFLAGS  += $(OPT) $(LDOPT) -pthread
+LIBS      = $(shell pkg-config --libs $(PKGS)) -lm
+LIBS_BOX  = $(shell pkg-config --libs $(PKGS_BOX)) -lm
+
+# One archive a layer, so that a test links its layer and those below it, and nothing else.
+src_of    = $(wildcard engine/$(1)/*.c)
+obj_of    = $(patsubst %.c,$(O)/obj/%.o,$(call src_of,$(1)))
+ARCHIVES := $(foreach l,$(LAYERS),$(O)/lib/$(l).a)
+MODULE_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(wildcard modules/*/*.c))
+BOX_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard engine/sandbox/worker/*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(O)/rung $(O)/rung-forkd ## build the program and its fork server into build/
+
+# Archives refer upward nowhere; --start-group only spares listing them from top to bottom.
+$(O)/rung: $(O)/obj/engine/main.o $(ARCHIVES) $(MODULE_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o $(MODULE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
+$(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
+	$(CC) $(LDFLAGS) -o $@ $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a $(LIBS_BOX)
+
+# The Lua of the modules is linked into the fork server: a worker opens no file.
+$(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
+	@mkdir -p $(@D)
+	sh tests/tools/embed.sh modules/*/*.lua > $@.new && mv $@.new $@
+
+$(O)/obj/gen/modules.o: $(O)/gen/modules.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+define layer_rule
+$(O)/lib/$(1).a: $(call obj_of,$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+
+# Unit tests: tests/unit/<layer>/test_*.c, each a cmocka program that links its layer and all below.
+UNIT     := $(wildcard tests/unit/*/test_*.c)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/test/%,$(UNIT))
+define unit_rule
+$(O)/test/$(1)/%: tests/unit/$(1)/%.c $(foreach l,$(2),$(O)/lib/$(l).a)
+	@mkdir -p $$(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -o $$@ $$< -Wl,--start-group $(foreach l,$(2),$(O)/lib/$(l).a) -Wl,--end-group $(LDFLAGS) -lcmocka $$(LIBS)
+endef
+upto = $(if $(filter $(1),$(firstword $(2))),$(3) $(1),$(call upto,$(1),$(wordlist 2,99,$(2)),$(3) $(firstword $(2))))
+$(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l),$(call upto,$(l),$(LAYERS),))))
+
+.PHONY: units
+units: $(UNIT_BIN) ## build the unit tests (SAN=1 with sanitizers)
+
+.PHONY: packages packages-test
+packages: ## install the Debian packages that building and running need
+	sh tests/tools/packages.sh build
+packages-test: ## install the Debian packages that the tests need as well
+	sh tests/tools/packages.sh test
+
+.PHONY: try
+try: packages ## on a fresh Debian 12: install what is needed, build, run a shipped runbook by itself
+	$(MAKE) all
+	$(O)/rung run runbooks/host-health.md --auto --allow declared
+
+.PHONY: check
+check: packages-test ## install what the tests need, build, run all tests
+	sh tests/run.sh
+
+.PHONY: torture
+torture: all ## the long loops: random kills, bit flips, frames; resumable, seeds printed (SEEDS=n)
+	sh tests/torture/run.sh $(SEEDS)
+
+.PHONY: bench
+bench: all ## measure: books a second, steps a second, memory; ratios in one run
+	sh tests/bench/run.sh
+
+.PHONY: fuzz
+fuzz: ## build the fuzz targets with clang and run each for a minute (SECONDS_EACH=n)
+	sh tests/fuzz/run.sh
+
+SOURCES  = $(shell git ls-files '*.c' '*.h')
+.PHONY: lint format cover
+lint: ## layers, names, formatting, compiler warnings of clang, clang-tidy
+	sh tests/lint.sh
+format: ## format the C sources
+	clang-format -i $(SOURCES)
+cover: ## line coverage of the unit tests, as text
+	sh tests/cover.sh
+
+.PHONY: install
+install: all ## install under DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(PREFIX)/share/rung/runbooks $(DESTDIR)$(PREFIX)/share/rung/playbooks
+	install -m 0755 $(O)/rung $(DESTDIR)$(PREFIX)/bin/rung
+	install -m 0755 $(O)/rung-forkd $(DESTDIR)$(PREFIX)/libexec/rung-forkd
+	install -m 0644 runbooks/*.md $(DESTDIR)$(PREFIX)/share/rung/runbooks/
+	install -m 0644 playbooks/*.md $(DESTDIR)$(PREFIX)/share/rung/playbooks/
+
+.PHONY: clean help
+clean: ## remove build/
+	rm -rf $(B)
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16

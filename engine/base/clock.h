@@ -1,0 +1,40 @@
+#ifndef RUNG_BASE_CLOCK_H
+#define RUNG_BASE_CLOCK_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Times are microseconds since 1970 UTC in an int64_t, named ..._us; durations too. */
+
+enum { CLOCK_RFC3339_BYTES = 28 }; /* 2026-11-22T23:00:01.000000Z and the NUL */
+
+int64_t clock_now_us(void);       /* the wall clock */
+int64_t clock_monotonic_us(void); /* never steps; for deadlines while this process lives */
+
+/* UTC with six fraction digits; years 0000 to 9999. */
+void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us);
+
+/* Reads exactly that form. */
+bool clock_parse_rfc3339(const char *text, int64_t *us);
+
+/* A date (2026-11-22) at midnight UTC. */
+bool clock_parse_date(const char *text, int64_t *us);
+
+/* "90s", "5m", "1h30m", "2d", "1w", "250ms"; units ms s m h d w. ERR_INVALID with what was expected. */
+enum err clock_parse_duration(const char *text, int64_t *us, struct error *e);
+
+/* "0.2 s", "1.4 s", "3 min 20 s", "2 h 5 min", "12 days": for people. */
+void clock_duration_words(struct buf *b, int64_t us);
+
+/* A ULID in canonical form: 48 bits of milliseconds, 80 random bits (from random, 10 bytes). */
+enum { ULID_BYTES = 27 };
+void ulid_make(char out[ULID_BYTES], int64_t now_us, const unsigned char random[10]);
+bool ulid_is_valid(const char *text);
+
+/* Fills n bytes from the kernel's generator. */
+void random_bytes(void *out, size_t n);
+
+#endif

@@ -1,0 +1,92 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct err_info table[ERR_N] = {
+    [ERR_OK] = {"ok", 0, 200},
+    [ERR_FAILED] = {"failed", 1, 500},
+    [ERR_USAGE] = {"usage", 2, 400},
+    [ERR_INVALID] = {"invalid", 3, 422},
+    [ERR_TOO_BIG] = {"too_big", 3, 413},
+    [ERR_DENIED] = {"denied", 4, 403},
+    [ERR_WAITING] = {"waiting", 5, 202},
+    [ERR_TIMEOUT] = {"timeout", 6, 504},
+    [ERR_VERIFY] = {"verify", 7, 500},
+    [ERR_INTERRUPTED] = {"interrupted", 130, 499},
+    [ERR_NOT_FOUND] = {"not_found", 2, 404},
+    [ERR_CONFLICT] = {"conflict", 1, 409},
+    [ERR_FULL] = {"full", 1, 507},
+    [ERR_UNCERTAIN] = {"uncertain", 1, 500},
+    [ERR_IO] = {"io", 1, 500},
+    [ERR_PROTOCOL] = {"protocol", 1, 400},
+    [ERR_CLOSED] = {"closed", 1, 503},
+};
+
+const struct err_info *err_info(enum err kind)
+{
+	must(kind < ERR_N);
+	return &table[kind];
+}
+
+enum err err_from_name(const char *name)
+{
+	for (int i = 0; name && i < ERR_N; i++)
+		if (strcmp(table[i].name, name) == 0) return (enum err)i;
+	return ERR_FAILED;
+}
+
+enum err error_set(struct error *e, enum err kind, const char *fmt, ...)
+{
+	if (!e) return kind;
+	va_list ap;
+	va_start(ap, fmt);
+	e->kind = kind;
+	vsnprintf(e->text, sizeof e->text, fmt, ap);
+	va_end(ap);
+	return kind;
+}
+
+enum err error_context(struct error *e, const char *fmt, ...)
+{
+	if (!e) return ERR_FAILED;
+	char context[ERROR_TEXT_BYTES], whole[2 * ERROR_TEXT_BYTES + 4];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(context, sizeof context, fmt, ap);
+	va_end(ap);
+	snprintf(whole, sizeof whole, "%s: %s", context, e->text);
+	memcpy(e->text, whole, sizeof e->text - 1);
+	e->text[sizeof e->text - 1] = 0;
+	return e->kind;
+}
+
+enum err error_errno(struct error *e, const char *fmt, ...)
+{
+	int no = errno;
+	enum err kind = ERR_IO;
+	if (no == ENOENT) kind = ERR_NOT_FOUND;
+	if (no == EACCES || no == EPERM) kind = ERR_DENIED;
+	if (no == ENOSPC || no == EDQUOT || no == EMFILE || no == ENFILE) kind = ERR_FULL;
+	if (!e) return kind;
+	char what[ERROR_TEXT_BYTES];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	return error_set(e, kind, "%.900s: %s", what, strerror(no));
+}
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("rung: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	abort();
+}

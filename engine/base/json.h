@@ -1,0 +1,33 @@
+#ifndef RUNG_BASE_JSON_H
+#define RUNG_BASE_JSON_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <jansson.h>
+
+/* Plain data is jansson's json_t throughout. These are the few things that jansson leaves to its callers. */
+
+/* Parses one JSON text of n bytes: UTF-8, no duplicate keys, no trailing bytes, nesting at most max_depth. A new reference, or NULL with e filled. */
+json_t *json_parse(const char *text, size_t n, size_t max_depth, struct error *e);
+
+/* Canonical bytes: sorted keys, no space, floats with 17 digits. Appends to b; false where b's maximum is passed. For digests and comparisons. */
+bool json_canonical(const json_t *v, struct buf *b);
+
+/* Deepest nesting of v: 0 for a scalar, 1 for a flat object or array. */
+size_t json_depth(const json_t *v);
+
+/* Members with a default where the key is absent or of another type. Strings are borrowed. */
+const char *json_str(const json_t *o, const char *key, const char *otherwise);
+json_int_t json_int(const json_t *o, const char *key, json_int_t otherwise);
+bool json_bool(const json_t *o, const char *key, bool otherwise);
+json_t *json_arr(const json_t *o, const char *key); /* borrowed array or NULL */
+json_t *json_obj(const json_t *o, const char *key); /* borrowed object or NULL */
+
+/* A JSON string of n bytes where they are UTF-8, else {"b64": "..."}: how bytes from outside stand in JSON. New reference. */
+json_t *json_bytes(const void *data, size_t n);
+
+/* The other way: bytes of a string or of {"b64"}. Appends to b; false where v is neither or b is full. */
+bool json_bytes_get(const json_t *v, struct buf *b);
+
+#endif
