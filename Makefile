@@ -1,6 +1,8 @@
 # rung: see `make help`.
 B        ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 SEEDS    ?= 20

@@ -1,0 +1,168 @@
+#ifndef RUNG_BOOK_BOOK_H
+#define RUNG_BOOK_BOOK_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "book/document.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A book: what the document says to rung. Strings are NUL-terminated, live in the arena, and are NULL where the author gave none.
+ * Lines count from 1 and are those of the file. */
+
+enum { BOOK_BYTES_MAX = 1 << 20, BOOK_STEPS_MAX = 10000 };
+
+enum book_kind { BOOK_RUNBOOK, BOOK_PLAYBOOK };
+
+struct book_meta {
+	const char *key; /* snake_case: runbook_id, description, tools_used, special_permissions, author, last_updated, escalation_poc, stakeholders, ... */
+	const char *value;
+	int line;
+};
+
+enum param_type { PARAM_STRING, PARAM_INT, PARAM_NUMBER, PARAM_BOOL, PARAM_ENUM, PARAM_LIST, PARAM_MAP, PARAM_HOST, PARAM_HOSTS, PARAM_DURATION, PARAM_SECRET };
+
+struct book_param {
+	const char *name;
+	enum param_type type;
+	const char *pattern; /* PARAM_STRING: matched against the whole value (PCRE2) */
+	const char **choices; /* PARAM_ENUM */
+	size_t choice_count;
+	bool has_min, has_max;
+	double min, max; /* PARAM_INT, PARAM_NUMBER */
+	bool is_required; /* no default */
+	const char *default_text;
+	const char *description;
+	bool is_input; /* found as a placeholder in a shell fence rather than declared: passed as an environment variable of this name */
+	int line;
+};
+
+struct book_permission {
+	const char *pattern;
+	bool is_read; /* stands under read: */
+	int line;
+};
+
+enum book_phase { PHASE_STEPS, PHASE_PREPARATION, PHASE_DIAGNOSIS, PHASE_MITIGATION, PHASE_VERIFICATION, PHASE_ROLLBACK, PHASE_ESCALATION, PHASE_OTHER };
+
+enum fence_role { FENCE_ACTION, FENCE_VERIFY, FENCE_UNDO, FENCE_IF, FENCE_SHELL, FENCE_SHOWN };
+
+struct book_fence {
+	enum fence_role role;
+	const char *language; /* "lua", "bash", "" ... */
+	const char *source; /* the lines between the fences, without the indentation of the fence */
+	int line; /* of the first line of source */
+	bool is_run; /* a shell fence that says {run} */
+	/* FENCE_SHELL: the commands one at a time, as shown, and what output the author expects. */
+	const char **commands;
+	int *command_lines;
+	size_t command_count;
+	const char *expected; /* lines of output shown after "$ " commands, or NULL */
+};
+
+enum step_effect { EFFECT_UNSET, EFFECT_ONCE, EFFECT_READ, EFFECT_IDEMPOTENT, EFFECT_KEYED, EFFECT_RECEIPT };
+enum step_risk { RISK_READ, RISK_CHANGE, RISK_DESTRUCTIVE };
+enum step_on_failure { ON_FAILURE_STOP, ON_FAILURE_CONTINUE, ON_FAILURE_GOTO, ON_FAILURE_UNDO };
+
+struct book_step {
+	const char *id; /* unique in the book */
+	const char *title; /* one line of plain text, markup removed */
+	const char *markdown; /* the step's own text as written, fences included: what a person reads */
+	int line, line_end;
+	enum book_phase phase;
+	const char *section; /* heading it stands under */
+	bool is_manual; /* no Lua action and no {run} shell fence */
+
+	struct book_fence *fences;
+	size_t fence_count;
+
+	/* Attributes; *_us are 0 where there is none. */
+	const char **needs; /* ids as written; needs_given says whether the attribute was there at all */
+	size_t needs_count;
+	bool needs_given;
+	const char *if_source; /* Lua expression */
+	int if_line;
+	const char *each_source, *targets_source;
+	const char *max_concurrency, *max_errors;
+	int64_t timeout_us, delay_us, expect_within_us;
+	int retry;
+	double backoff;
+	enum step_on_failure on_failure;
+	const char *goto_id;
+	int goto_max; /* 10 */
+	enum step_effect effect;
+	enum step_risk risk;
+	int approve;
+	const char *from, *owner, *expect, *irreversible;
+	const char **permissions;
+	size_t permission_count;
+	struct book_meta *other; /* attributes that rung does not know: lint says so */
+	size_t other_count;
+};
+
+struct book_cause {
+	const char *id, *text, *runbook, *mode, *parameters;
+	int line;
+};
+
+struct book {
+	struct arena *arena; /* owns everything here, the document too */
+	const char *path; /* as opened */
+	const char *anchor; /* the part after '#', or NULL */
+	enum book_kind kind;
+	const char *id; /* RUN001, or NULL */
+	const char *title; /* H1, else front matter's title, else the file's name */
+	const char *description;
+	struct book_meta *meta;
+	size_t meta_count;
+	struct book_param *params;
+	size_t param_count;
+	bool has_permissions; /* a Permissions section is there, perhaps empty */
+	struct book_permission *permissions;
+	size_t permission_count;
+	struct book_step *steps;
+	size_t step_count;
+	const char **alerts; /* ## Alerts of a playbook */
+	size_t alert_count;
+	struct book_cause *causes;
+	size_t cause_count;
+	char digest[65]; /* SHA-256 of the file's bytes, hex */
+	struct document *document;
+	const char *bytes;
+	size_t byte_count;
+};
+
+/* Reads the bytes of a Markdown file into a book. No Markdown is an error; ERR_TOO_BIG only (over BOOK_BYTES_MAX or nested deeper
+ * than DOCUMENT_DEPTH_MAX), and ERR_NOT_FOUND where the anchor names no heading. path is for names and messages; bytes are copied.
+ * source: DESIGN.md 3. */
+enum err book_parse(const char *path, const char *anchor, const char *bytes, size_t n, struct book **out, struct error *e);
+
+/* Opens path ("file.md" or "file.md#anchor") and parses it. */
+enum err book_open(const char *path, struct book **out, struct error *e);
+
+void book_free(struct book *b); /* NULL is fine */
+
+/* The value of a metadata key, or NULL. */
+const char *book_meta_get(const struct book *b, const char *key);
+
+/* The first fence of the step with that role, or NULL. */
+const struct book_fence *step_fence(const struct book_step *s, enum fence_role role);
+
+/* Checks given values (an object of name to string, number, boolean, array or object; strings are read by the parameter's type) against the declared
+ * parameters and fills in defaults. A new object with typed values in out. ERR_INVALID names the parameter, what was expected and what came; all that
+ * are wrong or missing are named in one error. */
+enum err book_bind(const struct book *b, const json_t *given, json_t **out, struct error *e);
+
+/* The book as JSON (`rung show --stage book`). New reference. */
+json_t *book_json(const struct book *b);
+
+/* Words of the enums, as they stand in books and JSON: "mitigation", "once", "destructive", ... */
+const char *phase_word(enum book_phase p);
+const char *effect_word(enum step_effect e);
+const char *risk_word(enum step_risk r);
+const char *on_failure_word(enum step_on_failure o);
+const char *param_type_word(enum param_type t);
+
+#endif

@@ -1,0 +1,72 @@
+#ifndef RUNG_JOURNAL_RECORD_H
+#define RUNG_JOURNAL_RECORD_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdint.h>
+
+enum { JOURNAL_RECORD_BYTES_MAX = 65535, JOURNAL_DATA_DEPTH_MAX = 8 };
+
+/* Kinds of record; record.c has the table: name, and the schema of d (key, type, required). */
+enum record_kind {
+	RECORD_LOG_OPENED,
+	RECORD_LOG_CONTINUED, /* the guard was set aside, or an old log's last checkpoint is named */
+	RECORD_KEY_ROTATED,
+	RECORD_CLOCK_STEPPED,
+	RECORD_EXECUTION_STARTED,
+	RECORD_EXECUTION_FINISHED, /* d.state */
+	RECORD_EXECUTION_RESUMED,
+	RECORD_EXECUTION_PAUSED,
+	RECORD_EXECUTION_CANCELLED, /* a person asked: what runs is stopped; finished follows */
+	RECORD_STEP_REQUESTED, /* guided: a person says go */
+	RECORD_STEP_SKIPPED,   /* by a person, by if, by a goto or go past it: d.why */
+	RECORD_STEP_SETTLED,   /* a person's word on a manual, failed or unknown step: d.outcome succeeded|failed|skipped, d.note */
+	RECORD_STEP_RESET,     /* goto, again: pending with the next attempt number */
+	RECORD_CONDITION_EVALUATED,
+	RECORD_ATTEMPT_STARTED,
+	RECORD_ATTEMPT_FINISHED, /* d.outcome, d.result, d.to */
+	RECORD_VERIFICATION_STARTED,
+	RECORD_VERIFICATION_FINISHED,
+	RECORD_CALL_STARTED,  /* intent: d.module, d.function, d.arguments, d.effect */
+	RECORD_CALL_FINISHED, /* outcome: d.outcome ok|error|denied|timed_out..., d.answer */
+	RECORD_CALL_UNKNOWN,
+	RECORD_CALL_RESOLVED, /* a person's answer: d.answer again|failed|done, d.reason */
+	RECORD_QUESTION_ASKED,
+	RECORD_QUESTION_ANSWERED,
+	RECORD_RIGHT_DECIDED, /* d.allowed, d.by (declared, flag, terminal), d.pattern */
+	RECORD_DRIVER_CHANGED,
+	RECORD_NOTE_ADDED,
+	RECORD_KIND_N
+};
+
+/* One record before it has a place in the log. Strings are borrowed. Absent: NULL, and 0 for attempt, call and epoch. */
+struct record {
+	uint64_t seq; /* set by the writer */
+	int64_t t_us;
+	enum record_kind kind;
+	const char *execution; /* ULID */
+	const char *step;
+	uint32_t attempt, call;
+	uint64_t epoch;
+	const char *node, *by;
+	const json_t *data; /* object or NULL; borrowed */
+};
+
+const char *record_kind_name(enum record_kind k);
+enum err record_kind_find(const char *name, enum record_kind *out, struct error *e);
+
+/* The exact bytes of the record's line, without a newline, appended to out. ERR_INVALID where d does not match the kind's schema, holds a float,
+ * is deeper than JOURNAL_DATA_DEPTH_MAX; ERR_TOO_BIG over JOURNAL_RECORD_BYTES_MAX. Control and bidirectional characters become \u escapes.
+ * source: DESIGN.md 6. */
+enum err record_encode(const struct record *r, struct buf *out, struct error *e);
+
+/* Reads a line back and checks everything encode promises (key order, no space, schema, bytes that encode would have made). Strings and data live as
+ * long as *hold, a new reference the caller drops. ERR_VERIFY says what is wrong and where. */
+enum err record_decode(const char *line, size_t n, struct record *r, json_t **hold, struct error *e);
+
+/* The table of kinds with their schemas, for the generated documentation and `rung help records`. New reference. */
+json_t *record_kinds_json(void);
+
+#endif

@@ -1,0 +1,62 @@
+#ifndef RUNG_SANDBOX_WIRE_H
+#define RUNG_SANDBOX_WIRE_H
+
+/* What the engine says to a worker and to an actor. Every message is a frame (base/frame.h) whose header has "t", its type.
+ * Each side treats anything that is not in this list, out of order or over a limit as the end of the peer.
+ *
+ * ENGINE -> WORKER
+ *
+ * {"t":"attempt","parts":[{"role":"action"|"verify"|"if"|"expression","chunk":"runbooks/x.md","line":12,"bytes":N}...],
+ *  "params":{},"steps":{"look":{...}},"item":any,"run":{"id","driver","trigger","attempt","key","step"},"alert":{},"incident":{},
+ *  "modules":[{"name","bytes":N}...],"now_us":N,"seed":[a,b],"cpu_ms":10000,"memory_bytes":67108864}
+ *     payload: the sources of the parts, then of the workspace's modules, one after another. Parts run in order in one fresh Lua state, each a
+ *     function of its own; line is that of the source's first line, so that errors name the book's file and line. "if" and "expression" are one
+ *     Lua expression each, may make no call, and their value is the result. A "verify" part that returns false or raises ends the attempt as failed;
+ *     what else it returns is not kept, the action's result is; where there is no action part, verify's own value is the result.
+ *     In a verify part `result` is what the action returned. It comes with
+ *     the first message or after an "end" was sent; a fresh Lua state each time, nothing left over.
+ * {"t":"answer","c":3,"now_us":N,"ok":true,"value":any,"stdout":n1,"stderr":n2}
+ * {"t":"answer","c":3,"now_us":N,"ok":false,"kind":"failed"|"denied"|"timeout"|...,"why":"sentence"}
+ *     answers call c; payload: stdout then stderr. One answer is read only when no branch can go on without one; now_us becomes time.now().
+ *
+ * WORKER -> ENGINE
+ *
+ * {"t":"ready","pid":N,"confined":{"seccomp":bool,"landlock":version,"rlimits":bool}}    first, once
+ * {"t":"call","c":1,"module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N,"check":..}}
+ *     c counts from 1 in asking order. sh: arguments {"argv":[..],"stdin":string|{"b64"},"env":{},"cwd":".."}; ask (module "ask", function "ask"):
+ *     {"prompt","type","choices"}. What a call raises on (an exit status, say) is decided in the worker from the answer.
+ * {"t":"log","level":"info","text":"..."}
+ * {"t":"idle","open":2}      every branch waits for an answer; said once before each time the worker goes to read
+ * {"t":"end","outcome":"succeeded"|"failed"|"skipped"|"go","value":any,"to":"id","why":"sentence","at":{"chunk","line"},"trace":"...","part":"action"}
+ *     the attempt is over; the worker waits for the next one. value is there for succeeded (plain data, at most 256 KiB, depth 16; floats with
+ *     17 digits; {"b64"} for bytes that are not UTF-8). "kind": "limit" where memory was used up, "lua" for an uncaught Lua error, "call" for an
+ *     uncaught error of a call (with its own "call":c), "fail", "expect".
+ *
+ * ENGINE -> ACTOR
+ *
+ * {"t":"call","id":N,"module":"sh","function":"run","argv":[..],"env":{..},"cwd":"..","stdin":bytes of payload,"timeout_us":N}
+ *     env is the whole environment; payload is the standard input. id is the engine's, unique for this actor.
+ * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; "finished" still follows
+ *
+ * ACTOR -> ENGINE
+ *
+ * {"t":"ready","pid":N}
+ * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}
+ * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame
+ * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it; everything of its
+ *                                                       output has been sent; what is left of its process group has been killed
+ * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start
+ *
+ * Flow control is the socket's: a peer that does not read stops the writer. The actor goes on reading while its output is blocked. */
+
+enum {
+	WIRE_HEAD_BYTES_MAX = 1 << 20,    /* arguments, results (256 KiB of JSON, escaped), params */
+	WIRE_PAYLOAD_BYTES_MAX = 12 << 20, /* an answer's stdout and stderr: 10 MiB kept of a call, and sources */
+	WIRE_OUTPUT_BYTES_MAX = 65536,
+	WIRE_SOURCE_BYTES_MAX = 65536,    /* one fence */
+	WIRE_RESULT_BYTES_MAX = 262144,
+	WIRE_RESULT_DEPTH_MAX = 16,
+	WIRE_CALLS_MAX = 100000           /* of one attempt */
+};
+
+#endif
