@@ -5,11 +5,12 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { JOURNAL_RECORD_BYTES_MAX = 65535, JOURNAL_DATA_DEPTH_MAX = 8 };
 
-/* Kinds of record; record.c has the table: name, and the schema of d (key, type, required). */
+/* Kinds of record; record_kinds.c has the table: name, what must stand outside d, and the schema of d (key, type, required). */
 enum record_kind {
 	RECORD_LOG_OPENED,
 	RECORD_LOG_CONTINUED, /* the guard was set aside, or an old log's last checkpoint is named */
@@ -20,10 +21,10 @@ enum record_kind {
 	RECORD_EXECUTION_RESUMED,
 	RECORD_EXECUTION_PAUSED,
 	RECORD_EXECUTION_CANCELLED, /* a person asked: what runs is stopped; finished follows */
-	RECORD_STEP_REQUESTED, /* guided: a person says go */
-	RECORD_STEP_SKIPPED,   /* by a person, by if, by a goto or go past it: d.why */
-	RECORD_STEP_SETTLED,   /* a person's word on a manual, failed or unknown step: d.outcome succeeded|failed|skipped, d.note */
-	RECORD_STEP_RESET,     /* goto, again: pending with the next attempt number */
+	RECORD_STEP_REQUESTED,      /* guided: a person says go */
+	RECORD_STEP_SKIPPED,        /* by a person, by if, by a goto or go past it: d.why */
+	RECORD_STEP_SETTLED,        /* a person's word on a manual, failed or unknown step: d.outcome succeeded|failed|skipped, d.note */
+	RECORD_STEP_RESET,          /* goto, again: pending with the next attempt number */
 	RECORD_CONDITION_EVALUATED,
 	RECORD_ATTEMPT_STARTED,
 	RECORD_ATTEMPT_FINISHED, /* d.outcome, d.result, d.to */
@@ -38,10 +39,11 @@ enum record_kind {
 	RECORD_RIGHT_DECIDED, /* d.allowed, d.by (declared, flag, terminal), d.pattern */
 	RECORD_DRIVER_CHANGED,
 	RECORD_NOTE_ADDED,
+	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */
 	RECORD_KIND_N
 };
 
-/* One record before it has a place in the log. Strings are borrowed. Absent: NULL, and 0 for attempt, call and epoch. */
+/* One record before it has a place in the log. Strings are borrowed. Absent: NULL, and 0 for attempt, call and epoch (they count from 1). */
 struct record {
 	uint64_t seq; /* set by the writer */
 	int64_t t_us;
@@ -57,14 +59,26 @@ struct record {
 const char *record_kind_name(enum record_kind k);
 enum err record_kind_find(const char *name, enum record_kind *out, struct error *e);
 
-/* The exact bytes of the record's line, without a newline, appended to out. ERR_INVALID where d does not match the kind's schema, holds a float,
- * is deeper than JOURNAL_DATA_DEPTH_MAX; ERR_TOO_BIG over JOURNAL_RECORD_BYTES_MAX. Control and bidirectional characters become \u escapes.
- * source: DESIGN.md 6. */
+/* The exact bytes of the record's line, without a newline, appended to out. ERR_INVALID where d does not match the kind's schema (a key that the schema
+ * does not know, too), holds a float, is deeper than JOURNAL_DATA_DEPTH_MAX; ERR_TOO_BIG over JOURNAL_RECORD_BYTES_MAX. Control and bidirectional characters
+ * become \u escapes. source: DESIGN.md 6. */
 enum err record_encode(const struct record *r, struct buf *out, struct error *e);
+
+/* The same line in two parts, for a writer that learns seq and t last: the bytes of head, then those of tail, are what record_encode gives. Seq and t of r are
+ * not looked at by tail; head needs a t between the years 0000 and 9999 and at most RECORD_HEAD_BYTES_MAX bytes. */
+enum { RECORD_HEAD_BYTES_MAX = 66 };
+enum err record_encode_tail(const struct record *r, struct buf *out, struct error *e);
+bool record_encode_head(uint64_t seq, int64_t t_us, struct buf *out);
 
 /* Reads a line back and checks everything encode promises (key order, no space, schema, bytes that encode would have made). Strings and data live as
  * long as *hold, a new reference the caller drops. ERR_VERIFY says what is wrong and where. */
 enum err record_decode(const char *line, size_t n, struct record *r, json_t **hold, struct error *e);
+
+/* Is text the name of a blob ("hmac-sha256:" and 64 lower-case hex digits)? */
+bool record_is_blob_name(const char *text, size_t n);
+
+/* Calls fn with every blob name in the data of a decoded record, in order. */
+void record_blobs(const struct record *r, void (*fn)(void *arg, const char *name), void *arg);
 
 /* The table of kinds with their schemas, for the generated documentation and `rung help records`. New reference. */
 json_t *record_kinds_json(void);
