@@ -134,7 +134,7 @@ void ulid_make(char out[ULID_BYTES], int64_t now_us, const unsigned char random[
 		unsigned v = 0;
 		for (int bit = 0; bit < 5; bit++) {
 			int at = i * 5 + bit;
-			v = v << 1 | (random[at / 8] >> (7 - at % 8) & 1u);
+			v = v << 1 | ((unsigned)random[at / 8] >> (7 - at % 8) & 1u);
 		}
 		out[10 + i] = crockford[v];
 	}
