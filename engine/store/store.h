@@ -21,19 +21,24 @@ struct store_options {
 	/* Called on the writer thread when a batch has been answered and store_deliver should run on the loop thread (uv_async_send, say). */
 	void (*wake)(void *arg);
 	void *wake_arg;
-	bool is_read_only; /* no writer, no lock: for verify, log and report without an engine */
+	bool is_read_only;         /* no writer, no lock: for verify, log and report without an engine */
 	int64_t (*clock_us)(void); /* NULL: clock_now_us */
 };
 
 /* Opens or makes the store: keys, database, guard, reserve file; recovers the tree; checks guard against store. ERR_VERIFY where the guard says that
  * the store is smaller or different, ERR_CONFLICT where another process holds state/lock. */
 enum err store_open(const struct store_options *o, struct store **out, struct error *e);
-void store_close(struct store *s); /* waits for the writer; NULL is fine */
+/* Commits what was submitted and waits for the writer; answers that nobody took are dropped (store_drain first to get them). NULL is fine. */
+void store_close(struct store *s);
+
+/* Sets a log aside so that the next store_open makes a new one: the database, its keys and its guard are renamed, never deleted. The old log's last checkpoint
+ * (a note, for the new log's log.continued; empty where it cannot be read) is appended to note. ERR_CONFLICT where an engine owns the store. */
+enum err store_set_aside(const char *dir, const char *guard_dir, struct buf *note, struct error *e);
 
 /* A row that lists show; written with the records that make it so. Strings are copied by the batch. */
 struct store_execution {
 	const char *id, *book, *title, *state, *driver, *parent, *plan; /* plan: digest, hex */
-	int64_t started_us, finished_us; /* 0: not yet */
+	int64_t started_us, finished_us;                                /* 0: not yet */
 	bool is_open;
 	uint64_t epoch;
 };
@@ -43,15 +48,22 @@ struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch *b); /* only for one that was never submitted */
 
 /* Adds to a batch; everything in it is durable together or not at all. Order is kept. */
-enum err store_batch_record(struct store_batch *b, const struct record *r, struct error *e); /* encoded now, seq added by the writer; t_us 0: the writer's clock */
-void store_batch_execution(struct store_batch *b, const struct store_execution *x);          /* insert or replace */
+enum err store_batch_record(struct store_batch *b, const struct record *r,
+                            struct error *e);                                       /* encoded now, seq added by the writer; t_us 0: the writer's clock */
+void store_batch_execution(struct store_batch *b, const struct store_execution *x); /* insert or replace */
+/* digest: the hex SHA-256 of exactly these bytes (asserted: what is stored under a digest must have it); a plan that is there already is left as it is. */
+enum { STORE_PLAN_BYTES_MAX = 32 << 20 };
 void store_batch_plan(struct store_batch *b, const char *digest, const void *bytes, size_t n);
 void store_batch_timer(struct store_batch *b, const char *execution, const char *step, const char *kind, int64_t due_us); /* due_us 0 removes it */
 
-/* Makes a blob of any bytes: 32 random bytes of salt, name = "hmac-sha256:" + hex HMAC-SHA-256(salt, bytes). The name is written to name (77 bytes with the NUL)
- * and can be put in a record of the same batch. At most 1 MiB: larger things are pieces. */
+/* Makes a blob of any bytes: 32 random bytes of salt, name = "hmac-sha256:" + hex HMAC-SHA-256(salt, bytes). The name is written to name (77 bytes with the
+ * NUL) and can be put in a record of the same batch. At most 1 MiB: larger things are pieces. */
 enum { STORE_BLOB_NAME_BYTES = 77, STORE_BLOB_BYTES_MAX = 1 << 20 };
 void store_batch_blob(struct store_batch *b, const char *execution, const void *bytes, size_t n, char name[STORE_BLOB_NAME_BYTES]);
+
+/* Erases a blob: its bytes and salt are gone once the batch is durable, its name stays, so that the journal still verifies. Put blob.erased in the same batch.
+ */
+enum err store_batch_erase(struct store_batch *b, const char *name, struct error *e);
 
 /* Called on the loop thread from store_deliver. first_seq is the leaf index of the batch's first record. */
 typedef void store_done(void *arg, enum err err, uint64_t first_seq, int64_t t_us, const struct error *e);
@@ -60,6 +72,9 @@ typedef void store_done(void *arg, enum err err, uint64_t first_seq, int64_t t_u
  * fsync, one signed checkpoint, one guard write). done gets ERR_OK once durable; ERR_FULL; ERR_UNCERTAIN. On EIO or a failed fsync the store is broken: done
  * gets ERR_IO, so does every later batch, and the engine must stop. source: DESIGN.md 2 (threads), 5, 6. */
 void store_submit(struct store *s, struct store_batch *b, store_done *done, void *arg);
+
+/* Has the disk been full, so that the reserve was spent? Intake is refused then; the reserve is made again by the next store_open that finds space. */
+bool store_is_reserve_spent(struct store *s);
 
 /* Loop thread: runs the callbacks of the batches that were answered. Returns how many. */
 int store_deliver(struct store *s);
@@ -78,10 +93,12 @@ enum err store_records(struct store_reader *r, const char *execution, uint64_t f
 
 /* Executions, newest first; open_only; before: id to page on from, or NULL; limit. id_prefix (or NULL) finds one by the start of its ULID. */
 typedef bool store_execution_fn(void *arg, const struct store_execution *x);
-enum err store_executions(struct store_reader *r, bool open_only, const char *id_prefix, const char *before, size_t limit, store_execution_fn *fn, void *arg, struct error *e);
+enum err store_executions(struct store_reader *r, bool open_only, const char *id_prefix, const char *before, size_t limit, store_execution_fn *fn, void *arg,
+                          struct error *e);
 
 enum err store_plan(struct store_reader *r, const char *digest, struct buf *out, struct error *e);
-enum err store_blob(struct store_reader *r, const char *name, struct buf *out, struct error *e); /* ERR_NOT_FOUND: erased or never there; ERR_VERIFY: bytes do not match the name */
+enum err store_blob(struct store_reader *r, const char *name, struct buf *out,
+                    struct error *e); /* ERR_NOT_FOUND: erased or never there; ERR_VERIFY: bytes do not match the name */
 
 typedef bool store_timer_fn(void *arg, const char *execution, const char *step, const char *kind, int64_t due_us);
 enum err store_timers(struct store_reader *r, store_timer_fn *fn, void *arg, struct error *e);
