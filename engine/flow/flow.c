@@ -1,0 +1,311 @@
+#include "flow/flow.h"
+#include "flow/states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct flow *flow_new(const struct graph *g, enum flow_mode mode)
+{
+	struct flow *f = mem_zero(sizeof *f);
+	f->graph = g;
+	f->mode = mode;
+	f->steps = mem_zero(g->count * sizeof *f->steps);
+	for (size_t i = 0; i < g->count; i++) f->steps[i].go_to = SIZE_MAX;
+	return f;
+}
+
+void flow_free(struct flow *f)
+{
+	if (!f) return;
+	free(f->steps);
+	free(f);
+}
+
+static const struct book_step *book_step(const struct flow *f, size_t i)
+{
+	return &f->graph->book->steps[i];
+}
+
+/* Over in a way that lets the steps after it start. */
+static bool is_met(const struct flow *f, size_t i)
+{
+	const struct flow_step *s = &f->steps[i];
+	if (s->go_to != SIZE_MAX) return false; /* its `go` has not been carried out */
+	if (s->state == STEP_SUCCEEDED || s->state == STEP_SKIPPED) return true;
+	return flow_is_bad(s->state) && s->is_decided && book_step(f, i)->on_failure == ON_FAILURE_CONTINUE;
+}
+
+/* pending, ready and waiting follow from the other steps; everything else is said by an event. */
+static void refresh_step(struct flow *f, size_t i)
+{
+	struct flow_step *s = &f->steps[i];
+	bool waits_for_work = s->state == STEP_WAITING && s->open_questions == 0 && book_step(f, i)->is_manual;
+	if (s->state != STEP_PENDING && s->state != STEP_READY && !waits_for_work) return;
+	const struct graph_node *n = &f->graph->nodes[i];
+	bool met = true;
+	for (size_t k = 0; k < n->need_count; k++) met = met && is_met(f, n->needs[k]);
+	if (!met) s->state = STEP_PENDING;
+	else if (book_step(f, i)->is_manual && (s->is_condition_known || !book_step(f, i)->if_source)) s->state = STEP_WAITING;
+	else s->state = STEP_READY;
+}
+
+/* With a person at the run a bad end waits for a word, unless the book says what follows. */
+static bool needs_decision(const struct flow *f, size_t i)
+{
+	const struct flow_step *s = &f->steps[i];
+	return flow_is_bad(s->state) && !s->is_decided;
+}
+
+static enum run_state derive_state(const struct flow *f)
+{
+	bool running = false, waiting = false, attention = false, ready = false;
+	for (size_t i = 0; i < f->graph->count; i++) {
+		const struct flow_step *s = &f->steps[i];
+		running = running || s->state == STEP_RUNNING || s->go_to != SIZE_MAX;
+		ready = ready || (s->state == STEP_READY && (f->mode == FLOW_AUTO || s->is_requested));
+		waiting = waiting || s->state == STEP_WAITING || (s->state == STEP_READY && f->mode == FLOW_GUIDED);
+		attention = attention || s->state == STEP_UNKNOWN || needs_decision(f, i);
+	}
+	if (running || (ready && !f->is_paused)) return RUN_RUNNING;
+	if (attention) return RUN_ATTENTION;
+	if (waiting || f->is_paused) return RUN_WAITING;
+	return RUN_RUNNING;
+}
+
+void flow_refresh(struct flow *f)
+{
+	for (size_t i = 0; i < f->graph->count; i++) refresh_step(f, i);
+	if (!f->is_finished) f->state = derive_state(f);
+}
+
+/* After a bad end: does the book settle it (retry, goto, continue, or stop with nobody at the run)? */
+static bool book_decides(const struct flow *f, size_t i)
+{
+	const struct flow_step *s = &f->steps[i];
+	const struct book_step *b = book_step(f, i);
+	if (s->state == STEP_DIVERGED) return f->mode == FLOW_AUTO;
+	if (b->on_failure == ON_FAILURE_CONTINUE) return true;
+	if (b->on_failure == ON_FAILURE_GOTO && s->goto_used < b->goto_max) return true;
+	return f->mode == FLOW_AUTO;
+}
+
+static bool may_retry(const struct flow *f, size_t i)
+{
+	const struct flow_step *s = &f->steps[i];
+	return (s->state == STEP_FAILED || s->state == STEP_TIMED_OUT) && s->retries_used < book_step(f, i)->retry;
+}
+
+static void arm_retry(struct flow *f, size_t i, int64_t t_us)
+{
+	struct flow_step *s = &f->steps[i];
+	const struct book_step *b = book_step(f, i);
+	double delay = (double)b->delay_us;
+	for (int k = 0; k < s->retries_used && b->backoff > 0; k++) delay *= b->backoff;
+	s->retries_used++;
+	s->state = STEP_READY;
+	s->is_requested = true;
+	s->due_us = t_us + (delay > 86400e6 ? INT64_C(86400000000) : (int64_t)delay);
+}
+
+static void end_attempt(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	s->state = ev->outcome;
+	s->finished_us = ev->t_us;
+	s->due_us = 0;
+	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->go_to = ev->outcome == STEP_SUCCEEDED ? ev->to : SIZE_MAX;
+	/* A loop made with `go` is bounded like one made with goto. */
+	if (s->go_to <= ev->step && s->goto_used >= book_step(f, ev->step)->goto_max) s->state = STEP_FAILED, s->go_to = SIZE_MAX;
+	if (!flow_is_bad(s->state)) return;
+	if (may_retry(f, ev->step) && !f->is_cancelling) arm_retry(f, ev->step, ev->t_us);
+	else s->is_decided = book_decides(f, ev->step);
+}
+
+static void settle(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	if (s->started_us == 0) s->started_us = ev->t_us;
+	if (s->attempt == 0) s->attempt = 1;
+	s->state = ev->outcome;
+	s->finished_us = ev->t_us;
+	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->due_us = 0;
+	/* "Failed" from a person who is at the run asks what now; the book's on_failure answers where it can. */
+	s->is_decided = flow_is_bad(ev->outcome) && book_decides(f, ev->step);
+}
+
+static void start_attempt(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	s->state = STEP_RUNNING;
+	s->attempt++;
+	s->started_us = ev->t_us;
+	s->finished_us = 0;
+	s->is_decided = false;
+	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->left_us = 0;
+	int64_t timeout = book_step(f, ev->step)->timeout_us;
+	s->due_us = timeout ? ev->t_us + timeout : 0;
+}
+
+static void reset_one(struct flow *f, size_t i)
+{
+	struct flow_step *s = &f->steps[i];
+	*s = (struct flow_step){.state = STEP_PENDING, .attempt = s->attempt, .goto_used = s->goto_used, .go_to = SIZE_MAX};
+}
+
+/* The steps that a reset of `root` touches: itself, all that depend on it, and the step that jumped. */
+static void mark_reset(const struct flow *f, size_t root, size_t by, bool *marked)
+{
+	memset(marked, 0, f->graph->count);
+	marked[root] = true;
+	if (by != SIZE_MAX && flow_is_bad(f->steps[by].state)) marked[by] = true;
+	for (bool grew = true; grew;) {
+		grew = false;
+		for (size_t i = 0; i < f->graph->count; i++) {
+			const struct graph_node *n = &f->graph->nodes[i];
+			for (size_t k = 0; !marked[i] && k < n->need_count; k++)
+				if (marked[n->needs[k]]) marked[i] = grew = true;
+		}
+	}
+}
+
+static bool none_under_way(const struct flow *f, const bool *marked)
+{
+	for (size_t i = 0; i < f->graph->count; i++) {
+		enum step_state s = f->steps[i].state;
+		if (marked[i] && (s == STEP_RUNNING || s == STEP_UNKNOWN || f->steps[i].open_questions || f->steps[i].open_calls)) return false;
+	}
+	return true;
+}
+
+bool flow_reset_is_possible(const struct flow *f, size_t root, size_t by)
+{
+	bool *marked = mem_zero(f->graph->count);
+	mark_reset(f, root, by, marked);
+	bool possible = none_under_way(f, marked);
+	free(marked);
+	return possible;
+}
+
+static enum err reset(struct flow *f, const struct flow_event *ev, struct error *e)
+{
+	bool *marked = mem_zero(f->graph->count);
+	mark_reset(f, ev->step, ev->by, marked);
+	enum err err = ERR_OK;
+	if (!none_under_way(f, marked)) err = error_set(e, ERR_CONFLICT, "step %s cannot start again while it, or a step that depends on it, is under way", book_step(f, ev->step)->id);
+	if (!err && ev->by != SIZE_MAX) {
+		f->steps[ev->by].goto_used++;
+		f->steps[ev->by].go_to = SIZE_MAX;
+	}
+	for (size_t i = 0; !err && i < f->graph->count; i++)
+		if (marked[i]) reset_one(f, i);
+	/* A person who says "again" has said go. */
+	if (!err && ev->by == SIZE_MAX) f->steps[ev->step].is_requested = true;
+	free(marked);
+	return err;
+}
+
+static void call_event(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
+	else if (ev->kind == FLOW_CALL_FINISHED && s->open_calls) s->open_calls--;
+	else if (ev->kind == FLOW_CALL_UNKNOWN) {
+		if (s->open_calls) s->open_calls--;
+		s->unknown_calls++;
+		if (s->state == STEP_RUNNING || s->state == STEP_WAITING) s->state = book_step(f, ev->step)->is_manual ? STEP_WAITING : STEP_UNKNOWN;
+	} else if (ev->kind == FLOW_CALL_RESOLVED) {
+		if (s->unknown_calls) s->unknown_calls--;
+		if (s->unknown_calls == 0 && s->state == STEP_UNKNOWN) {
+			s->state = STEP_RUNNING;
+			int64_t timeout = book_step(f, ev->step)->timeout_us;
+			s->due_us = timeout ? ev->t_us + timeout : 0;
+		}
+	}
+}
+
+static void question_event(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	if (ev->kind == FLOW_QUESTION_ASKED) {
+		/* The step's deadline stands still while a person thinks. */
+		if (s->open_questions++ == 0 && s->due_us) s->left_us = s->due_us > ev->t_us ? s->due_us - ev->t_us : 1;
+		s->due_us = 0;
+		s->state = STEP_WAITING;
+	} else if (s->open_questions && --s->open_questions == 0) {
+		s->state = STEP_RUNNING;
+		if (s->left_us) s->due_us = ev->t_us + s->left_us;
+		s->left_us = 0;
+	}
+}
+
+static void condition(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	s->is_condition_known = true;
+	if (ev->outcome == STEP_SUCCEEDED) return;
+	s->state = ev->outcome == STEP_SKIPPED ? STEP_SKIPPED : STEP_FAILED;
+	s->started_us = s->finished_us = ev->t_us;
+	if (s->state == STEP_FAILED) s->is_decided = book_decides(f, ev->step);
+}
+
+static enum err run_event(struct flow *f, const struct flow_event *ev)
+{
+	if (ev->kind == FLOW_PAUSED) f->is_paused = true;
+	if (ev->kind == FLOW_RESUMED) f->is_paused = false;
+	if (ev->kind == FLOW_CANCEL) f->is_cancelling = true;
+	if (ev->kind == FLOW_FINISHED) {
+		f->is_finished = true;
+		f->state = ev->run_state;
+	}
+	if (!f->is_finished) flow_refresh(f);
+	return ERR_OK;
+}
+
+static enum err check(const struct flow *f, const struct flow_event *ev, struct error *e)
+{
+	if (f->is_finished) return error_set(e, ERR_CONFLICT, "the execution is over (%s)", run_state_name(f->state));
+	const struct flow_transition *t = flow_transition(ev->kind);
+	if (!t->name) return ERR_OK; /* of the whole execution */
+	if (ev->step >= f->graph->count) return error_set(e, ERR_NOT_FOUND, "the book has no such step");
+	const struct flow_step *s = &f->steps[ev->step];
+	if (!(t->from & BIT(s->state)))
+		return error_set(e, ERR_CONFLICT, "step %s is %s: \"%s\" is not possible now", book_step(f, ev->step)->id, step_state_name(s->state), t->name);
+	if (ev->kind == FLOW_SETTLED && ev->outcome != STEP_SUCCEEDED && ev->outcome != STEP_FAILED && ev->outcome != STEP_SKIPPED)
+		return error_set(e, ERR_USAGE, "a step is settled as succeeded, failed or skipped");
+	if (ev->kind == FLOW_SETTLED && s->open_questions) return error_set(e, ERR_CONFLICT, "step %s waits for an answer", book_step(f, ev->step)->id);
+	return ERR_OK;
+}
+
+enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e)
+{
+	enum err err = check(f, ev, e);
+	if (err) return err;
+	struct flow_step *s = ev->step < f->graph->count ? &f->steps[ev->step] : NULL;
+	switch (ev->kind) {
+	case FLOW_REQUESTED: s->is_requested = true; break;
+	case FLOW_CONDITION: condition(f, ev); break;
+	case FLOW_SKIP:
+		s->state = STEP_SKIPPED;
+		s->started_us = s->finished_us = ev->t_us;
+		break;
+	case FLOW_ATTEMPT_STARTED: start_attempt(f, ev); break;
+	case FLOW_ATTEMPT_FINISHED: end_attempt(f, ev); break;
+	case FLOW_CALL_STARTED:
+	case FLOW_CALL_FINISHED:
+	case FLOW_CALL_UNKNOWN:
+	case FLOW_CALL_RESOLVED: call_event(f, ev); break;
+	case FLOW_QUESTION_ASKED:
+	case FLOW_QUESTION_ANSWERED: question_event(f, ev); break;
+	case FLOW_SETTLED: settle(f, ev); break;
+	case FLOW_RESET:
+		err = reset(f, ev, e);
+		if (err) return err;
+		break;
+	default: return run_event(f, ev);
+	}
+	flow_refresh(f);
+	return ERR_OK;
+}

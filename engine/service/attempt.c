@@ -1,0 +1,549 @@
+#include "service/attempt.h"
+#include "base/digest.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "sandbox/wire.h"
+#include "service/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORKER_LOSSES_MAX = 2, LOG_BYTES_MAX = 65536, CPU_MS = 10000, LUA_BYTES = 64 << 20 };
+
+static bool worker_frame(void *owner, const struct frame *f);
+static void worker_closed(void *owner, const struct error *e);
+
+static const struct book_step *book_step(const struct attempt *a)
+{
+	return &a->x->book->steps[a->step];
+}
+
+/* --- workers ------------------------------------------------------------------------------------------------------------------------ */
+
+static void worker_free(struct worker *w)
+{
+	if (w->link) link_close(w->link);
+	sandbox_kill(&w->child);
+	close(w->child.pidfd);
+	free(w);
+}
+
+void attempt_drop_idle(struct execution *x)
+{
+	while (x->idle_workers) {
+		struct worker *w = x->idle_workers;
+		x->idle_workers = w->next;
+		worker_free(w);
+	}
+}
+
+/* Attempts share a worker only where their rights are the very same. */
+static uint64_t rights_of(const struct attempt *a)
+{
+	unsigned char raw[DIGEST_BYTES];
+	struct digest *d = digest_new();
+	const struct book_step *b = book_step(a);
+	digest_add(d, a->purpose == ATTEMPT_ACTION ? "a" : "r", 1);
+	for (size_t i = 0; i < b->permission_count; i++) digest_add(d, b->permissions[i], strlen(b->permissions[i]) + 1);
+	digest_finish(d, raw);
+	return get_u64(raw);
+}
+
+static struct worker *worker_acquire(struct attempt *a, struct error *e)
+{
+	struct execution *x = a->x;
+	uint64_t rights = rights_of(a);
+	for (struct worker **at = &x->idle_workers; *at; at = &(*at)->next) {
+		if ((*at)->rights != rights) continue;
+		struct worker *w = *at;
+		*at = w->next;
+		w->next = NULL;
+		return w;
+	}
+	struct worker *w = mem_zero(sizeof *w);
+	w->x = x;
+	w->rights = rights;
+	if (sandbox_spawn(x->engine->sandbox, SANDBOX_WORKER, -1, &w->child, e)) {
+		free(w);
+		return NULL;
+	}
+	w->link = link_open(&x->engine->loop, w->child.fd, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX, worker_frame, worker_closed, w);
+	return w;
+}
+
+static void worker_release(struct attempt *a, bool is_clean)
+{
+	struct worker *w = a->worker;
+	if (!w) return;
+	a->worker = NULL;
+	w->attempt = NULL;
+	if (!is_clean || !w->link) {
+		worker_free(w);
+		return;
+	}
+	w->next = a->x->idle_workers;
+	a->x->idle_workers = w;
+}
+
+/* --- the message that starts an attempt ------------------------------------------------------------------------------------------- */
+
+struct parts {
+	json_t *list;
+	struct buf sources;
+};
+
+static void add_part(struct parts *p, const struct attempt *a, const char *role, const char *source, int line)
+{
+	size_t n = strlen(source);
+	json_array_append_new(p->list, json_pack("{s:s,s:s,s:i,s:I}", "role", role, "chunk", a->x->book_path, "line", line, "bytes", (json_int_t)n));
+	buf_add(&p->sources, source, n);
+}
+
+/* A shell fence that says {run}: one call of sh with the fence's text; inputs of the book are its environment. */
+static void add_shell_part(struct parts *p, const struct attempt *a, const struct book_fence *f)
+{
+	struct buf b;
+	buf_init(&b, WIRE_SOURCE_BYTES_MAX * 2);
+	buf_str(&b, "return sh(");
+	buf_char(&b, '"');
+	for (const char *c = f->source; *c; c++) {
+		if (*c == '\n') buf_str(&b, "\\n");
+		else if (*c == '"' || *c == '\\') buf_printf(&b, "\\%c", *c);
+		else buf_char(&b, *c);
+	}
+	buf_str(&b, "\", {env = {");
+	for (size_t i = 0; i < a->x->book->param_count; i++)
+		if (a->x->book->params[i].is_input) buf_printf(&b, "[\"%s\"] = tostring(params[\"%s\"]),", a->x->book->params[i].name, a->x->book->params[i].name);
+	buf_str(&b, "}})");
+	add_part(p, a, "action", b.data, f->line);
+	buf_clear(&b);
+}
+
+static void add_parts(struct parts *p, const struct attempt *a)
+{
+	const struct book_step *b = book_step(a);
+	const struct book_fence *action = step_fence(b, FENCE_ACTION), *verify = step_fence(b, FENCE_VERIFY), *condition = step_fence(b, FENCE_IF);
+	if (a->purpose == ATTEMPT_CONDITION) {
+		if (b->if_source) add_part(p, a, "if", b->if_source, b->if_line);
+		else if (condition) add_part(p, a, "if", condition->source, condition->line);
+		return;
+	}
+	if (a->purpose == ATTEMPT_ACTION && !b->is_manual) {
+		if (action) add_part(p, a, "action", action->source, action->line);
+		for (size_t i = 0; !action && i < b->fence_count; i++)
+			if (b->fences[i].role == FENCE_SHELL && b->fences[i].is_run) add_shell_part(p, a, &b->fences[i]);
+	}
+	if (verify) add_part(p, a, "verify", verify->source, verify->line);
+}
+
+/* Results of the other steps, for code that mentions them at all: a long book's every step would carry all of them otherwise. */
+static json_t *results_for(struct execution *x, const struct parts *p)
+{
+	json_t *results = json_object();
+	if (!p->sources.data || !strstr(p->sources.data, "steps")) return results;
+	for (size_t i = 0; i < x->graph->count; i++) {
+		json_t *v = execution_result(x, i);
+		if (v && x->flow->steps[i].state != STEP_PENDING) json_object_set(results, x->book->steps[i].id, v);
+	}
+	return results;
+}
+
+static json_t *run_object(const struct attempt *a)
+{
+	char key[256];
+	snprintf(key, sizeof key, "%s.%.180s.%u", a->x->id, book_step(a)->id, a->number);
+	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->number, "key", key, "step", book_step(a)->id);
+}
+
+/* The same for the same attempt, so that math.random gives the same again when it is run over its record. */
+static json_t *seed_of(const struct attempt *a)
+{
+	char text[512];
+	unsigned char raw[DIGEST_BYTES];
+	snprintf(text, sizeof text, "%s/%.400s/%u", a->x->id, book_step(a)->id, a->number);
+	digest_sha256(raw, text, strlen(text));
+	return json_pack("[I,I]", (json_int_t)(get_u64(raw) >> 1), (json_int_t)(get_u64(raw + 8) >> 1));
+}
+
+static json_t *attempt_message(struct attempt *a, struct parts *p)
+{
+	struct execution *x = a->x;
+	return json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p->list, "params", x->params, "steps", results_for(x, p), "run", run_object(a), "modules",
+			 "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms", CPU_MS, "memory_bytes", LUA_BYTES);
+}
+
+static void attempt_failed_to_start(struct attempt *a, const struct error *e);
+
+static void start_worker(struct execution *x, json_t *data)
+{
+	struct attempt *a = x->steps[json_integer_value(data)].live;
+	if (!a || a->worker || a->is_stopping) return;
+	struct error e;
+	a->worker = worker_acquire(a, &e);
+	if (!a->worker) {
+		attempt_failed_to_start(a, &e);
+		return;
+	}
+	a->worker->attempt = a;
+	struct parts p = {.list = json_array()};
+	buf_init(&p.sources, WIRE_PAYLOAD_BYTES_MAX);
+	add_parts(&p, a);
+	json_t *message = attempt_message(a, &p);
+	link_send_new(a->worker->link, message, p.sources.data, p.sources.len);
+	json_decref(p.list);
+	buf_clear(&p.sources);
+}
+
+/* --- beginnings ------------------------------------------------------------------------------------------------------------------------ */
+
+static struct attempt *attempt_new(struct execution *x, size_t step, enum attempt_purpose purpose)
+{
+	struct attempt *a = mem_zero(sizeof *a);
+	a->x = x;
+	a->step = step;
+	a->purpose = purpose;
+	a->number = x->flow->steps[step].attempt;
+	a->now_us = x->flow->steps[step].started_us;
+	buf_init(&a->log, LOG_BYTES_MAX);
+	x->steps[step].live = a;
+	return a;
+}
+
+/* What the record holds of an attempt: calls numbered from first_call on belong to this run of it. */
+static void over_the_record(struct attempt *a)
+{
+	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
+		const struct call *c = a->x->steps[a->step].calls[i];
+		if (c->attempt == a->number && c->order > a->recorded) a->recorded = c->order;
+	}
+}
+
+void attempt_begin(struct execution *x, size_t step)
+{
+	if (x->steps[step].live) return;
+	struct error e;
+	struct emit em = {.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .data = json_object()};
+	if (execution_emit(x, em, &e)) {
+		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
+		return;
+	}
+	attempt_new(x, step, ATTEMPT_ACTION);
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+void attempt_evaluate(struct execution *x, size_t step)
+{
+	if (x->steps[step].live) return;
+	attempt_new(x, step, ATTEMPT_CONDITION);
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+void attempt_revive(struct execution *x, size_t step)
+{
+	struct attempt *a = attempt_new(x, step, ATTEMPT_ACTION);
+	over_the_record(a);
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+void attempt_verify_manual(struct execution *x, size_t step, const char *by)
+{
+	struct emit em = {.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .by = by, .data = json_pack("{s:s}", "why", "verify")};
+	if (execution_emit(x, em, NULL)) return;
+	attempt_new(x, step, ATTEMPT_ACTION);
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+void attempt_settle_by_verify(struct execution *x, size_t step)
+{
+	struct step_data *s = &x->steps[step];
+	if (s->is_verify_tried || !step_fence(&x->book->steps[step], FENCE_VERIFY) || x->flow->steps[step].open_calls) return;
+	s->is_verify_tried = true;
+	struct attempt *a = attempt_new(x, step, ATTEMPT_VERIFICATION);
+	over_the_record(a);
+	a->first_call = execution_next_call(x, step, a->number) - 1;
+	a->delivered = a->recorded;
+	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->number, .data = json_pack("{s:s}", "why", "unknown")}, NULL);
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+/* --- endings --------------------------------------------------------------------------------------------------------------------------- */
+
+void attempt_drop(struct attempt *a)
+{
+	if (a->x->steps[a->step].live == a) a->x->steps[a->step].live = NULL;
+	worker_release(a, false);
+	json_decref(a->end);
+	buf_clear(&a->log);
+	free(a);
+}
+
+/* Gone, with its worker kept for the next one. */
+static void attempt_retire(struct attempt *a)
+{
+	worker_release(a, a->has_ended && !a->is_stopping);
+	attempt_drop(a);
+}
+
+static void finish(struct attempt *a, enum step_state outcome, const char *to, const char *why, const json_t *result)
+{
+	struct execution *x = a->x;
+	size_t step = a->step;
+	const char *log_name = a->log.len ? execution_blob(x, a->log.data, a->log.len) : NULL;
+	json_t *kept = result && !json_is_null(result) ? json_incref((json_t *)result) : NULL;
+	json_t *data = json_pack("{s:s,s:s?,s:s?,s:s?,s:o*,s:i}", "outcome", step_state_name(outcome), "to", to, "result", kept ? execution_blob_json(x, kept) : NULL, "error",
+				 execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->asked);
+	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->number, .data = data};
+	struct error e;
+	char *kept_why = mem_strdup(why);
+	attempt_retire(a);
+	if (execution_emit(x, em, &e)) {
+		log_line(LOG_ERROR, "execution %s: %s", x->id, e.text);
+		json_decref(kept);
+	} else {
+		x->steps[step].result = kept;
+		x->steps[step].why = arena_strdup(x->arena, kept_why);
+	}
+	free(kept_why);
+}
+
+static bool is_open(const struct call *c, const struct attempt *a)
+{
+	return c->attempt == a->number && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question && c->client == 0;
+}
+
+static size_t count_open(const struct attempt *a)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) n += is_open(a->x->steps[a->step].calls[i], a);
+	return n;
+}
+
+static bool was_denied(const struct attempt *a)
+{
+	uint32_t number = (uint32_t)json_int(a->end, "call", 0);
+	struct call *c = number ? execution_call(a->x, a->step, a->number, a->first_call + number) : NULL;
+	return c && c->outcome && strcmp(c->outcome, "denied") == 0;
+}
+
+/* "sentence (runbooks/x.md:12)" */
+static char *why_of(const json_t *end)
+{
+	const char *why = json_str(end, "why", NULL);
+	const json_t *at = json_obj(end, "at");
+	if (!why) return NULL;
+	if (!at || strstr(why, json_str(at, "chunk", "\n"))) return mem_strdup(why);
+	return mem_printf("%s (%s:%d)", why, json_str(at, "chunk", "?"), (int)json_int(at, "line", 0));
+}
+
+static void conclude_condition(struct attempt *a)
+{
+	struct execution *x = a->x;
+	size_t step = a->step;
+	const char *word = json_str(a->end, "outcome", "failed");
+	const json_t *value = json_object_get(a->end, "value");
+	bool holds = value && !json_is_null(value) && !json_is_false(value), raised = strcmp(word, "succeeded") != 0;
+	char *why = raised ? why_of(a->end) : NULL;
+	json_t *data = json_pack("{s:s,s:b,s:s?}", "outcome", raised ? "failed" : holds ? "succeeded" : "skipped", "value", holds, "error", execution_blob_text(x, why));
+	attempt_retire(a);
+	execution_emit(x, (struct emit){.kind = RECORD_CONDITION_EVALUATED, .step = step, .data = data}, NULL);
+	if (why) x->steps[step].why = arena_strdup(x->arena, why);
+	free(why);
+}
+
+/* True settles the step; false proves nothing, and a person answers. */
+static void conclude_verification(struct attempt *a)
+{
+	struct execution *x = a->x;
+	size_t step = a->step;
+	const json_t *value = json_object_get(a->end, "value");
+	bool holds = strcmp(json_str(a->end, "outcome", "failed"), "succeeded") == 0 && !json_is_false(value);
+	json_t *result = holds && json_is_object(value) ? json_incref((json_t *)value) : NULL;
+	char *why = why_of(a->end);
+	uint32_t number = a->number;
+	json_t *data = json_pack("{s:s,s:s?}", "outcome", holds ? "succeeded" : "failed", "error", execution_blob_text(x, why));
+	attempt_retire(a);
+	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_FINISHED, .step = step, .attempt = number, .data = data}, NULL);
+	if (holds) {
+		data = json_pack("{s:s,s:s,s:s?}", "outcome", "succeeded", "why", "verify", "result", result ? execution_blob_json(x, result) : NULL);
+		if (!execution_emit(x, (struct emit){.kind = RECORD_STEP_SETTLED, .step = step, .attempt = number, .data = data}, NULL)) x->steps[step].result = json_incref(result);
+	}
+	json_decref(result);
+	free(why);
+}
+
+static void conclude_action(struct attempt *a)
+{
+	const char *word = json_str(a->end, "outcome", "failed"), *to = json_str(a->end, "to", NULL);
+	enum step_state outcome = STEP_FAILED;
+	char *why = why_of(a->end);
+	if (strcmp(word, "succeeded") == 0) outcome = STEP_SUCCEEDED;
+	else if (strcmp(word, "skipped") == 0) outcome = STEP_SKIPPED;
+	else if (strcmp(word, "go") == 0) outcome = STEP_SUCCEEDED;
+	else if (was_denied(a)) outcome = STEP_DENIED;
+	if (strcmp(word, "go") != 0) to = NULL;
+	if (to && graph_find(a->x->graph, to) == SIZE_MAX) {
+		free(why);
+		why = mem_printf("go(\"%.100s\"): the book has no step with that id", to);
+		outcome = STEP_FAILED;
+		to = NULL;
+	}
+	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
+		const struct call *c = a->x->steps[a->step].calls[i];
+		if (c->attempt != a->number || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
+		free(why);
+		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number, c->module, c->function);
+		outcome = STEP_DIVERGED;
+		to = NULL;
+	}
+	json_t *end = a->end;
+	a->end = NULL;
+	finish(a, outcome, to, why, outcome == STEP_SUCCEEDED && !to ? json_object_get(end, "value") : NULL);
+	json_decref(end);
+	free(why);
+}
+
+static void conclude(struct attempt *a)
+{
+	if (a->purpose == ATTEMPT_CONDITION) conclude_condition(a);
+	else if (a->purpose == ATTEMPT_VERIFICATION) conclude_verification(a);
+	else conclude_action(a);
+}
+
+void attempt_calls_changed(struct execution *x, size_t step)
+{
+	struct attempt *a = x->steps[step].live;
+	if (!a || a->purpose == ATTEMPT_CONDITION) return;
+	if (x->flow->steps[step].state == STEP_UNKNOWN && a->purpose == ATTEMPT_ACTION) {
+		/* What its other calls bring is recorded as it comes; the attempt is run again when the unknown ones are resolved. */
+		if (count_open(a) == 0) attempt_drop(a);
+		else worker_release(a, false);
+		return;
+	}
+	if (count_open(a)) return;
+	if (a->is_stopping) finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
+	else if (a->has_ended) conclude(a);
+}
+
+void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
+{
+	struct attempt *a = x->steps[step].live;
+	if (!a) {
+		/* A question was open, or commands ran on a person's terminal: nothing of ours is under way. */
+		call_settle_open(x, step, "cancelled");
+		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));
+		execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = x->flow->steps[step].attempt ? x->flow->steps[step].attempt : 1, .data = data}, NULL);
+		return;
+	}
+	if (a->is_stopping) return;
+	a->is_stopping = true;
+	a->stop_outcome = outcome;
+	worker_release(a, false);
+	call_cancel_open(x, step);
+	attempt_calls_changed(x, step);
+}
+
+static void attempt_failed_to_start(struct attempt *a, const struct error *e)
+{
+	struct execution *x = a->x;
+	log_line(LOG_ERROR, "execution %s: no worker: %s", x->id, e->text);
+	a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", e->text);
+	a->has_ended = true;
+	attempt_calls_changed(x, a->step);
+	if (x->steps[a->step].live == a && a->purpose == ATTEMPT_CONDITION) conclude(a);
+	execution_step_on(x);
+}
+
+/* --- what a worker says ------------------------------------------------------------------------------------------------------------- */
+
+static void logged(struct attempt *a, const struct frame *f)
+{
+	const char *text = json_str(f->head, "text", "");
+	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
+	if (a->delivered < a->recorded) return; /* shown already, before the attempt was run again */
+	engine_broadcast(a->x->engine, a->x,
+			 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", book_step(a)->id, "level", json_str(f->head, "level", "info"), "text", text), NULL, 0);
+}
+
+/* Every branch waits. Where all of them wait for a person, the worker ends; the answer runs the attempt again. */
+static void idle(struct attempt *a)
+{
+	size_t questions = 0, others = 0;
+	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
+		const struct call *c = a->x->steps[a->step].calls[i];
+		if (c->attempt != a->number || c->state != CALL_STARTED) continue;
+		questions += c->is_question;
+		others += !c->is_question;
+	}
+	bool all_delivered = a->delivered >= a->recorded;
+	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
+		const struct call *c = a->x->steps[a->step].calls[i];
+		if (c->attempt == a->number && c->order > a->delivered) all_delivered = false;
+	}
+	if (questions && !others && all_delivered) attempt_drop(a);
+}
+
+static bool worker_frame(void *owner, const struct frame *f)
+{
+	struct worker *w = owner;
+	struct attempt *a = w->attempt;
+	const char *t = json_str(f->head, "t", "");
+	if (strcmp(t, "ready") == 0) return true;
+	if (!a || a->has_ended) return false;
+	struct execution *x = a->x;
+	if (strcmp(t, "log") == 0) logged(a, f);
+	else if (strcmp(t, "idle") == 0) idle(a);
+	else if (strcmp(t, "call") == 0 && a->purpose != ATTEMPT_CONDITION) {
+		if (!call_asked(a, f)) return false;
+	} else if (strcmp(t, "end") == 0) {
+		a->end = json_incref(f->head);
+		a->has_ended = true;
+		if (a->purpose == ATTEMPT_CONDITION) conclude(a);
+		else {
+			if (count_open(a)) call_cancel_open(x, a->step);
+			attempt_calls_changed(x, a->step);
+		}
+	} else {
+		return false;
+	}
+	execution_step_on(x);
+	return true;
+}
+
+static void worker_closed(void *owner, const struct error *e)
+{
+	struct worker *w = owner;
+	struct execution *x = w->x;
+	struct attempt *a = w->attempt;
+	w->link = NULL;
+	if (!a) {
+		for (struct worker **at = &x->idle_workers; *at; at = &(*at)->next) {
+			if (*at != w) continue;
+			*at = w->next;
+			break;
+		}
+		worker_free(w);
+		return;
+	}
+	struct step_data *s = &x->steps[a->step];
+	a->worker = NULL;
+	worker_free(w);
+	if (e->kind == ERR_CLOSED && s->worker_losses++ < WORKER_LOSSES_MAX) {
+		/* Its calls go on; a new worker runs the attempt again over the answers so far. */
+		log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, book_step(a)->id);
+		bool is_action = a->purpose == ATTEMPT_ACTION;
+		if (a->purpose == ATTEMPT_VERIFICATION) s->is_verify_tried = false;
+		if (is_action || a->purpose == ATTEMPT_CONDITION || x->flow->steps[a->step].state == STEP_UNKNOWN) attempt_drop(a);
+		execution_step_on(x);
+		return;
+	}
+	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why",
+			   json_sprintf("the worker ended: %s", e->kind == ERR_CLOSED ? "a limit was reached, or it was killed" : e->text));
+	a->has_ended = true;
+	if (a->purpose == ATTEMPT_CONDITION) conclude(a);
+	else {
+		call_cancel_open(x, a->step);
+		attempt_calls_changed(x, a->step);
+	}
+	execution_step_on(x);
+}

@@ -1,0 +1,308 @@
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "service/attempt.h"
+#include "service/engine_state.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The beginning of an execution: a book becomes a plan, a plan an execution; and a record becomes an execution again. */
+
+enum { PLAN_BYTES_MAX = 4 << 20 };
+
+static struct execution *execution_alloc(struct engine *en)
+{
+	struct execution *x = mem_zero(sizeof *x);
+	x->engine = en;
+	x->arena = arena_new();
+	x->denied = json_array();
+	x->notes = json_array();
+	x->trigger = "person";
+	return x;
+}
+
+enum err execution_allow(struct execution *x, const json_t *patterns, struct error *e)
+{
+	size_t i;
+	json_t *v;
+	json_array_foreach(patterns, i, v)
+	{
+		struct capability *c;
+		enum err err = json_is_string(v) ? capability_parse(x->arena, json_string_value(v), &c, e) : error_set(e, ERR_USAGE, "a capability is text");
+		if (err) return err;
+		x->allowed = arena_grow(x->arena, x->allowed, x->allowed_count, &x->allowed_capacity, sizeof *x->allowed);
+		x->allowed[x->allowed_count++] = c;
+		json_array_append(x->allow, v);
+	}
+	return ERR_OK;
+}
+
+/* What the book declares, and what was allowed. */
+static enum err bind_rights(struct execution *x, const json_t *allow, bool declared, struct error *e)
+{
+	const struct book *b = x->book;
+	x->is_all_declared = declared;
+	x->allow = json_array();
+	x->declared = arena_alloc(x->arena, b->permission_count * sizeof *x->declared);
+	x->declared_is_read = arena_alloc(x->arena, b->permission_count * sizeof *x->declared_is_read);
+	x->declared_count = b->permission_count;
+	for (size_t i = 0; i < b->permission_count; i++) {
+		struct error why;
+		if (capability_parse(x->arena, b->permissions[i].pattern, &x->declared[i], &why)) x->declared[i] = NULL;
+		x->declared_is_read[i] = b->permissions[i].is_read;
+	}
+	return execution_allow(x, allow, e);
+}
+
+/* Is a declared pattern covered by one that was allowed? Its words are taken as they stand: each call is matched again when it is made. */
+static bool is_covered(struct execution *x, const struct book_permission *p)
+{
+	const char *words[256];
+	size_t n = 0;
+	char *copy = arena_strdup(x->arena, p->pattern), *save = NULL;
+	const char *kind = strtok_r(copy, " \t", &save);
+	for (char *w; n < 256 && (w = strtok_r(NULL, " \t", &save));) words[n++] = w;
+	for (size_t i = 0; kind && i < x->allowed_count; i++)
+		if (strcmp(capability_text(x->allowed[i]), p->pattern) == 0 || capability_allows(x->allowed[i], kind, words, n, x->params)) return true;
+	return false;
+}
+
+static enum err check_unattended(struct execution *x, struct error *e)
+{
+	struct buf missing;
+	buf_init(&missing, 800);
+	for (size_t i = 0; !x->is_all_declared && i < x->book->permission_count; i++) {
+		if (is_covered(x, &x->book->permissions[i])) continue;
+		if (missing.len) buf_str(&missing, ", ");
+		buf_printf(&missing, "`%.200s`", x->book->permissions[i].pattern);
+	}
+	enum err err = ERR_OK;
+	if (missing.len)
+		err = error_set(e, ERR_DENIED, "the book declares what is not allowed: %s. Nothing was run. Allow each with --allow 'PATTERN', or all with --allow declared", missing.data);
+	buf_clear(&missing);
+	return err;
+}
+
+static json_t *plan_json(const struct execution *x)
+{
+	json_t *permissions = json_array();
+	for (size_t i = 0; i < x->book->permission_count; i++)
+		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", x->book->permissions[i].pattern, "read", x->book->permissions[i].is_read));
+	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes", json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor,
+			 "path", x->book_path, "workspace", x->workspace, "parameters", x->params, "permissions", permissions, "modules");
+}
+
+/* The plan holds the book's bytes, so that resume needs no file; its digest names it. */
+static void store_plan_of(struct execution *x)
+{
+	struct buf b;
+	buf_init(&b, PLAN_BYTES_MAX);
+	json_t *plan = plan_json(x);
+	must(json_canonical(plan, &b));
+	digest_sha256_hex(x->plan_digest, b.data, b.len);
+	if (!x->batch) x->batch = store_batch_new();
+	store_batch_plan(x->batch, x->plan_digest, b.data, b.len);
+	json_decref(plan);
+	buf_clear(&b);
+}
+
+/* The workspace of a book: the folder above it that holds .rung/, else its own. The path as shown is relative to it. */
+static void find_workspace(struct execution *x, const char *path)
+{
+	char *folder = fs_dirname(path);
+	x->workspace = arena_strdup(x->arena, folder);
+	for (char *at = mem_strdup(folder), *up; at; at = up) {
+		char *mark = mem_printf("%s/.rung", strcmp(at, "/") == 0 ? "" : at);
+		bool found = fs_is_dir(mark);
+		free(mark);
+		if (found) x->workspace = arena_strdup(x->arena, at);
+		up = found || strcmp(at, "/") == 0 ? NULL : fs_dirname(at);
+		free(at);
+	}
+	free(folder);
+	size_t n = strlen(x->workspace);
+	x->book_path = arena_strdup(x->arena, strncmp(path, x->workspace, n) == 0 && path[n] == '/' ? path + n + 1 : path);
+}
+
+static enum err open_book(struct execution *x, const char *path, struct error *e)
+{
+	const char *hash = strrchr(path, '#');
+	char *file = hash ? mem_printf("%.*s", (int)(hash - path), path) : mem_strdup(path), whole[PATH_MAX];
+	struct buf b;
+	buf_init(&b, BOOK_BYTES_MAX);
+	enum err err = path[0] == '/' ? ERR_OK : error_set(e, ERR_USAGE, "a book is named by its absolute path, not \"%.200s\"", path);
+	if (!err && !realpath(file, whole)) err = error_errno(e, "%s", file);
+	if (!err) find_workspace(x, whole);
+	if (!err) err = fs_read(whole, &b, e);
+	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
+	if (!err) err = graph_build(x->book, &x->graph, e);
+	if (!err && x->book->step_count == 0)
+		err = error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis", x->book_path);
+	buf_clear(&b);
+	free(file);
+	return err;
+}
+
+static void fold_ready(struct execution *x, enum flow_mode mode)
+{
+	x->flow = flow_new(x->graph, mode);
+	x->steps = arena_alloc(x->arena, x->graph->count * sizeof *x->steps);
+}
+
+/* The first event moves every step to where it stands. */
+static void started(struct execution *x, json_t *data)
+{
+	(void)data;
+	execution_step_on(x);
+}
+
+enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared, const char *driver, struct execution **out,
+		       struct error *e)
+{
+	struct execution *x = execution_alloc(en);
+	unsigned char random[10];
+	random_bytes(random, sizeof random);
+	ulid_make(x->id, clock_now_us(), random);
+	x->driver = arena_strdup(x->arena, driver);
+	x->epoch = 1;
+	enum err err = open_book(x, book_path, e);
+	if (!err) err = book_bind(x->book, given, &x->params, e);
+	if (!err) err = bind_rights(x, allow, declared, e);
+	if (!err && mode == FLOW_AUTO) err = check_unattended(x, e);
+	if (err) {
+		execution_free(x);
+		return err;
+	}
+	fold_ready(x, mode);
+	store_plan_of(x);
+	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", declared);
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode", mode == FLOW_AUTO ? "auto" : "guided", "driver", driver,
+			      "parameters", execution_blob_json(x, x->params), "rights", execution_blob_json(x, rights), "steps", (int)x->graph->count);
+	if (x->book->anchor) json_object_set_new(d, "anchor", json_string(x->book->anchor));
+	json_decref(rights);
+	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = driver, .data = d}, NULL);
+	flow_refresh(x->flow);
+	execution_later(x, started, NULL);
+	*out = x;
+	return ERR_OK;
+}
+
+/* --- back from the record ------------------------------------------------------------------------------------------------------------ */
+
+struct reading {
+	struct execution *x;
+	struct error *e;
+	enum err err;
+	bool is_first;
+};
+
+static enum err read_plan(struct execution *x, const json_t *start, struct error *e)
+{
+	struct buf b;
+	buf_init(&b, PLAN_BYTES_MAX);
+	enum err err = store_plan(x->engine->reader, json_str(start, "plan", ""), &b, e);
+	json_t *plan = err ? NULL : json_parse(b.data, b.len, 64, e);
+	buf_clear(&b);
+	if (!plan) return error_context(e, "the plan of execution %s", x->id);
+	snprintf(x->plan_digest, sizeof x->plan_digest, "%s", json_str(start, "plan", ""));
+	x->book_path = arena_strdup(x->arena, json_str(plan, "path", "?"));
+	x->workspace = arena_strdup(x->arena, json_str(plan, "workspace", "/"));
+	buf_init(&b, BOOK_BYTES_MAX);
+	json_bytes_get(json_object_get(plan, "bytes"), &b);
+	err = book_parse(x->book_path, json_str(plan, "anchor", NULL), b.data ? b.data : "", b.len, &x->book, e);
+	if (!err) err = graph_build(x->book, &x->graph, e);
+	buf_clear(&b);
+	json_decref(plan);
+	return err;
+}
+
+static enum err read_start(struct execution *x, const struct record *r, struct error *e)
+{
+	enum err err = read_plan(x, r->data, e);
+	if (err) return err;
+	x->driver = arena_strdup(x->arena, json_str(r->data, "driver", "?"));
+	x->trigger = arena_strdup(x->arena, json_str(r->data, "trigger", "person"));
+	x->epoch = r->epoch;
+	size_t n;
+	char *text = execution_read_blob(x, json_str(r->data, "parameters", NULL), &n);
+	x->params = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+	free(text);
+	if (!x->params) x->params = json_object();
+	text = execution_read_blob(x, json_str(r->data, "rights", NULL), &n);
+	json_t *rights = json_loadb(text, n, 0, NULL);
+	free(text);
+	err = bind_rights(x, json_arr(rights, "allow"), json_bool(rights, "declared", false), e);
+	json_decref(rights);
+	fold_ready(x, strcmp(json_str(r->data, "mode", "auto"), "guided") == 0 ? FLOW_GUIDED : FLOW_AUTO);
+	flow_refresh(x->flow);
+	return err;
+}
+
+/* Rights that were allowed later, and notes, live in blobs that the fold does not read. */
+static void read_extra(struct execution *x, const struct record *r)
+{
+	size_t n;
+	if (r->kind == RECORD_NOTE_ADDED) {
+		char *text = execution_read_blob(x, json_str(r->data, "note", NULL), &n);
+		json_array_append_new(x->notes, json_pack("{s:s?,s:s,s:s,s:I}", "step", r->step, "by", r->by ? r->by : "?", "text", text, "t_us", (json_int_t)r->t_us));
+		free(text);
+	}
+	if (r->kind == RECORD_RIGHT_DECIDED && json_bool(r->data, "allowed", false)) {
+		char *text = execution_read_blob(x, json_str(r->data, "patterns", NULL), &n);
+		json_t *patterns = json_loadb(text, n, 0, NULL);
+		execution_allow(x, patterns, NULL);
+		json_decref(patterns);
+		free(text);
+	}
+}
+
+static bool read_record(void *arg, uint64_t seq, const char *line, size_t n)
+{
+	struct reading *g = arg;
+	struct record r;
+	json_t *hold = NULL;
+	g->err = record_decode(line, n, &r, &hold, g->e);
+	if (!g->err && g->is_first) g->err = r.kind == RECORD_EXECUTION_STARTED ? read_start(g->x, &r, g->e) : error_set(g->e, ERR_VERIFY, "its first record is no execution.started");
+	g->is_first = false;
+	if (!g->err) g->err = execution_fold(g->x, &r, g->e);
+	if (!g->err) read_extra(g->x, &r);
+	if (g->err) error_context(g->e, "record %llu", (unsigned long long)seq);
+	json_decref(hold);
+	return g->err == ERR_OK;
+}
+
+enum err execution_load(struct engine *en, const char *id, struct execution **out, struct error *e)
+{
+	struct execution *x = execution_alloc(en);
+	snprintf(x->id, sizeof x->id, "%s", id);
+	struct reading g = {.x = x, .e = e, .is_first = true};
+	enum err err = store_records(en->reader, id, 0, 0, read_record, &g, e);
+	if (!err) err = g.err;
+	if (!err && g.is_first) err = error_set(e, ERR_NOT_FOUND, "there is no execution %s", id);
+	if (err) {
+		execution_free(x);
+		return err;
+	}
+	flow_refresh(x->flow);
+	x->is_loaded_for_reading = true;
+	*out = x;
+	return ERR_OK;
+}
+
+/* Nothing of the execution runs any more: what was in flight is settled by its class. */
+static void taken_up(struct execution *x)
+{
+	x->is_loaded_for_reading = false;
+	for (size_t i = 0; i < x->graph->count; i++) call_settle_open(x, i, "engine_ended");
+	execution_step_on(x);
+}
+
+void execution_take_up(struct execution *x, const char *by)
+{
+	x->epoch++;
+	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = by, .data = json_pack("{s:s}", "why", "engine_ended")}, NULL);
+	lock_wait(x, taken_up);
+}

@@ -1,0 +1,130 @@
+#include "base/log.h"
+#include "service/attempt.h"
+#include "service/client.h"
+#include "service/protocol.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SLOW_CLIENT_BYTES = 64 << 20 };
+
+struct client *engine_client(struct engine *en, uint64_t id)
+{
+	for (struct client *c = en->clients; c; c = c->next)
+		if (c->id == id) return c;
+	return NULL;
+}
+
+bool client_is_attached(const struct client *c, const char *execution)
+{
+	for (size_t i = 0; i < c->attached_count; i++)
+		if (strcmp(c->attached[i], execution) == 0) return true;
+	return false;
+}
+
+void client_attach(struct client *c, const char *execution)
+{
+	if (client_is_attached(c, execution)) return;
+	c->attached = mem_realloc(c->attached, (c->attached_count + 1) * sizeof *c->attached);
+	c->attached[c->attached_count++] = mem_strdup(execution);
+}
+
+void client_detach(struct client *c, const char *execution)
+{
+	for (size_t i = 0; i < c->attached_count; i++) {
+		if (strcmp(c->attached[i], execution) != 0) continue;
+		free(c->attached[i]);
+		c->attached[i] = c->attached[--c->attached_count];
+		return;
+	}
+}
+
+void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n)
+{
+	for (struct client *c = en->clients; c; c = c->next)
+		/* A client that does not read misses output; it is in the journal, and it can ask for it. */
+		if (client_is_attached(c, x->id) && !(n && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES)) link_send(c->link, head, payload, n);
+	json_decref(head);
+}
+
+/* A command that ran on the terminal that is gone: nobody knows what became of it. */
+static void settle_terminal(struct client *c)
+{
+	for (struct execution *x = c->engine->executions, *next; x; x = next) {
+		next = x->next;
+		for (size_t i = 0; i < x->graph->count; i++)
+			for (size_t k = 0; k < x->steps[i].call_count; k++) {
+				struct call *call = x->steps[i].calls[k];
+				if (call->client == c->id && call->state == CALL_STARTED) call_unknown(x, call, "terminal_closed");
+			}
+		execution_step_on(x);
+	}
+}
+
+static void client_closed(void *owner, const struct error *e)
+{
+	struct client *c = owner;
+	struct engine *en = c->engine;
+	if (e->kind != ERR_CLOSED) log_line(LOG_WARN, "client %s: %s", c->principal, e->text);
+	settle_terminal(c);
+	for (struct client **at = &en->clients; *at; at = &(*at)->next) {
+		if (*at != c) continue;
+		*at = c->next;
+		break;
+	}
+	for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
+	free(c->attached);
+	free(c);
+}
+
+static bool client_frame(void *owner, const struct frame *f)
+{
+	return operations_frame(owner, f);
+}
+
+/* user:NAME of the process at the other end: nobody can name another principal. */
+static bool principal_of(int fd, char *out, size_t n)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) return false;
+	struct passwd pw, *found = NULL;
+	char space[4096];
+	getpwuid_r(peer.uid, &pw, space, sizeof space, &found);
+	if (found) snprintf(out, n, "user:%s", found->pw_name);
+	else snprintf(out, n, "user:%u", (unsigned)peer.uid);
+	return true;
+}
+
+void client_accept(struct engine *en, int fd)
+{
+	size_t count = 0;
+	for (const struct client *c = en->clients; c; c = c->next) count++;
+	struct client *c = mem_zero(sizeof *c);
+	if (count >= PROTOCOL_CLIENTS_MAX || !principal_of(fd, c->principal_text, sizeof c->principal_text)) {
+		close(fd);
+		free(c);
+		return;
+	}
+	c->engine = en;
+	c->id = ++en->next_client;
+	c->principal = c->principal_text;
+	c->next = en->clients;
+	en->clients = c;
+	c->link = link_open(&en->loop, fd, PROTOCOL_HEAD_BYTES_MAX, PROTOCOL_PAYLOAD_BYTES_MAX, client_frame, client_closed, c);
+}
+
+void client_drop_all(struct engine *en)
+{
+	while (en->clients) {
+		struct client *c = en->clients;
+		en->clients = c->next;
+		link_close(c->link);
+		for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
+		free(c->attached);
+		free(c);
+	}
+}

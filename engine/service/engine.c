@@ -1,0 +1,307 @@
+#include "service/engine.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "service/attempt.h"
+#include "service/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { IDLE_CHECK_MS = 1000, LISTEN_BACKLOG = 64 };
+
+struct execution *engine_find(struct engine *en, const char *id)
+{
+	for (struct execution *x = en->executions; x; x = x->next)
+		if (strcmp(x->id, id) == 0) return x;
+	return NULL;
+}
+
+struct found {
+	char id[27];
+	size_t count;
+};
+
+static bool found_one(void *arg, const struct store_execution *x)
+{
+	struct found *f = arg;
+	snprintf(f->id, sizeof f->id, "%s", x->id);
+	return ++f->count < 2;
+}
+
+struct execution *engine_lookup(struct engine *en, const char *prefix, char id_out[27], struct error *e)
+{
+	struct found f = {.count = 0};
+	id_out[0] = 0;
+	if (!prefix || strlen(prefix) < 4 || strlen(prefix) > 26) {
+		error_set(e, ERR_USAGE, "an execution is named by its id, or the first four letters of it or more (`rung log` lists them)");
+		return NULL;
+	}
+	for (struct execution *x = en->executions; x; x = x->next) {
+		if (strncmp(x->id, prefix, strlen(prefix)) != 0) continue;
+		snprintf(f.id, sizeof f.id, "%s", x->id);
+		f.count++;
+	}
+	if (f.count == 0 && store_executions(en->reader, false, prefix, NULL, 2, found_one, &f, e)) return NULL;
+	if (f.count == 0) error_set(e, ERR_NOT_FOUND, "there is no execution %s (`rung log` lists them)", prefix);
+	else if (f.count > 1) error_set(e, ERR_USAGE, "more than one execution begins with %s: write more of its id", prefix);
+	if (f.count != 1) return NULL;
+	memcpy(id_out, f.id, 27);
+	error_set(e, ERR_OK, "%s", "");
+	return engine_find(en, f.id);
+}
+
+void engine_add(struct engine *en, struct execution *x)
+{
+	x->next = en->executions;
+	en->executions = x;
+}
+
+void engine_remove(struct engine *en, struct execution *x)
+{
+	if (x->is_gone) return;
+	x->is_gone = true;
+	execution_drop_processes(x);
+	for (struct execution **at = &en->executions; *at; at = &(*at)->next) {
+		if (*at != x) continue;
+		*at = x->next;
+		break;
+	}
+	x->next = en->gone;
+	en->gone = x;
+}
+
+/* Between two rounds of the loop nobody holds a pointer to what is gone. */
+static void sweep(uv_check_t *h)
+{
+	struct engine *en = h->data;
+	for (struct execution **at = &en->gone; *at;) {
+		struct execution *x = *at;
+		if (x->commits) {
+			at = &x->next;
+			continue;
+		}
+		*at = x->next;
+		execution_free(x);
+	}
+}
+
+static void wake(void *arg)
+{
+	struct engine *en = arg;
+	uv_async_send(&en->wake);
+}
+
+static void deliver(uv_async_t *h)
+{
+	struct engine *en = h->data;
+	store_deliver(en->store);
+}
+
+void engine_end(struct engine *en, int exit_status)
+{
+	if (en->is_ending) return;
+	en->is_ending = true;
+	en->exit_status = exit_status;
+	uv_stop(&en->loop);
+}
+
+static void signalled(uv_signal_t *s, int number)
+{
+	struct engine *en = s->data;
+	log_line(LOG_INFO, "ending on signal %d", number);
+	engine_end(en, 0);
+}
+
+static bool is_busy(const struct engine *en)
+{
+	if (en->clients) return true;
+	for (const struct execution *x = en->executions; x; x = x->next)
+		if (x->flow->state == RUN_RUNNING || x->commits) return true;
+	return false;
+}
+
+static void check_idle(uv_timer_t *t)
+{
+	struct engine *en = t->data;
+	int64_t now = clock_monotonic_us();
+	if (is_busy(en)) en->idle_since_us = now;
+	else if (en->idle_us && now - en->idle_since_us >= en->idle_us) engine_end(en, 0);
+}
+
+static void connection(uv_poll_t *h, int status, int events)
+{
+	(void)status, (void)events;
+	struct engine *en = h->data;
+	int fd = accept4(en->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) client_accept(en, fd);
+}
+
+/* A socket's path may be longer than an address holds: it is bound from within its folder. */
+static enum err listen_on(struct engine *en, struct error *e)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char here[PATH_MAX];
+	snprintf(address.sun_path, sizeof address.sun_path, "engine.sock");
+	en->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (en->listen_fd < 0) return error_errno(e, "socket");
+	if (!getcwd(here, sizeof here)) snprintf(here, sizeof here, "/");
+	if (chdir(en->state_dir) != 0) return error_errno(e, "%s", en->state_dir);
+	unlink("engine.sock"); /* the store's lock is ours: nobody listens there */
+	mode_t before = umask(0177);
+	int rc = bind(en->listen_fd, (struct sockaddr *)&address, sizeof address);
+	umask(before);
+	if (rc != 0 || listen(en->listen_fd, LISTEN_BACKLOG) != 0) return error_errno(e, "%s/engine.sock", en->state_dir);
+	if (chdir("/") != 0) return error_errno(e, "/");
+	uv_poll_init(&en->loop, &en->listener, en->listen_fd);
+	en->listener.data = en;
+	uv_poll_start(&en->listener, UV_READABLE, connection);
+	return ERR_OK;
+}
+
+static enum err make_folders(struct engine *en, struct error *e)
+{
+	static const char *const folders[] = {"spool", "locks"};
+	enum err err = fs_mkdirs(en->state_dir, 0700, e);
+	for (int i = 0; i < 2 && !err; i++) {
+		char *path = mem_printf("%s/%s", en->state_dir, folders[i]);
+		err = fs_mkdirs(path, 0700, e);
+		free(path);
+	}
+	return err;
+}
+
+/* The fork server stands beside the program, or in libexec where it is installed. */
+static enum err start_sandbox(struct engine *en, struct error *e)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+	if (n < 0) return error_errno(e, "/proc/self/exe");
+	self[n] = 0;
+	char *folder = fs_dirname(self), *beside = mem_printf("%s/rung-forkd", folder), *installed = mem_printf("%s/../libexec/rung-forkd", folder);
+	enum err err = sandbox_start(fs_exists(beside) ? beside : installed, mem_strdup(self), &en->sandbox, e);
+	free(folder);
+	return err;
+}
+
+static enum err write_pid(struct engine *en, struct error *e)
+{
+	char *path = mem_printf("%s/engine.pid", en->state_dir), text[32];
+	int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+	enum err err = fs_write_atomic(path, text, (size_t)n, 0600, e);
+	free(path);
+	return err;
+}
+
+static void start_timers(struct engine *en)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	en->idle_since_us = clock_monotonic_us();
+	uv_timer_init(&en->loop, &en->idle_timer);
+	en->idle_timer.data = en;
+	uv_timer_start(&en->idle_timer, check_idle, IDLE_CHECK_MS, IDLE_CHECK_MS);
+	uv_check_init(&en->loop, &en->sweeper);
+	en->sweeper.data = en;
+	uv_check_start(&en->sweeper, sweep);
+	for (int i = 0; i < 3; i++) {
+		uv_signal_init(&en->loop, &en->signals[i]);
+		en->signals[i].data = en;
+		uv_signal_start(&en->signals[i], signalled, numbers[i]);
+	}
+}
+
+static enum err engine_start(struct engine *en, struct error *e)
+{
+	char name[256] = "localhost";
+	struct passwd *pw = getpwuid(geteuid());
+	signal(SIGPIPE, SIG_IGN);
+	gethostname(name, sizeof name - 1);
+	en->host = mem_strdup(name);
+	en->user = mem_strdup(pw ? pw->pw_name : "?");
+	must(uv_loop_init(&en->loop) == 0);
+	en->loop.data = en;
+	enum err err = make_folders(en, e);
+	/* Before the store, whose writer is a thread. */
+	if (!err) err = start_sandbox(en, e);
+	uv_async_init(&en->loop, &en->wake, deliver);
+	en->wake.data = en;
+	struct store_options o = {.dir = en->state_dir, .node = en->host, .wake = wake, .wake_arg = en};
+	if (!err) err = store_open(&o, &en->store, e);
+	if (!err) err = store_reader_open(en->store, &en->reader, e);
+	if (!err) err = listen_on(en, e);
+	if (!err) err = write_pid(en, e);
+	if (!err) start_timers(en);
+	return err;
+}
+
+static void close_handle(uv_handle_t *h, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(h)) uv_close(h, NULL);
+}
+
+static void engine_stop(struct engine *en)
+{
+	char *path = mem_printf("%s/engine.sock", en->state_dir), *pid = mem_printf("%s/engine.pid", en->state_dir);
+	unlink(path);
+	unlink(pid);
+	free(path);
+	free(pid);
+	/* What runs is left as it is: the next engine takes it up. Its processes end with us. */
+	for (struct execution *x = en->executions; x; x = x->next) {
+		x->is_gone = true;
+		execution_drop_processes(x);
+	}
+	client_drop_all(en);
+	store_reader_close(en->reader);
+	store_close(en->store);
+	sandbox_stop(en->sandbox);
+	if (en->listen_fd >= 0) close(en->listen_fd);
+	uv_walk(&en->loop, close_handle, NULL);
+}
+
+static void say_ready(int fd, const char *text)
+{
+	if (fd < 0) return;
+	fs_write_all(fd, text, strlen(text), NULL);
+	close(fd);
+}
+
+int engine_main(int argc, char **argv)
+{
+	struct engine *en = mem_zero(sizeof *en);
+	struct error e = {ERR_OK, ""};
+	int ready_fd = -1;
+	en->listen_fd = -1;
+	en->idle_us = INT64_C(600000000);
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--state") == 0) en->state_dir = argv[i + 1];
+		else if (strcmp(argv[i], "--ready-fd") == 0) ready_fd = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--idle") == 0) clock_parse_duration(argv[i + 1], &en->idle_us, &e);
+		else error_set(&e, ERR_USAGE, "rung engine has no option %s", argv[i]);
+	}
+	if (!en->state_dir && !e.kind) error_set(&e, ERR_USAGE, "rung engine --state DIR");
+	char whole[PATH_MAX];
+	if (!e.kind && fs_mkdirs(en->state_dir, 0700, &e) == ERR_OK && realpath(en->state_dir, whole)) en->state_dir = mem_strdup(whole);
+	if (e.kind || engine_start(en, &e)) {
+		log_line(LOG_ERROR, "the engine cannot start: %s", e.text);
+		say_ready(ready_fd, e.text);
+		if (en->sandbox) sandbox_stop(en->sandbox);
+		return err_info(e.kind)->exit_status;
+	}
+	log_line(LOG_INFO, "engine of %s@%s on %s, pid %d", en->user, en->host, en->state_dir, (int)getpid());
+	say_ready(ready_fd, "ready\n");
+	uv_run(&en->loop, UV_RUN_DEFAULT);
+	int status = en->exit_status;
+	engine_stop(en);
+	return status;
+}

@@ -1,0 +1,63 @@
+#ifndef RUNG_SERVICE_ENGINE_STATE_H
+#define RUNG_SERVICE_ENGINE_STATE_H
+
+#include "service/execution.h"
+
+/* The engine: one loop, the store, the fork server, the executions that it drives, the clients that are connected. */
+struct client;
+
+struct engine {
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_timer_t idle_timer;
+	uv_signal_t signals[3];
+	uv_poll_t listener;
+	uv_check_t sweeper;
+	int listen_fd;
+	const char *state_dir, *user, *host;
+	struct store *store;
+	struct store_reader *reader;
+	struct sandbox *sandbox;
+	struct execution *executions, *gone;
+	struct client *clients;
+	uint64_t next_client;
+	int64_t idle_us, idle_since_us;
+	bool is_ending;
+	int exit_status;
+};
+
+struct client {
+	struct client *next;
+	struct engine *engine;
+	struct link *link;
+	uint64_t id;
+	const char *principal;
+	char principal_text[128];
+	char **attached; /* ids of executions */
+	size_t attached_count;
+};
+
+struct client *engine_client(struct engine *en, uint64_t id); /* NULL: gone */
+struct execution *engine_find(struct engine *en, const char *id);
+
+/* The execution with that id or unique prefix: live, or NULL with e filled and, where the store has it, its whole id in id_out. */
+struct execution *engine_lookup(struct engine *en, const char *prefix, char id_out[27], struct error *e);
+
+/* Takes an execution into the engine's care, or drops one that is over. */
+void engine_add(struct engine *en, struct execution *x);
+void engine_remove(struct engine *en, struct execution *x);
+
+bool client_is_attached(const struct client *c, const char *execution);
+void client_attach(struct client *c, const char *execution);
+void client_detach(struct client *c, const char *execution);
+
+/* A frame from a client: looks the operation up and runs it. */
+bool operations_frame(struct client *c, const struct frame *f);
+
+/* Sends an event to every client attached to x. head is taken. */
+void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n);
+
+/* Stops the engine: for a store that is broken, and for signals. */
+void engine_end(struct engine *en, int exit_status);
+
+#endif

@@ -1,0 +1,354 @@
+#include "service/execution.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "service/attempt.h"
+#include "service/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A submitted batch and what waits for it. */
+struct commit {
+	struct execution *x;
+	struct later *first;
+};
+
+static void run_laters(struct execution *x, struct later *l)
+{
+	while (l) {
+		struct later *next = l->next;
+		if (!x->is_gone) l->run(x, l->data);
+		json_decref(l->data);
+		free(l);
+		l = next;
+	}
+}
+
+static void drop_laters(struct later *l)
+{
+	while (l) {
+		struct later *next = l->next;
+		json_decref(l->data);
+		free(l);
+		l = next;
+	}
+}
+
+static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us, const struct error *e)
+{
+	(void)first_seq, (void)t_us;
+	struct commit *c = arg;
+	struct execution *x = c->x;
+	struct later *l = c->first;
+	x->commits--;
+	if (x->newest == c) x->newest = NULL;
+	free(c);
+	if (err) {
+		drop_laters(l);
+		log_line(LOG_ERROR, "execution %s: %s", x->id, e ? e->text : "its records could not be stored");
+		/* What was folded is not what is stored: this execution cannot go on in this engine. A broken store ends the engine. */
+		if (err == ERR_IO) engine_end(x->engine, 1);
+		else if (!x->is_gone) engine_remove(x->engine, x);
+		return;
+	}
+	run_laters(x, l);
+	if (!x->is_gone) execution_step_on(x);
+}
+
+const char *execution_blob(struct execution *x, const void *bytes, size_t n)
+{
+	char name[STORE_BLOB_NAME_BYTES];
+	if (!x->batch) x->batch = store_batch_new();
+	store_batch_blob(x->batch, x->id, bytes, n, name);
+	return arena_strdup(x->arena, name);
+}
+
+const char *execution_blob_text(struct execution *x, const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+	return n ? execution_blob(x, text, n < STORE_BLOB_BYTES_MAX ? n : STORE_BLOB_BYTES_MAX) : NULL;
+}
+
+const char *execution_blob_json(struct execution *x, const json_t *v)
+{
+	struct buf b;
+	buf_init(&b, STORE_BLOB_BYTES_MAX);
+	must(json_canonical(v, &b));
+	const char *name = execution_blob(x, b.data, b.len);
+	buf_clear(&b);
+	return name;
+}
+
+char *execution_read_blob(struct execution *x, const char *name, size_t *n)
+{
+	struct buf b;
+	struct error e;
+	buf_init(&b, STORE_BLOB_BYTES_MAX);
+	if (!name || store_blob(x->engine->reader, name, &b, &e)) buf_reset(&b);
+	if (n) *n = b.len;
+	return buf_take(&b);
+}
+
+json_t *execution_result(struct execution *x, size_t i)
+{
+	struct step_data *s = &x->steps[i];
+	if (s->result || !s->result_blob) return s->result;
+	size_t n;
+	char *text = execution_read_blob(x, s->result_blob, &n);
+	s->result = n ? json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL) : NULL;
+	free(text);
+	return s->result;
+}
+
+const char *execution_why(struct execution *x, size_t i)
+{
+	struct step_data *s = &x->steps[i];
+	if (s->why || !s->why_blob) return s->why;
+	char *text = execution_read_blob(x, s->why_blob, NULL);
+	s->why = arena_strdup(x->arena, text);
+	free(text);
+	return s->why;
+}
+
+/* Keys without a value are left out of a record's data. */
+static json_t *without_nulls(json_t *data)
+{
+	const char *key;
+	json_t *v;
+	void *next;
+	json_object_foreach_safe(data, next, key, v) if (json_is_null(v)) json_object_del(data, key);
+	return data;
+}
+
+enum err execution_emit(struct execution *x, struct emit em, struct error *e)
+{
+	struct record r = {.t_us = clock_now_us(),
+			   .kind = em.kind,
+			   .execution = x->id,
+			   .step = em.step != SIZE_MAX ? x->book->steps[em.step].id : NULL,
+			   .attempt = em.attempt,
+			   .call = em.call,
+			   .epoch = x->epoch,
+			   .by = em.by ? em.by : "system:engine",
+			   .data = without_nulls(em.data)};
+	enum err err = execution_fold(x, &r, e);
+	if (!err) {
+		if (!x->batch) x->batch = store_batch_new();
+		/* flow and schema agree by construction: a record that cannot be encoded is a fault of ours, found by the tests. */
+		struct error why;
+		if (store_batch_record(x->batch, &r, &why)) die("a record could not be encoded: %s", why.text);
+		x->batch_records++;
+	}
+	json_decref(em.data);
+	return err;
+}
+
+void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data)
+{
+	struct later *l = mem_zero(sizeof *l);
+	l->run = fn;
+	l->data = data;
+	if (!x->last) x->last = &x->first;
+	*x->last = l;
+	x->last = &l->next;
+}
+
+static void write_row(struct execution *x)
+{
+	struct store_execution row = {.id = x->id,
+				      .book = x->book_path,
+				      .title = x->book->title,
+				      .state = run_state_name(x->flow->state),
+				      .driver = x->driver,
+				      .plan = x->plan_digest,
+				      .started_us = x->started_us,
+				      .finished_us = x->finished_us,
+				      .is_open = !x->flow->is_finished,
+				      .epoch = x->epoch};
+	store_batch_execution(x->batch, &row);
+}
+
+void execution_commit(struct execution *x)
+{
+	execution_tell_changes(x);
+	if (!x->batch && !x->first) return;
+	struct later *first = x->first;
+	x->first = NULL;
+	x->last = NULL;
+	if (!x->batch) {
+		/* Nothing new to store: what is told still waits for what was submitted before it. */
+		if (!x->newest) {
+			run_laters(x, first);
+			return;
+		}
+		struct later **end = &x->newest->first;
+		while (*end) end = &(*end)->next;
+		*end = first;
+		return;
+	}
+	struct commit *c = mem_zero(sizeof *c);
+	c->x = x;
+	c->first = first;
+	write_row(x);
+	struct store_batch *b = x->batch;
+	x->batch = NULL;
+	x->batch_records = 0;
+	x->newest = c;
+	x->commits++;
+	store_submit(x->engine->store, b, committed, c);
+}
+
+static void woken(uv_timer_t *t)
+{
+	execution_step_on(t->data);
+}
+
+static void arm_timer(struct execution *x, int64_t at_us)
+{
+	if (!x->timer) {
+		x->timer = mem_zero(sizeof *x->timer);
+		uv_timer_init(&x->engine->loop, x->timer);
+		x->timer->data = x;
+	}
+	int64_t wait_us = at_us - clock_now_us();
+	uv_update_time(&x->engine->loop);
+	uv_timer_start(x->timer, woken, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 0, 0);
+}
+
+static void do_command(struct execution *x, const struct flow_command *c)
+{
+	struct error e;
+	switch (c->kind) {
+	case FLOW_DO_EVALUATE: attempt_evaluate(x, c->step); break;
+	case FLOW_DO_START: attempt_begin(x, c->step); break;
+	case FLOW_DO_STOP: attempt_stop(x, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED); break;
+	case FLOW_DO_SKIP:
+		execution_emit(x, (struct emit){.kind = RECORD_STEP_SKIPPED, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "go", "to", x->book->steps[c->by].id)}, &e);
+		break;
+	case FLOW_DO_RESET:
+		execution_emit(x, (struct emit){.kind = RECORD_STEP_RESET, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "goto", "from", x->book->steps[c->by].id)}, &e);
+		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].is_dirty = true;
+		break;
+	case FLOW_DO_FINISH:
+		execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))}, &e);
+		break;
+	case FLOW_DO_WAKE: arm_timer(x, c->at_us); break;
+	}
+}
+
+static bool changes_state(enum flow_command_kind k)
+{
+	return k == FLOW_DO_SKIP || k == FLOW_DO_RESET || k == FLOW_DO_FINISH;
+}
+
+static void finished(struct execution *x, json_t *data)
+{
+	(void)data;
+	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s}", "ev", "ended", "execution", x->id, "state", run_state_name(x->flow->state)), NULL, 0);
+	engine_remove(x->engine, x);
+}
+
+/* Steps that run according to the record and have no worker: their attempt is run again over its recorded answers. */
+static void revive(struct execution *x)
+{
+	for (size_t i = 0; i < x->graph->count; i++)
+		if (x->flow->steps[i].state == STEP_RUNNING && !x->steps[i].live && !x->flow->is_cancelling) attempt_revive(x, i);
+		else if (x->flow->steps[i].state == STEP_UNKNOWN && !x->steps[i].live && !x->flow->is_cancelling) attempt_settle_by_verify(x, i);
+}
+
+void execution_advance(struct execution *x)
+{
+	if (x->is_advancing || x->is_waiting_for_lock || x->is_loaded_for_reading || x->flow->is_finished) return;
+	x->is_advancing = true;
+	size_t max = 2 * x->graph->count + 2;
+	struct flow_command *commands = mem_alloc(max * sizeof *commands);
+	/* Bounded: each round moves at least one step or ends the run. */
+	for (bool again = true; again && !x->flow->is_finished;) {
+		again = false;
+		size_t n = flow_decide(x->flow, clock_now_us(), commands, max);
+		for (size_t i = 0; i < n; i++) {
+			do_command(x, &commands[i]);
+			again = again || changes_state(commands[i].kind);
+		}
+	}
+	free(commands);
+	if (x->flow->is_finished) execution_later(x, finished, NULL);
+	else revive(x);
+	x->is_advancing = false;
+}
+
+void execution_step_on(struct execution *x)
+{
+	if (x->is_gone) return;
+	execution_advance(x);
+	execution_commit(x);
+}
+
+bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who, char **pattern)
+{
+	const struct book_step *b = &x->book->steps[step];
+	*pattern = capability_exact(x->arena, kind, words, count);
+	bool is_declared = false;
+	for (size_t i = 0; i < x->declared_count && !is_declared; i++)
+		if (x->declared[i] && (!is_read_only || x->declared_is_read[i])) is_declared = capability_allows(x->declared[i], kind, words, count, x->params);
+	if (x->book->has_permissions && !is_declared) {
+		*who = is_read_only ? "the book's Permissions do not declare it under read:" : "the book's Permissions do not declare it";
+		return false;
+	}
+	bool is_narrow = b->permission_count == 0;
+	for (size_t i = 0; i < b->permission_count && !is_narrow; i++) {
+		struct capability *c;
+		if (capability_parse(x->arena, b->permissions[i], &c, NULL) == ERR_OK) is_narrow = capability_allows(c, kind, words, count, x->params);
+	}
+	if (!is_narrow) {
+		*who = "the step's permissions do not name it";
+		return false;
+	}
+	if (x->is_all_declared && is_declared) {
+		*who = "declared";
+		return true;
+	}
+	for (size_t i = 0; i < x->allowed_count; i++) {
+		*who = "flag";
+		if (capability_allows(x->allowed[i], kind, words, count, x->params)) return true;
+	}
+	*who = "nobody has allowed it for this execution";
+	return false;
+}
+
+void execution_drop_processes(struct execution *x)
+{
+	for (size_t i = 0; x->steps && i < x->graph->count; i++)
+		if (x->steps[i].live) attempt_drop(x->steps[i].live);
+	attempt_drop_idle(x);
+	call_drop_actor(x);
+}
+
+static void timer_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
+void execution_free(struct execution *x)
+{
+	must(x->commits == 0);
+	execution_drop_processes(x);
+	uv_timer_t *timers[] = {x->timer, x->lock_timer};
+	for (int i = 0; i < 2; i++)
+		if (timers[i]) uv_close((uv_handle_t *)timers[i], timer_closed);
+	if (x->batch) store_batch_free(x->batch);
+	drop_laters(x->first);
+	for (size_t i = 0; x->steps && i < x->graph->count; i++) {
+		json_decref(x->steps[i].result);
+		for (size_t k = 0; k < x->steps[i].call_count; k++) call_release(x->steps[i].calls[k]);
+	}
+	json_decref(x->params);
+	json_decref(x->allow);
+	json_decref(x->notes);
+	json_decref(x->denied);
+	flow_free(x->flow);
+	graph_free(x->graph);
+	book_free(x->book);
+	arena_free(x->arena);
+}

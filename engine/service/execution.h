@@ -1,0 +1,184 @@
+#ifndef RUNG_SERVICE_EXECUTION_H
+#define RUNG_SERVICE_EXECUTION_H
+
+#include "book/graph.h"
+#include "flow/flow.h"
+#include "policy/capability.h"
+#include "sandbox/sandbox.h"
+#include "service/link.h"
+#include "store/store.h"
+
+/* An execution that this engine drives: the fold of its records, and what is under way. Everything here belongs to the loop thread.
+ *
+ * The one way in: something happens -> execution_emit makes a record and folds it -> execution_advance asks flow what comes next -> execution_commit
+ * submits the records as one batch. The one way out: what is told to workers, actors and clients is put behind a batch with execution_later and
+ * runs when the batch is durable. So intent comes before effect and outcome before successor without anyone having to remember it. */
+
+struct engine;
+struct execution;
+struct attempt;
+
+/* What became of a call. */
+enum call_state { CALL_STARTED, CALL_FINISHED, CALL_UNKNOWN, CALL_AGAIN };
+
+struct call {
+	uint32_t number, attempt;
+	size_t step;
+	const char *module, *function; /* in the execution's arena */
+	enum step_effect effect;
+	enum call_state state;
+	bool is_in_verify, is_question;
+	uint64_t client;         /* of a shell command that a client runs; else 0 */
+	const char *words;       /* for people: the command as one line */
+	char *arguments_blob, *answer_blob; /* names; NULL: none */
+	char digest[65];         /* of the canonical arguments */
+	json_t *finished;        /* d of its call.finished */
+	uint32_t order;          /* among the finished calls of its attempt, from 1: the order of delivery */
+	int64_t started_us, finished_us;
+	const char *outcome;     /* "ok", "failed", "denied", "timeout": of call.finished */
+	/* Live only. */
+	struct buf out[2];       /* the bytes kept; moved to blobs when it ends */
+	struct buf tail[2];      /* the last part, once the first is full */
+	uint64_t seen_bytes[2];  /* all that came */
+	int spool_fd[2];
+	uint64_t id;             /* the actor's name for it while it is in flight; 0: it is not */
+	bool is_intended;        /* its intent is on the way to the store; it leaves when that is durable */
+	bool is_dispatched, is_sent_again, is_cancelled, is_over_limit;
+};
+
+struct step_data {
+	struct call **calls; /* of all attempts, in asking order within each */
+	size_t call_count, call_capacity;
+	json_t *result;      /* what the step returned; NULL: nothing, or not read yet */
+	char *result_blob, *why_blob, *note_blob, *log_blob;
+	char *why;           /* read from the blob when it is asked for */
+	const char *to;
+	struct attempt *live;
+	int worker_losses;
+	bool is_dirty;       /* differs from what attached clients were told */
+	bool is_verify_tried;
+	int told;            /* state and wait that attached clients know of */
+};
+
+/* One that asked and waits until what it asked for is durable. */
+struct later {
+	struct later *next;
+	void (*run)(struct execution *x, json_t *data);
+	json_t *data;
+};
+
+struct commit; /* a submitted batch */
+
+struct execution {
+	struct engine *engine;
+	struct arena *arena;
+	char id[27];
+	struct book *book;
+	struct graph *graph;
+	struct flow *flow;
+	struct step_data *steps;
+	char plan_digest[65];
+	json_t *params;
+	const char *book_path, *workspace; /* as shown; the folder that the book belongs to */
+	const char *driver, *trigger;
+	json_t *allow;                  /* patterns, as given */
+	struct capability **allowed;
+	size_t allowed_count, allowed_capacity;
+	struct capability **declared;   /* one for each permission of the book that parses */
+	bool *declared_is_read;
+	size_t declared_count;
+	bool is_all_declared;
+	uint64_t epoch;
+	int64_t started_us, finished_us;
+
+	/* Under way. */
+	struct store_batch *batch;
+	size_t batch_records;
+	struct later *first, **last;
+	struct commit *newest;   /* the last one submitted and not yet answered */
+	int commits;
+	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
+	bool is_waiting_for_lock, is_gone, is_run_dirty, is_advancing;
+	struct link *actor;
+	struct sandbox_child actor_child;
+	struct worker *idle_workers;
+	uv_timer_t *timer, *lock_timer;
+	void (*lock_go)(struct execution *x);
+	int64_t lock_since_us;
+	uint64_t next_call_id;
+	struct call **flying;    /* dispatched to the actor, no outcome yet */
+	size_t flying_count, flying_capacity;
+	uint64_t output_bytes;
+	int actor_losses;
+	json_t *notes;
+	json_t *denied;
+	struct execution *next;
+};
+
+/* Makes a new execution of a book for a principal; the records are in its first batch, nothing is submitted yet. given: parameters as text or values.
+ * ERR_INVALID for a book that cannot run or parameters that do not fit, ERR_DENIED in auto mode where a declared capability is not allowed. */
+enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared, const char *driver, struct execution **out,
+		       struct error *e);
+
+/* Reads an execution back from the store by folding its records. Nothing moves until execution_take_up. */
+enum err execution_load(struct engine *en, const char *id, struct execution **out, struct error *e);
+
+/* Takes up what an engine's end left: new epoch, waits for the lock that its commands hold, settles calls in flight by their effect class, goes on. */
+void execution_take_up(struct execution *x, const char *by);
+
+/* Allows more calls: patterns as text. ERR_INVALID for one that is no capability. */
+enum err execution_allow(struct execution *x, const json_t *patterns, struct error *e);
+
+void execution_free(struct execution *x);
+
+/* Adds a record to the batch and folds it. data is taken. step SIZE_MAX and call 0 where there is none. A record that flow refuses is not added: ERR_CONFLICT. */
+struct emit {
+	enum record_kind kind;
+	size_t step;
+	uint32_t attempt, call;
+	const char *by; /* NULL: the engine */
+	json_t *data;
+};
+enum err execution_emit(struct execution *x, struct emit em, struct error *e);
+
+/* Folds one record, live or read back: the only place where an execution's state changes. */
+enum err execution_fold(struct execution *x, const struct record *r, struct error *e);
+
+/* A blob in the batch; its name (in the arena). */
+const char *execution_blob(struct execution *x, const void *bytes, size_t n);
+const char *execution_blob_text(struct execution *x, const char *text);
+const char *execution_blob_json(struct execution *x, const json_t *v);
+
+/* Reads a blob back, "" where it was erased. Allocated. */
+char *execution_read_blob(struct execution *x, const char *name, size_t *n);
+
+/* Runs fn when everything emitted so far is durable. data is taken. */
+void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data);
+
+/* Asks flow what comes next and does it, until nothing more follows. */
+void execution_advance(struct execution *x);
+
+/* Submits what was emitted. Called once at the end of whatever happened. */
+void execution_commit(struct execution *x);
+
+/* advance and commit. */
+void execution_step_on(struct execution *x);
+
+json_t *execution_view(struct execution *x); /* whole; new reference */
+void execution_tell_changes(struct execution *x); /* to attached clients, once durable */
+
+/* What step i returned: borrowed, NULL where nothing. */
+json_t *execution_result(struct execution *x, size_t i);
+const char *execution_why(struct execution *x, size_t i);
+
+struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
+struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt);
+
+/* Is a call of that kind allowed now? words: for sh the argument list. who: what allowed it (a word for the journal) or why not (a sentence). */
+bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who, char **pattern);
+
+/* Ends what runs; records stay. */
+void execution_drop_processes(struct execution *x);
+
+#endif

@@ -1,0 +1,221 @@
+#include "service/execution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The fold: what each kind of record does to an execution. Live and in recovery the same. */
+
+struct folding {
+	struct execution *x;
+	const struct record *r;
+	size_t step;
+	struct flow_event ev;
+};
+
+static const char *str(const struct folding *f, const char *key)
+{
+	return json_str(f->r->data, key, NULL);
+}
+
+static void keep(char **slot, const char *name, struct arena *a)
+{
+	*slot = name ? arena_strdup(a, name) : NULL;
+}
+
+struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, uint32_t number)
+{
+	struct step_data *s = &x->steps[step];
+	for (size_t i = s->call_count; i-- > 0;)
+		if (s->calls[i]->attempt == attempt && s->calls[i]->number == number) return s->calls[i];
+	return NULL;
+}
+
+struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number)
+{
+	struct step_data *s = &x->steps[step];
+	s->calls = arena_grow(x->arena, s->calls, s->call_count, &s->call_capacity, sizeof *s->calls);
+	struct call *c = arena_alloc(x->arena, sizeof *c);
+	c->number = number;
+	c->attempt = attempt;
+	c->step = step;
+	c->spool_fd[0] = c->spool_fd[1] = -1;
+	s->calls[s->call_count++] = c;
+	return c;
+}
+
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt)
+{
+	uint32_t most = 0;
+	struct step_data *s = &x->steps[step];
+	for (size_t i = 0; i < s->call_count; i++)
+		if (s->calls[i]->attempt == attempt && s->calls[i]->number > most) most = s->calls[i]->number;
+	return most + 1;
+}
+
+static enum step_effect effect_find(const char *word)
+{
+	for (int i = EFFECT_ONCE; i <= EFFECT_RECEIPT; i++)
+		if (word && strcmp(effect_word((enum step_effect)i), word) == 0) return (enum step_effect)i;
+	return EFFECT_ONCE;
+}
+
+static void fold_call_started(struct folding *f)
+{
+	struct execution *x = f->x;
+	struct call *c = execution_call(x, f->step, f->r->attempt, f->r->call);
+	if (!c) c = execution_call_add(x, f->step, f->r->attempt, f->r->call);
+	c->module = arena_strdup(x->arena, str(f, "module"));
+	c->function = arena_strdup(x->arena, str(f, "function"));
+	c->effect = effect_find(str(f, "effect"));
+	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "verify") == 0;
+	c->is_question = strcmp(c->module, "ask") == 0;
+	c->state = CALL_STARTED;
+	c->is_sent_again = json_int(f->r->data, "again", 0) > 0;
+	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
+	c->started_us = f->r->t_us;
+	c->finished_us = 0;
+	c->outcome = NULL;
+}
+
+static void fold_call_finished(struct folding *f)
+{
+	struct execution *x = f->x;
+	struct call *c = execution_call(x, f->step, f->r->attempt, f->r->call);
+	if (!c) return;
+	uint32_t order = 0;
+	for (size_t i = 0; i < x->steps[f->step].call_count; i++) {
+		const struct call *o = x->steps[f->step].calls[i];
+		if (o->attempt == c->attempt && o->order > order) order = o->order;
+	}
+	c->order = order + 1;
+	c->state = CALL_FINISHED;
+	c->finished_us = f->r->t_us;
+	c->outcome = arena_strdup(x->arena, str(f, "outcome"));
+	keep(&c->answer_blob, str(f, "answer"), x->arena);
+	json_decref(c->finished);
+	c->finished = json_incref((json_t *)f->r->data);
+}
+
+static void fold_call_rest(struct folding *f)
+{
+	struct call *c = execution_call(f->x, f->step, f->r->attempt, f->r->call);
+	if (!c) return;
+	if (f->r->kind == RECORD_CALL_UNKNOWN) c->state = CALL_UNKNOWN;
+	else if (str(f, "answer") && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN;
+	/* "failed" is followed by the call.finished that Lua sees. */
+}
+
+static enum step_state outcome(const struct folding *f)
+{
+	enum step_state s = STEP_FAILED;
+	step_state_find(str(f, "outcome"), &s);
+	return s;
+}
+
+static void fold_attempt_finished(struct folding *f)
+{
+	struct step_data *s = &f->x->steps[f->step];
+	json_decref(s->result);
+	s->result = NULL;
+	keep(&s->result_blob, str(f, "result"), f->x->arena);
+	keep(&s->why_blob, str(f, "error"), f->x->arena);
+	if (json_arr(f->r->data, "log")) keep(&s->log_blob, json_string_value(json_array_get(json_arr(f->r->data, "log"), 0)), f->x->arena);
+	s->why = NULL;
+	f->ev.to = str(f, "to") ? graph_find(f->x->graph, str(f, "to")) : SIZE_MAX;
+	s->to = str(f, "to") ? arena_strdup(f->x->arena, str(f, "to")) : NULL;
+}
+
+static void fold_step(struct folding *f)
+{
+	struct step_data *s = &f->x->steps[f->step];
+	switch (f->r->kind) {
+	case RECORD_STEP_SETTLED:
+		json_decref(s->result);
+		s->result = NULL;
+		keep(&s->result_blob, str(f, "result"), f->x->arena);
+		if (str(f, "note")) keep(&s->note_blob, str(f, "note"), f->x->arena);
+		break;
+	case RECORD_STEP_SKIPPED:
+		keep(&s->why_blob, str(f, "reason"), f->x->arena);
+		s->why = NULL;
+		break;
+	case RECORD_ATTEMPT_STARTED:
+		keep(&s->why_blob, NULL, NULL);
+		s->why = NULL;
+		s->is_verify_tried = false;
+		break;
+	case RECORD_VERIFICATION_FINISHED: s->is_verify_tried = true; break;
+	case RECORD_CONDITION_EVALUATED:
+		if (str(f, "error")) keep(&s->why_blob, str(f, "error"), f->x->arena), s->why = NULL;
+		break;
+	default: break;
+	}
+	s->is_dirty = true;
+}
+
+/* Which event of flow a record is, plus one; 0: none. */
+static const int events[RECORD_KIND_N] = {
+    [RECORD_STEP_REQUESTED] = FLOW_REQUESTED + 1,
+    [RECORD_STEP_SKIPPED] = FLOW_SKIP + 1,
+    [RECORD_STEP_SETTLED] = FLOW_SETTLED + 1,
+    [RECORD_STEP_RESET] = FLOW_RESET + 1,
+    [RECORD_CONDITION_EVALUATED] = FLOW_CONDITION + 1,
+    [RECORD_ATTEMPT_STARTED] = FLOW_ATTEMPT_STARTED + 1,
+    [RECORD_ATTEMPT_FINISHED] = FLOW_ATTEMPT_FINISHED + 1,
+    [RECORD_CALL_STARTED] = FLOW_CALL_STARTED + 1,
+    [RECORD_CALL_FINISHED] = FLOW_CALL_FINISHED + 1,
+    [RECORD_CALL_UNKNOWN] = FLOW_CALL_UNKNOWN + 1,
+    [RECORD_CALL_RESOLVED] = FLOW_CALL_RESOLVED + 1,
+    [RECORD_QUESTION_ASKED] = FLOW_QUESTION_ASKED + 1,
+    [RECORD_QUESTION_ANSWERED] = FLOW_QUESTION_ANSWERED + 1,
+    [RECORD_EXECUTION_PAUSED] = FLOW_PAUSED + 1,
+    [RECORD_EXECUTION_RESUMED] = FLOW_RESUMED + 1,
+    [RECORD_EXECUTION_CANCELLED] = FLOW_CANCEL + 1,
+    [RECORD_EXECUTION_FINISHED] = FLOW_FINISHED + 1,
+};
+
+static void prepare_event(struct folding *f)
+{
+	struct flow_event *ev = &f->ev;
+	ev->step = f->step;
+	ev->t_us = f->r->t_us;
+	ev->to = ev->by = SIZE_MAX;
+	if (f->r->kind == RECORD_EXECUTION_FINISHED) run_state_find(str(f, "state"), &ev->run_state);
+	if (f->r->kind == RECORD_STEP_RESET && str(f, "from")) ev->by = graph_find(f->x->graph, str(f, "from"));
+	if (f->r->kind == RECORD_STEP_SETTLED || f->r->kind == RECORD_ATTEMPT_FINISHED || f->r->kind == RECORD_CONDITION_EVALUATED) ev->outcome = outcome(f);
+	if (f->r->kind == RECORD_ATTEMPT_FINISHED && str(f, "to")) ev->to = graph_find(f->x->graph, str(f, "to"));
+}
+
+static void fold_run(struct folding *f)
+{
+	struct execution *x = f->x;
+	x->is_run_dirty = true;
+	if (f->r->kind == RECORD_EXECUTION_STARTED) x->started_us = f->r->t_us;
+	if (f->r->kind == RECORD_EXECUTION_FINISHED) x->finished_us = f->r->t_us;
+	if (f->r->kind == RECORD_EXECUTION_RESUMED && f->r->epoch > x->epoch) x->epoch = f->r->epoch;
+	if (f->r->kind == RECORD_DRIVER_CHANGED) x->driver = arena_strdup(x->arena, str(f, "to"));
+}
+
+enum err execution_fold(struct execution *x, const struct record *r, struct error *e)
+{
+	struct folding f = {.x = x, .r = r, .step = r->step ? graph_find(x->graph, r->step) : SIZE_MAX};
+	if (r->step && f.step == SIZE_MAX) return error_set(e, ERR_VERIFY, "the record names step \"%.100s\", which the plan's book does not have", r->step);
+	if (events[r->kind]) {
+		f.ev.kind = (enum flow_event_kind)(events[r->kind] - 1);
+		prepare_event(&f);
+		enum err err = flow_apply(x->flow, &f.ev, e);
+		if (err) return err;
+	}
+	if (f.step == SIZE_MAX) {
+		fold_run(&f);
+		return ERR_OK;
+	}
+	if (r->kind == RECORD_CALL_STARTED) fold_call_started(&f);
+	if (r->kind == RECORD_CALL_FINISHED) fold_call_finished(&f);
+	if (r->kind == RECORD_CALL_UNKNOWN || r->kind == RECORD_CALL_RESOLVED) fold_call_rest(&f);
+	if (r->kind == RECORD_ATTEMPT_FINISHED) fold_attempt_finished(&f);
+	fold_step(&f);
+	/* One event moves others: what became ready is told too. */
+	x->is_run_dirty = true;
+	return ERR_OK;
+}

@@ -1,0 +1,111 @@
+#include "service/operations.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The table of operations: the one door of the engine. */
+
+enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE };
+
+static const struct operation {
+	const char *name;
+	enum needs needs;
+	void (*run)(struct request *q);
+} operations[] = {
+    {"hello", NEEDS_NOTHING, op_hello},
+    {"run", NEEDS_NOTHING, op_run},
+    {"attach", NEEDS_EXECUTION, op_attach},
+    {"detach", NEEDS_EXECUTION, op_detach},
+    {"go", NEEDS_LIVE, op_go},
+    {"settle", NEEDS_LIVE, op_settle},
+    {"again", NEEDS_LIVE, op_again},
+    {"answer", NEEDS_LIVE, op_answer},
+    {"resolve", NEEDS_LIVE, op_resolve},
+    {"pause", NEEDS_LIVE, op_pause},
+    {"resume", NEEDS_EXECUTION, op_resume},
+    {"cancel", NEEDS_LIVE, op_cancel},
+    {"stop", NEEDS_LIVE, op_stop},
+    {"note", NEEDS_LIVE, op_note},
+    {"allow", NEEDS_LIVE, op_allow},
+    {"shell.start", NEEDS_LIVE, op_shell_start},
+    {"shell.output", NEEDS_LIVE, op_shell_output},
+    {"shell.finish", NEEDS_LIVE, op_shell_finish},
+    {"output", NEEDS_EXECUTION, op_output},
+    {"log", NEEDS_NOTHING, op_log},
+    {"records", NEEDS_EXECUTION, op_records},
+    {"report", NEEDS_EXECUTION, op_report},
+};
+
+void request_answer(struct request *q, json_t *value, const void *payload, size_t n)
+{
+	link_send_new(q->client->link, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 1, "value", value ? value : json_object()), payload, n);
+}
+
+static void answer_later(struct execution *x, json_t *data)
+{
+	struct client *c = engine_client(x->engine, (uint64_t)json_int(data, "client", 0));
+	if (c) link_send(c->link, json_object_get(data, "answer"), NULL, 0);
+}
+
+void request_answer_durable(struct request *q, json_t *value)
+{
+	json_t *answer = json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 1, "value", value ? value : json_object());
+	execution_later(q->x, answer_later, json_pack("{s:I,s:o}", "client", (json_int_t)q->client->id, "answer", answer));
+	execution_step_on(q->x);
+}
+
+void request_fail(struct request *q, const struct error *e)
+{
+	json_t *error = json_pack("{s:s,s:o}", "kind", err_info(e->kind)->name, "text", json_bytes(e->text, strlen(e->text)));
+	link_send_new(q->client->link, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 0, "error", error), NULL, 0);
+}
+
+void request_refuse(struct request *q, enum err kind, const char *fmt, ...)
+{
+	struct error e;
+	va_list ap;
+	va_start(ap, fmt);
+	e.kind = kind;
+	vsnprintf(e.text, sizeof e.text, fmt, ap);
+	va_end(ap);
+	request_fail(q, &e);
+}
+
+size_t request_step(struct request *q)
+{
+	const char *id = json_str(q->args, "step", "");
+	size_t step = graph_find(q->x->graph, id);
+	if (step == SIZE_MAX) request_refuse(q, ERR_NOT_FOUND, "the book has no step \"%.100s\"", id);
+	return step;
+}
+
+static bool find_execution(struct request *q, enum needs needs)
+{
+	struct error e;
+	if (needs == NEEDS_NOTHING) return true;
+	q->x = engine_lookup(q->engine, json_str(q->args, "execution", NULL), q->execution, &e);
+	if (!q->x && e.kind) {
+		request_fail(q, &e);
+		return false;
+	}
+	if (q->x || needs == NEEDS_EXECUTION) return true;
+	request_refuse(q, ERR_CONFLICT, "execution %s is not under way in this engine: `rung log %s` shows how it stands, `rung resume %s` takes it up", q->execution, q->execution, q->execution);
+	return false;
+}
+
+bool operations_frame(struct client *c, const struct frame *f)
+{
+	const char *name = json_str(f->head, "op", "");
+	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
+	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
+	json_t *none = json_object();
+	struct request q = {.client = c, .engine = c->engine, .id = json_integer_value(id), .args = args ? args : none, .payload = f->payload, .payload_len = f->payload_len};
+	const struct operation *o = NULL;
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+		if (strcmp(operations[i].name, name) == 0) o = &operations[i];
+	if (!o) request_refuse(&q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
+	else if (find_execution(&q, o->needs)) o->run(&q);
+	json_decref(none);
+	return true;
+}

@@ -1,0 +1,52 @@
+#ifndef RUNG_SERVICE_OPERATIONS_H
+#define RUNG_SERVICE_OPERATIONS_H
+
+#include "service/engine_state.h"
+
+/* One request of a client, while its operation runs. */
+struct request {
+	struct client *client;
+	struct engine *engine;
+	json_int_t id;
+	const json_t *args; /* an object */
+	const char *payload;
+	size_t payload_len;
+	struct execution *x; /* for operations on an execution: live, or NULL */
+	char execution[27];
+};
+
+/* How an operation ends: an answer now, an answer when what it emitted is durable, or an error. Each exactly once. value is taken (NULL: {}). */
+void request_answer(struct request *q, json_t *value, const void *payload, size_t n);
+void request_answer_durable(struct request *q, json_t *value);
+void request_fail(struct request *q, const struct error *e);
+void request_refuse(struct request *q, enum err kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* The step that args name; SIZE_MAX with the request failed. */
+size_t request_step(struct request *q);
+
+/* Operations on executions that run (operate.c) and that read (consult.c). */
+void op_run(struct request *q);
+void op_go(struct request *q);
+void op_settle(struct request *q);
+void op_again(struct request *q);
+void op_answer(struct request *q);
+void op_resolve(struct request *q);
+void op_pause(struct request *q);
+void op_resume(struct request *q);
+void op_cancel(struct request *q);
+void op_stop(struct request *q);
+void op_note(struct request *q);
+void op_allow(struct request *q);
+void op_shell_start(struct request *q);
+void op_shell_output(struct request *q);
+void op_shell_finish(struct request *q);
+
+void op_hello(struct request *q);
+void op_attach(struct request *q);
+void op_detach(struct request *q);
+void op_output(struct request *q);
+void op_log(struct request *q);
+void op_records(struct request *q);
+void op_report(struct request *q);
+
+#endif

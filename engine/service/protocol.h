@@ -1,0 +1,67 @@
+#ifndef RUNG_SERVICE_PROTOCOL_H
+#define RUNG_SERVICE_PROTOCOL_H
+
+/* What a client says to the engine over engine.sock, and what comes back. Frames (base/frame.h) both ways.
+ *
+ * REQUEST  {"id":N,"op":"run","args":{...}}                 payload only where an operation says so
+ * ANSWER   {"re":N,"ok":true,"value":{...}}                 or {"re":N,"ok":false,"error":{"kind":"denied","text":"..."}}   (kinds: base/error.h)
+ * EVENT    {"ev":"...","execution":"01J...",...}            for executions this connection is attached to
+ *
+ * The principal is who the socket's peer credentials say. Requests of one connection are answered in order, except that those that wait for
+ * the journal are answered when they are durable.
+ *
+ * operation      args -> value
+ *
+ * hello          {} -> {"version","pid","user","host","principal","state_dir"}
+ * run            {"book":"/abs/path.md#anchor","params":{name:text},"mode":"guided"|"auto","allow":["sh df *",...],"declared":bool} -> {"execution"}
+ *                declared: everything the book declares is allowed too (the terminal's "all", `--allow declared`). The execution is durable when this
+ *                answers. Mode auto with a declared capability that is not allowed: error denied, before anything runs.
+ * attach         {"execution":ID or prefix} -> VIEW, then events. Also for an execution that has ended, or that an engine's end left open
+ *                ("interrupted": true in the view; nothing moves until resume).
+ * detach         {"execution"}
+ * go             {"execution","step"}                        guided: run this automatic step now
+ * settle         {"execution","step","outcome":"succeeded"|"failed"|"skipped","note":text}     a person's word on a manual step, or on one that failed,
+ *                                                            diverged, was denied or timed out; "skipped" also for a step that has not started
+ * again          {"execution","step"}                        a further attempt of a step that is over (its dependents become pending too); key b (back) too
+ * answer         {"execution","step","call":N,"value":any}   to a question
+ * resolve        {"execution","step","call":N or null for all,"answer":"again"|"failed"|"done","reason":text,"result":any}
+ * pause, resume  {"execution"}                               resume also takes up what an engine's end left open
+ * cancel         {"execution","reason"}
+ * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
+ * note           {"execution","step":id or null,"text"}
+ * allow          {"execution","patterns":[...]}              the driver allows more, for this execution
+ * shell.start    {"execution","step","fence":i,"command":text,"cwd":text} -> {"call":N,"lock":path or null}     the intent of one command of a shell fence, which
+ *                the client runs on the person's terminal once this has answered; hold the lock file's descriptor open (inherited) while it runs
+ * shell.output   {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}  payload: bytes (at most 64 KiB)
+ * shell.finish   {"execution","step","call","code":N or "signal":N}
+ * output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"} payload: at most 1 MiB
+ * log            {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open","steps_done","steps"}...]}
+ * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
+ * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
+ *
+ * VIEW: {"execution","state","mode","driver","interrupted":bool,"paused":bool,"started_us","finished_us","plan":digest,
+ *   "book":{"path","anchor","kind","id","title","description","meta":{...},"digest"}, "params":{...}, "allowed":[patterns],
+ *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",
+ *             "fences":[{"role","language","source","line","run","commands":[...],"expected"}],"permissions":[...],
+ *             "state","attempt","waiting":WHY or null,"why":text,"to":id,"started_us","finished_us","due_us","result":any,"note":text,
+ *             "calls":[{"call","attempt","words":"systemctl restart nginx","module","function","effect","state":"running"|"ok"|"failed"|"denied"|"unknown",
+ *                       "code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
+ *   "questions":[{"step","attempt","call","prompt","type":"text"|"bool"|"choice"|"int","choices":[...]}],
+ *   "denied":[{"step","words","pattern"}]}
+ *   WHY is "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open), "resolve" (a call's outcome is unknown),
+ *   "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
+ *
+ * EVENTS
+ * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out}
+ * {"ev":"output","execution","step","attempt","call","stream"}  payload: bytes as they come
+ * {"ev":"logged","execution","step","level","text"}
+ * {"ev":"note","execution","step","by","text"}
+ * {"ev":"ended","execution","state"}                        the last one */
+
+enum {
+	PROTOCOL_HEAD_BYTES_MAX = 16 << 20,
+	PROTOCOL_PAYLOAD_BYTES_MAX = 2 << 20,
+	PROTOCOL_CLIENTS_MAX = 256
+};
+
+#endif

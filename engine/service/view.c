@@ -1,0 +1,174 @@
+#include "base/clock.h"
+#include "service/attempt.h"
+#include "service/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What clients see of an execution (protocol.h, VIEW). */
+
+enum { VIEW_CALLS_MAX = 200 };
+
+static json_t *strings(const char *const *list, size_t n)
+{
+	json_t *a = json_array();
+	for (size_t i = 0; i < n; i++) json_array_append_new(a, json_string(list[i]));
+	return a;
+}
+
+static const char *role_word(enum fence_role r)
+{
+	static const char *const words[] = {"action", "verify", "undo", "if", "shell", "shown"};
+	return words[r];
+}
+
+static json_t *fence_view(const struct book_fence *f)
+{
+	return json_pack("{s:s,s:s?,s:s?,s:i,s:b,s:o,s:s?}", "role", role_word(f->role), "language", f->language, "source", f->source, "line", f->line, "run", f->is_run, "commands",
+			 strings(f->commands, f->command_count), "expected", f->expected);
+}
+
+/* What does not change while it runs. */
+static void add_static(json_t *o, const struct execution *x, size_t i)
+{
+	const struct book_step *b = &x->book->steps[i];
+	json_t *needs = json_array(), *fences = json_array();
+	for (size_t k = 0; k < x->graph->nodes[i].need_count; k++) json_array_append_new(needs, json_string(x->book->steps[x->graph->nodes[i].needs[k]].id));
+	for (size_t k = 0; k < b->fence_count; k++) json_array_append_new(fences, fence_view(&b->fences[k]));
+	json_t *fixed = json_pack("{s:s,s:s?,s:i,s:s,s:s?,s:b,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:o,s:o}", "title", b->title, "markdown", b->markdown, "line", b->line, "phase", phase_word(b->phase), "section",
+				  b->section, "manual", b->is_manual, "risk", risk_word(b->risk), "effect", b->effect == EFFECT_UNSET ? NULL : effect_word(b->effect), "needs", needs, "expect",
+				  b->expect, "owner", b->owner, "if", b->if_source, "fences", fences, "permissions", strings(b->permissions, b->permission_count));
+	json_object_update(o, fixed);
+	json_decref(fixed);
+}
+
+static const char *call_state_word(const struct call *c)
+{
+	if (c->state == CALL_UNKNOWN || c->state == CALL_AGAIN) return "unknown";
+	if (c->state == CALL_STARTED) return "running";
+	if (strcmp(c->outcome, "ok") == 0 && (json_int(c->finished, "code", 0) != 0 || json_object_get(c->finished, "signal"))) return "failed";
+	return c->outcome;
+}
+
+static json_t *call_view(struct execution *x, struct call *c)
+{
+	json_t *o = json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "call", (int)c->number, "attempt", (int)c->attempt, "words", call_words(x, c), "module", c->module, "function", c->function,
+			      "effect", effect_word(c->effect), "state", call_state_word(c), "started_us", (json_int_t)c->started_us, "finished_us", (json_int_t)c->finished_us, "stdout_bytes",
+			      c->finished ? json_int(c->finished, "stdout_bytes", 0) : (json_int_t)c->seen_bytes[0], "stderr_bytes",
+			      c->finished ? json_int(c->finished, "stderr_bytes", 0) : (json_int_t)c->seen_bytes[1]);
+	if (!o) o = json_object();
+	if (json_object_get(c->finished, "code")) json_object_set(o, "code", json_object_get(c->finished, "code"));
+	if (json_object_get(c->finished, "signal")) json_object_set(o, "signal", json_object_get(c->finished, "signal"));
+	return o;
+}
+
+static char *read_text(struct execution *x, const char *blob)
+{
+	return blob ? execution_read_blob(x, blob, NULL) : NULL;
+}
+
+static json_t *step_view(struct execution *x, size_t i, bool with_static)
+{
+	const struct flow_step *f = &x->flow->steps[i];
+	struct step_data *s = &x->steps[i];
+	enum flow_wait wait = flow_waits_for(x->flow, i);
+	char *note = read_text(x, s->note_blob);
+	json_t *result = execution_result(x, i), *calls = json_array();
+	for (size_t k = s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0; k < s->call_count; k++)
+		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0)) json_array_append_new(calls, call_view(x, s->calls[k]));
+	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt", (int)f->attempt, "waiting",
+			      wait ? flow_wait_name(wait) : NULL, "why", execution_why(x, i), "to", s->to, "started_us", (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us",
+			      (json_int_t)f->due_us, "result", result, "note", note, "calls", calls);
+	must(o != NULL);
+	if (with_static) add_static(o, x, i);
+	free(note);
+	return o;
+}
+
+static json_t *question_view(struct execution *x, const struct call *c)
+{
+	size_t n;
+	char *text = execution_read_blob(x, c->arguments_blob, &n);
+	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *arguments = json_obj(form, "arguments");
+	json_t *choices = json_arr(arguments, "choices");
+	json_t *o = json_pack("{s:s,s:i,s:i,s:s,s:s,s:o}", "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call", (int)c->number, "prompt", json_str(arguments, "prompt", ""), "type",
+			      json_str(arguments, "type", choices ? "choice" : "text"), "choices", choices ? json_incref(choices) : json_array());
+	json_decref(form);
+	free(text);
+	return o;
+}
+
+static json_t *questions_view(struct execution *x)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < x->graph->count; i++)
+		for (size_t k = 0; k < x->steps[i].call_count && x->flow->steps[i].open_questions; k++) {
+			const struct call *c = x->steps[i].calls[k];
+			if (c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt) json_array_append_new(list, question_view(x, c));
+		}
+	return list;
+}
+
+static json_t *meta_view(const struct book *b)
+{
+	json_t *o = json_object();
+	for (size_t i = 0; i < b->meta_count; i++) json_object_set_new(o, b->meta[i].key, json_string(b->meta[i].value));
+	return o;
+}
+
+static void add_run(struct execution *x, json_t *o)
+{
+	json_t *changing = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:O,s:o,s:O}", "state", run_state_name(x->flow->state), "driver", x->driver, "interrupted", x->is_loaded_for_reading && !x->flow->is_finished,
+				     "paused", x->flow->is_paused, "started_us", (json_int_t)x->started_us, "finished_us", (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x),
+				     "denied", x->denied);
+	json_object_update(o, changing);
+	json_decref(changing);
+}
+
+json_t *execution_view(struct execution *x)
+{
+	const struct book *b = x->book;
+	json_t *steps = json_array();
+	for (size_t i = 0; i < x->graph->count; i++) json_array_append_new(steps, step_view(x, i, true));
+	json_t *permissions = json_array();
+	for (size_t i = 0; i < b->permission_count; i++)
+		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", b->permissions[i].pattern, "read", b->permissions[i].is_read));
+	json_t *book = json_pack("{s:s,s:s?,s:s,s:s?,s:s,s:s?,s:o,s:s,s:o}", "path", x->book_path, "anchor", b->anchor, "kind", b->kind == BOOK_PLAYBOOK ? "playbook" : "runbook", "id", b->id, "title",
+				 b->title, "description", b->description, "meta", meta_view(b), "digest", b->digest, "permissions", permissions);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:O,s:b,s:O,s:o}", "execution", x->id, "mode", x->flow->mode == FLOW_GUIDED ? "guided" : "auto", "plan", x->plan_digest, "book", book, "params", x->params,
+			      "declared", x->is_all_declared, "notes", x->notes, "steps", steps);
+	must(o != NULL);
+	add_run(x, o);
+	return o;
+}
+
+static void tell(struct execution *x, json_t *data)
+{
+	engine_broadcast(x->engine, x, json_incref(data), NULL, 0);
+}
+
+/* One event moves other steps too (they become ready): states are compared with what was told last. */
+static bool differs(struct execution *x, size_t i)
+{
+	struct step_data *s = &x->steps[i];
+	int now = (int)x->flow->steps[i].state * 16 + (int)flow_waits_for(x->flow, i);
+	bool changed = s->is_dirty || s->told != now;
+	s->is_dirty = false;
+	s->told = now;
+	return changed;
+}
+
+void execution_tell_changes(struct execution *x)
+{
+	if (!x->is_run_dirty) return;
+	bool anyone = false;
+	for (const struct client *c = x->engine->clients; c; c = c->next) anyone = anyone || client_is_attached(c, x->id);
+	if (!anyone) return; /* what is dirty stays so; who attaches gets the whole view */
+	x->is_run_dirty = false;
+	json_t *steps = json_array(), *o = json_pack("{s:s,s:s}", "ev", "view", "execution", x->id);
+	for (size_t i = 0; i < x->graph->count; i++)
+		if (differs(x, i)) json_array_append_new(steps, step_view(x, i, false));
+	json_object_set_new(o, "steps", steps);
+	add_run(x, o);
+	execution_later(x, tell, o);
+}
