@@ -28,7 +28,10 @@ enum err schema_error(sqlite3 *db, int rc, const char *doing, struct error *e)
 {
 	enum err kind = ERR_IO;
 	if ((rc & 0xff) == SQLITE_FULL) kind = ERR_FULL;
-	if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_FORMAT) kind = ERR_VERIFY;
+	/* Every statement is ours and right: SQLITE_ERROR means that the file is not what it should be. */
+	static const int damaged[] = {SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT, SQLITE_ERROR, SQLITE_TOOBIG, SQLITE_MISMATCH};
+	for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++)
+		if ((rc & 0xff) == damaged[i]) kind = ERR_VERIFY;
 	return error_set(e, kind, "%s: SQLite: %s (%d)", doing, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc), rc);
 }
 
