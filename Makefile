@@ -27,6 +27,8 @@ OPT      := -O0 --coverage
 LDOPT    := --coverage
 endif
 
+# V=1 shows the commands.
+Q        := $(if $(V),,@)
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
 CPPFLAGS += -D_GNU_SOURCE -DRUNG_VERSION='"$(VERSION)"' -Iengine -I. -I$(O)/gen
 CFLAGS   += -std=c11 -g $(OPT) $(WARN)
@@ -47,10 +49,12 @@ all: $(O)/rung $(O)/rung-forkd ## build the program and its fork server into bui
 
 # Archives refer upward nowhere; --start-group only spares listing them from top to bottom.
 $(O)/rung: $(O)/obj/engine/main.o $(ARCHIVES) $(MODULE_OBJ)
-	$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o $(MODULE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	@echo '  link  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o $(MODULE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
-	$(CC) $(LDFLAGS) -o $@ $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a $(LIBS_BOX)
+	@echo '  link  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a $(LIBS_BOX)
 
 # The Lua of the modules is linked into the fork server: a worker opens no file.
 $(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
@@ -65,13 +69,14 @@ define layer_rule
 $(O)/lib/$(1).a: $(call obj_of,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 $(O)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  cc    $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 

@@ -1,0 +1,256 @@
+#include "report/report.h"
+#include "base/clock.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct building {
+	json_t *timeline;
+	report_blob_fn *blob;
+	void *arg;
+};
+
+/* What a blob says, shortened for a line of the timeline. */
+static char *blob_line(const struct building *b, const json_t *d, const char *key, size_t max)
+{
+	const char *name = json_str(d, key, NULL);
+	if (!name) return NULL;
+	size_t n;
+	char *text = b->blob(b->arg, name, &n);
+	if (n > max) {
+		while (max && ((unsigned char)text[max] & 0xc0) == 0x80) max--;
+		memcpy(text + max, "...", 4);
+	}
+	return text;
+}
+
+static void say(struct buf *out, const char *before, char *text)
+{
+	if (text && *text) buf_printf(out, "%s%s", before, text);
+	free(text);
+}
+
+/* The command of a call, out of its recorded arguments. */
+static char *call_words(const struct building *b, const json_t *d)
+{
+	size_t n, i;
+	char *text = b->blob(b->arg, json_str(d, "arguments", ""), &n);
+	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *v, *argv = json_arr(json_obj(form, "arguments"), "argv");
+	struct buf out;
+	buf_init(&out, 4096);
+	json_array_foreach(argv, i, v) if (json_is_string(v)) buf_printf(&out, "%s%s", i ? " " : "", json_string_value(v));
+	if (!argv) buf_str(&out, json_str(form, "command", json_str(json_obj(form, "arguments"), "prompt", "")));
+	json_decref(form);
+	free(text);
+	return buf_take(&out);
+}
+
+struct line {
+	const struct building *b;
+	const json_t *d;
+	struct buf *out;
+};
+
+static void of_started(struct line *l)
+{
+	buf_printf(l->out, "began: %s, %s, %lld steps, plan %.12s", json_str(l->d, "book", "?"), json_str(l->d, "mode", "?"), (long long)json_int(l->d, "steps", 0), json_str(l->d, "plan", "?"));
+}
+
+static void of_finished(struct line *l)
+{
+	buf_printf(l->out, "ended: %s", json_str(l->d, "state", "?"));
+	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+}
+
+static void of_resumed(struct line *l)
+{
+	buf_printf(l->out, "taken up again%s", strcmp(json_str(l->d, "why", ""), "engine_ended") == 0 ? " after its engine had ended" : "");
+}
+
+static void of_paused(struct line *l)
+{
+	buf_str(l->out, "paused");
+}
+
+static void of_cancelled(struct line *l)
+{
+	buf_str(l->out, "asked to stop");
+	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+}
+
+static void of_requested(struct line *l)
+{
+	buf_str(l->out, "said go");
+}
+
+static void of_skipped(struct line *l)
+{
+	buf_printf(l->out, "skipped (%s)", json_str(l->d, "why", "?"));
+	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+}
+
+static void of_settled(struct line *l)
+{
+	buf_printf(l->out, "settled as %s by %s", json_str(l->d, "outcome", "?"), json_str(l->d, "why", "?"));
+	say(l->out, ": ", blob_line(l->b, l->d, "note", 300));
+	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+}
+
+static void of_reset(struct line *l)
+{
+	buf_printf(l->out, "starts again (%s%s%s)", json_str(l->d, "why", "?"), json_str(l->d, "from", NULL) ? " of " : "", json_str(l->d, "from", ""));
+}
+
+static void of_condition(struct line *l)
+{
+	buf_printf(l->out, "condition: %s", json_bool(l->d, "value", false) ? "true" : "false");
+	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
+}
+
+static void of_attempt(struct line *l)
+{
+	buf_str(l->out, "started");
+}
+
+static void of_outcome(struct line *l)
+{
+	buf_printf(l->out, "%s", json_str(l->d, "outcome", "?"));
+	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
+	say(l->out, ", result ", blob_line(l->b, l->d, "result", 200));
+}
+
+static void of_verification(struct line *l)
+{
+	buf_str(l->out, "its proof is run");
+}
+
+static void of_call(struct line *l)
+{
+	buf_printf(l->out, "%s (%s%s): ", json_str(l->d, "module", "?"), json_str(l->d, "effect", "?"), json_int(l->d, "again", 0) ? ", made again" : "");
+	say(l->out, "", call_words(l->b, l->d));
+}
+
+static void of_call_finished(struct line *l)
+{
+	buf_printf(l->out, "call %s", json_str(l->d, "outcome", "?"));
+	if (json_object_get(l->d, "code")) buf_printf(l->out, ", exit status %lld", (long long)json_int(l->d, "code", 0));
+	if (json_object_get(l->d, "signal")) buf_printf(l->out, ", signal %lld", (long long)json_int(l->d, "signal", 0));
+	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
+	say(l->out, ", answer ", blob_line(l->b, l->d, "answer", 200));
+}
+
+static void of_unknown(struct line *l)
+{
+	buf_printf(l->out, "outcome unknown (%s)", json_str(l->d, "why", "?"));
+}
+
+static void of_resolved(struct line *l)
+{
+	buf_printf(l->out, "unknown call resolved: %s", json_str(l->d, "answer", "?"));
+	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+}
+
+static void of_question(struct line *l)
+{
+	buf_str(l->out, "asked");
+	say(l->out, ": ", blob_line(l->b, l->d, "prompt", 300));
+}
+
+static void of_answer(struct line *l)
+{
+	buf_str(l->out, "answered");
+	say(l->out, ": ", blob_line(l->b, l->d, "answer", 300));
+}
+
+static void of_right(struct line *l)
+{
+	buf_printf(l->out, "right %s", json_bool(l->d, "allowed", false) ? "given" : "denied");
+	say(l->out, ": ", blob_line(l->b, l->d, "pattern", 300));
+	say(l->out, ": ", blob_line(l->b, l->d, "patterns", 300));
+}
+
+static void of_driver(struct line *l)
+{
+	buf_printf(l->out, "now driven by %s", json_str(l->d, "to", "?"));
+}
+
+static void of_note(struct line *l)
+{
+	say(l->out, "note: ", blob_line(l->b, l->d, "note", 2000));
+}
+
+static const struct {
+	const char *kind;
+	void (*say)(struct line *l);
+} sayings[] = {
+    {"execution.started", of_started},
+    {"execution.finished", of_finished},
+    {"execution.resumed", of_resumed},
+    {"execution.paused", of_paused},
+    {"execution.cancelled", of_cancelled},
+    {"step.requested", of_requested},
+    {"step.skipped", of_skipped},
+    {"step.settled", of_settled},
+    {"step.reset", of_reset},
+    {"condition.evaluated", of_condition},
+    {"attempt.started", of_attempt},
+    {"attempt.finished", of_outcome},
+    {"verification.started", of_verification},
+    {"verification.finished", of_outcome},
+    {"call.started", of_call},
+    {"call.finished", of_call_finished},
+    {"call.unknown", of_unknown},
+    {"call.resolved", of_resolved},
+    {"question.asked", of_question},
+    {"question.answered", of_answer},
+    {"right.decided", of_right},
+    {"driver.changed", of_driver},
+    {"note.added", of_note},
+};
+
+static void add_line(struct building *b, const json_t *record)
+{
+	struct buf text;
+	buf_init(&text, 8192);
+	struct line l = {.b = b, .d = json_object_get(record, "d"), .out = &text};
+	const char *kind = json_str(record, "k", "?");
+	for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
+		if (strcmp(sayings[i].kind, kind) == 0) sayings[i].say(&l);
+	json_t *o = json_pack("{s:s,s:I,s:s,s:s?,s:s?,s:o}", "t", json_str(record, "t", ""), "seq", json_int(record, "seq", 0), "kind", kind, "step", json_str(record, "s", NULL), "by",
+			      json_str(record, "by", NULL), "text", json_bytes(text.data ? text.data : "", text.len));
+	if (json_object_get(record, "a")) json_object_set(o, "attempt", json_object_get(record, "a"));
+	if (json_object_get(record, "c")) json_object_set(o, "call", json_object_get(record, "c"));
+	json_array_append_new(b->timeline, o);
+	buf_clear(&text);
+}
+
+static json_t *step_line(const json_t *s, size_t *manual, size_t *done)
+{
+	json_int_t from = json_int(s, "started_us", 0), to = json_int(s, "finished_us", 0);
+	const char *state = json_str(s, "state", "");
+	bool is_manual = json_bool(s, "manual", false);
+	if (strcmp(state, "succeeded") == 0 || strcmp(state, "failed") == 0) {
+		++*done;
+		*manual += is_manual;
+	}
+	return json_pack("{s:O?,s:O?,s:O?,s:b,s:s,s:O?,s:I,s:O?,s:O?,s:O?}", "id", json_object_get(s, "id"), "title", json_object_get(s, "title"), "phase", json_object_get(s, "phase"), "manual",
+			 is_manual, "state", state, "attempts", json_object_get(s, "attempt"), "duration_us", to > from && from ? to - from : (json_int_t)0, "why", json_object_get(s, "why"), "note",
+			 json_object_get(s, "note"), "result", json_object_get(s, "result"));
+}
+
+json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg)
+{
+	struct building b = {.timeline = json_array(), .blob = blob, .arg = arg};
+	size_t i, manual = 0, done = 0;
+	json_t *r, *steps = json_array();
+	json_array_foreach(records, i, r) add_line(&b, r);
+	json_array_foreach(json_object_get(view, "steps"), i, r) json_array_append_new(steps, step_line(r, &manual, &done));
+	json_int_t from = json_int(view, "started_us", 0), to = json_int(view, "finished_us", 0);
+	json_t *o = json_pack("{s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:I,s:I,s:I,s:I,s:I,s:o,s:O?,s:o,s:s}", "execution", json_object_get(view, "execution"), "book", json_object_get(view, "book"), "plan",
+			      json_object_get(view, "plan"), "state", json_object_get(view, "state"), "driver", json_object_get(view, "driver"), "params", json_object_get(view, "params"), "started_us", from,
+			      "finished_us", to, "duration_us", to ? to - from : (json_int_t)0, "steps_done", (json_int_t)done, "steps_by_hand", (json_int_t)manual, "steps", steps, "notes",
+			      json_object_get(view, "notes"), "timeline", b.timeline, "checkpoint", checkpoint);
+	must(o != NULL);
+	return o;
+}
