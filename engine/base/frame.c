@@ -6,18 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int add_bytes(const char *data, size_t n, void *to)
+{
+	return buf_add(to, data, n) ? 0 : -1;
+}
+
 enum err frame_write(struct buf *out, const json_t *head, const void *payload, size_t n)
 {
 	size_t at = out->len;
 	char prefix[FRAME_PREFIX_BYTES] = {0};
-	char *text = json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(17));
-	must(text != NULL);
-	size_t len = strlen(text);
-	put_u32(prefix, (uint32_t)len);
-	put_u32(prefix + 4, (uint32_t)n);
-	bool ok = n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && buf_add(out, text, len) && buf_add(out, payload, n);
-	free(text);
-	if (ok) return ERR_OK;
+	bool ok = n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && json_dump_callback(head, add_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
+	size_t len = ok ? out->len - at - sizeof prefix : 0;
+	if (ok && len <= UINT32_MAX && buf_add(out, payload, n)) {
+		put_u32(out->data + at, (uint32_t)len);
+		put_u32(out->data + at + 4, (uint32_t)n);
+		return ERR_OK;
+	}
 	if (out->data) out->data[at] = 0;
 	out->len = at;
 	out->is_full = false;

@@ -17,25 +17,33 @@
  *     the first message or after an "end" was sent; a fresh Lua state each time, nothing left over.
  * {"t":"answer","c":3,"now_us":N,"ok":true,"value":any,"stdout":n1,"stderr":n2}
  * {"t":"answer","c":3,"now_us":N,"ok":false,"kind":"failed"|"denied"|"timeout"|...,"why":"sentence"}
- *     answers call c; payload: stdout then stderr. One answer is read only when no branch can go on without one; now_us becomes time.now().
+ *     answers call c; payload: stdout then stderr, put into value (an object such as {"code":0}, or "signal":9 in place of code; "timed_out", "truncated",
+ *     "redacted" are handed on) where "stdout" is there; ask: value is the answer. {"b64"} in value becomes bytes. One answer is read only when no branch can
+ * go on without one; now_us becomes time.now().
  *
  * WORKER -> ENGINE
  *
- * {"t":"ready","pid":N,"confined":{"seccomp":bool,"landlock":version,"rlimits":bool}}    first, once
- * {"t":"call","c":1,"module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N,"check":..}}
+ * {"t":"ready","confined":{"seccomp":bool,"landlock":version,"rlimits":bool,"address_space":bool}}    first, once; what is really on
+ * {"t":"call","c":1,"module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N}}
  *     c counts from 1 in asking order. sh: arguments {"argv":[..],"stdin":string|{"b64"},"env":{},"cwd":".."}; ask (module "ask", function "ask"):
- *     {"prompt","type","choices"}. What a call raises on (an exit status, say) is decided in the worker from the answer.
- * {"t":"log","level":"info","text":"..."}
- * {"t":"idle","open":2}      every branch waits for an answer; said once before each time the worker goes to read
+ *     {"prompt","type","choices","default"}. Absent members are absent; strings that are not UTF-8 are {"b64"}. arguments are at most 768 KiB. What a call
+ *     raises on (an exit status, say) is decided in the worker from the answer, so neither check nor ok is here.
+ * {"t":"log","level":"debug"|"info"|"warn"|"error","text":"..."}    text: at most 64 KiB, control characters made visible
+ * {"t":"idle","open":2}      every branch waits for an answer; said once before each time the worker goes to read an answer
  * {"t":"end","outcome":"succeeded"|"failed"|"skipped"|"go","value":any,"to":"id","why":"sentence","at":{"chunk","line"},"trace":"...","part":"action"}
  *     the attempt is over; the worker waits for the next one. value is there for succeeded (plain data, at most 256 KiB, depth 16; floats with
- *     17 digits; {"b64"} for bytes that are not UTF-8). "kind": "limit" where memory was used up, "lua" for an uncaught Lua error, "call" for an
- *     uncaught error of a call (with its own "call":c), "fail", "expect".
+ *     17 digits; {"b64"} for bytes that are not UTF-8; null where the part returned nothing). why has no "chunk:line:" before it: that is at, which is
+ *     absent where no line of the book is to blame. For the others "kind" says why: "lua" an uncaught Lua error or a part that does not compile, "call" an
+ *     uncaught error of a call (its number in "call", the answer's kind in "reason"), "fail", "expect", "verify" (a verification that returned false),
+ *     "result" (a value that cannot be one), "skip", "go", "limit" (memory or time is used up: the process ends after this, since a limit must not be caught).
+ *     A worker also ends after the "end" when all its attempts together took 5 min of CPU: the engine takes another one.
+ * {"t":"broken","why":"..."} the engine said what the worker does not expect; the process ends
  *
  * ENGINE -> ACTOR
  *
  * {"t":"call","id":N,"module":"sh","function":"run","argv":[..],"env":{..},"cwd":"..","stdin":bytes of payload,"timeout_us":N}
- *     env is the whole environment; payload is the standard input. id is the engine's, unique for this actor.
+ *     env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; timeout_us 0 or absent: none; payload is the standard input. id is
+ * the engine's, unique for this actor.
  * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; "finished" still follows
  *
  * ACTOR -> ENGINE
@@ -43,20 +51,20 @@
  * {"t":"ready","pid":N}
  * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}
  * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame
- * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it; everything of its
- *                                                       output has been sent; what is left of its process group has been killed
- * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start
+ * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it, "cancelled":true where it
+ * was asked to end; everything of its output has been sent; what is left of its process group has been killed
+ * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start; kind: a name of base/error.h
  *
  * Flow control is the socket's: a peer that does not read stops the writer. The actor goes on reading while its output is blocked. */
 
 enum {
-	WIRE_HEAD_BYTES_MAX = 1 << 20,    /* arguments, results (256 KiB of JSON, escaped), params */
+	WIRE_HEAD_BYTES_MAX = 1 << 20,     /* arguments, results (256 KiB of JSON, escaped), params */
 	WIRE_PAYLOAD_BYTES_MAX = 12 << 20, /* an answer's stdout and stderr: 10 MiB kept of a call, and sources */
 	WIRE_OUTPUT_BYTES_MAX = 65536,
-	WIRE_SOURCE_BYTES_MAX = 65536,    /* one fence */
+	WIRE_SOURCE_BYTES_MAX = 65536, /* one fence */
 	WIRE_RESULT_BYTES_MAX = 262144,
 	WIRE_RESULT_DEPTH_MAX = 16,
-	WIRE_CALLS_MAX = 100000           /* of one attempt */
+	WIRE_CALLS_MAX = 100000 /* of one attempt */
 };
 
 #endif

@@ -1,0 +1,152 @@
+#include "sandbox/worker/limit.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum {
+	OTHER_BYTES_MAX = 256 << 20, /* trees of JSON cost up to fifty times their text */
+	TICK_MS = 200                /* of CPU time, for the hook to be reached after the deadline; then the signal itself ends it */
+};
+
+static struct worker *timed; /* what the signal's handler sees: a process has one worker */
+
+/* ---- memory ---- */
+
+_Noreturn static void end_with(struct worker *w, json_t *end)
+{
+	worker_say(w, end);
+	worker_flush(w);
+	_exit(0);
+}
+
+/* Lua answers a first refusal by collecting and asking again for the very same thing: the second time it is final. */
+static bool is_final(struct worker *w, const void *p, size_t bytes)
+{
+	bool again = w->refused_bytes == bytes && w->refused == p;
+	w->refused = p;
+	w->refused_bytes = bytes;
+	return again;
+}
+
+void *limit_allocate(void *ud, void *p, size_t old_bytes, size_t new_bytes)
+{
+	struct worker *w = ud;
+	size_t old = p ? old_bytes : 0; /* without p, old_bytes says what kind of object it will be */
+	if (new_bytes == 0) {
+		free(p);
+		w->memory_used -= old;
+		return NULL;
+	}
+	if (new_bytes > old && new_bytes - old > w->memory_max - w->memory_used) {
+		if (!is_final(w, p, new_bytes)) return NULL;
+		char why[160];
+		snprintf(why, sizeof why, "the step wanted more than its %zu MiB of memory: work on less at a time, or let a command do it",
+		         w->memory_max >> 20);
+		/* No trace: making one needs memory of this very state, in the middle of its allocating. */
+		end_with(w, attempt_failure(w, w->running, "limit", why));
+	}
+	void *to = realloc(p, new_bytes);
+	if (!to) return NULL;
+	if (new_bytes > old) w->refused_bytes = 0;
+	w->memory_used += new_bytes - old;
+	return to;
+}
+
+static size_t other_used;
+
+void *limit_other_allocate(size_t n)
+{
+	if (n > OTHER_BYTES_MAX - other_used) return NULL;
+	void *p = malloc(n);
+	if (p) other_used += malloc_usable_size(p);
+	return p;
+}
+
+void limit_other_free(void *p)
+{
+	if (p) other_used -= malloc_usable_size(p);
+	free(p);
+}
+
+/* ---- time ---- */
+
+static const char *cpu_why(const struct worker *w)
+{
+	static char why[160];
+	snprintf(why, sizeof why, "the step computed for more than its %lld s: let a command do the work, or split the step",
+	         (long long)(w->cpu_ms + 999) / 1000);
+	return why;
+}
+
+static void on_deadline(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	struct worker *w = worker_of(L);
+	json_t *end = attempt_failure(w, L, "limit", cpu_why(w));
+	attempt_add_trace(end, L, 0);
+	end_with(w, end);
+}
+
+/* Async-signal-safe: lua_sethook is, for this purpose (the Lua manual's own interpreter does so); write and _exit are. */
+static void on_tick(int signal_number)
+{
+	(void)signal_number;
+	struct worker *w = timed;
+	if (w->ticks++ == 0) {
+		lua_sethook(w->running, on_deadline, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+		return;
+	}
+	/* Within string.find, say. A frame half written would be garbled by another: then the end of file says it. */
+	const char *p = w->last_word.data;
+	for (size_t left = w->is_writing ? 0 : w->last_word.len; left;) {
+		ssize_t n = write(w->fd, p, left);
+		if (n <= 0) break;
+		p += n, left -= (size_t)n;
+	}
+	_exit(0);
+}
+
+static void timer_set(int64_t first_ms, int64_t every_ms)
+{
+	struct itimerval t = {.it_value = {first_ms / 1000, first_ms % 1000 * 1000}, .it_interval = {every_ms / 1000, every_ms % 1000 * 1000}};
+	setitimer(ITIMER_PROF, &t, NULL);
+}
+
+void limit_prepare(void)
+{
+	struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+	sigaction(SIGPROF, &action, NULL);
+	json_set_alloc_funcs(limit_other_allocate, limit_other_free);
+}
+
+void limit_start(struct worker *w)
+{
+	json_t *end = attempt_failure(w, NULL, "limit", cpu_why(w));
+	buf_reset(&w->last_word);
+	must(frame_write(&w->last_word, end, NULL, 0) == ERR_OK);
+	json_decref(end);
+	timed = w;
+	w->ticks = 0;
+	timer_set(w->cpu_ms, TICK_MS);
+}
+
+void limit_stop(struct worker *w)
+{
+	(void)w;
+	timer_set(0, 0);
+}
+
+int limit_resume(lua_State *L, lua_State *co, int arguments, int *results)
+{
+	struct worker *w = worker_of(L);
+	w->running = co;
+	int status = lua_resume(co, L, arguments, results);
+	w->running = L;
+	/* The deadline may have passed between the thread's last instruction and here. */
+	if (w->ticks > 0) lua_sethook(L, on_deadline, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+	return status;
+}

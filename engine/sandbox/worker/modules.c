@@ -1,0 +1,91 @@
+#include "sandbox/worker/modules.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "sandbox/worker/embedded.h"
+#include "sandbox/worker/worker.h"
+
+#include <lua5.4/lauxlib.h>
+#include <string.h>
+
+enum { EMBEDDED_MAX = 64, COMPILED_BYTES_MAX = 1 << 20 };
+
+static struct buf compiled[EMBEDDED_MAX];
+
+/* Those that others build on come first; the rest in the order of their names. */
+static const char *const first[] = {"parallel", "outcome"};
+
+static int add_piece(lua_State *L, const void *piece, size_t n, void *to)
+{
+	(void)L;
+	return buf_add(to, piece, n) ? 0 : 1;
+}
+
+void modules_prepare(void)
+{
+	lua_State *L = luaL_newstate();
+	must(L != NULL);
+	for (size_t i = 0; embedded_modules[i].name; i++) {
+		const struct embedded *m = &embedded_modules[i];
+		must(i < EMBEDDED_MAX);
+		buf_init(&compiled[i], COMPILED_BYTES_MAX);
+		char chunk[128];
+		snprintf(chunk, sizeof chunk, "@modules/%s/%s.lua", m->name, m->name);
+		if (luaL_loadbufferx(L, m->text, m->len, chunk, "t") != LUA_OK) die("%s", lua_tostring(L, -1));
+		must(lua_dump(L, add_piece, &compiled[i], 0) == 0);
+		lua_pop(L, 1);
+	}
+	lua_close(L);
+}
+
+/* Runs module i with rung at index. What it returns is its global and what require gives; one that returns nothing has set its globals itself. */
+static void open_one(lua_State *L, size_t i, int index)
+{
+	const char *name = embedded_modules[i].name;
+	/* Binary code is never taken from outside: this was made by modules_prepare. */
+	if (luaL_loadbufferx(L, compiled[i].data, compiled[i].len, name, "b") != LUA_OK) lua_error(L);
+	lua_pushvalue(L, index);
+	lua_call(L, 1, 1);
+	luaL_getsubtable(L, index, "loaded");
+	lua_insert(L, -2);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushboolean(L, true);
+	} else {
+		lua_pushvalue(L, -1);
+		lua_setglobal(L, name);
+	}
+	lua_setfield(L, -2, name);
+	lua_pop(L, 1);
+}
+
+static bool is_first(const char *name)
+{
+	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+		if (strcmp(first[i], name) == 0) return true;
+	return false;
+}
+
+void modules_open(lua_State *L, int index)
+{
+	index = lua_absindex(L, index);
+	for (size_t f = 0; f < sizeof first / sizeof *first; f++)
+		for (size_t i = 0; embedded_modules[i].name; i++)
+			if (strcmp(embedded_modules[i].name, first[f]) == 0) open_one(L, i, index);
+	for (size_t i = 0; embedded_modules[i].name; i++)
+		if (!is_first(embedded_modules[i].name)) open_one(L, i, index);
+}
+
+int modules_load(lua_State *L)
+{
+	const struct worker *w = worker_of(L);
+	const char *name = luaL_checkstring(L, 1);
+	for (size_t i = 0; i < w->module_count; i++) {
+		const struct module_source *m = &w->modules[i];
+		if (strcmp(m->name, name) != 0) continue;
+		lua_pushfstring(L, "@modules/%s.lua", name);
+		if (luaL_loadbufferx(L, m->source, m->bytes, lua_tostring(L, -1), "t") != LUA_OK) return lua_error(L);
+		return 1;
+	}
+	lua_pushnil(L);
+	return 1;
+}

@@ -1,0 +1,378 @@
+#include "sandbox/worker/primitives.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "sandbox/worker/limit.h"
+#include "sandbox/worker/modules.h"
+#include "sandbox/worker/plain.h"
+#include "sandbox/worker/value.h"
+#include "sandbox/worker/worker.h"
+
+#include <lua5.4/lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char error_mark;
+
+/* ---- errors ---- */
+
+bool primitives_is_error(lua_State *L, int index)
+{
+	if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &error_mark);
+	bool same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return same;
+}
+
+/* "runbooks/x.md:12: why", as Lua's own errors. */
+static int error_tostring(lua_State *L)
+{
+	lua_settop(L, 1);
+	lua_getfield(L, 1, "chunk");
+	lua_getfield(L, 1, "line");
+	lua_getfield(L, 1, "why");
+	const char *why = lua_isstring(L, 4) ? lua_tostring(L, 4) : "an error";
+	if (lua_isstring(L, 2) && lua_isinteger(L, 3))
+		lua_pushfstring(L, "%s:%I: %s", lua_tostring(L, 2), (LUAI_UACINT)lua_tointeger(L, 3), why);
+	else
+		lua_pushstring(L, why);
+	return 1;
+}
+
+/* rung.error(fields): the table becomes an error, with the place in the book where the step is now. Not raised. */
+static int rung_error(lua_State *L)
+{
+	const char *chunk;
+	int line;
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	if (attempt_where(L, &chunk, &line)) {
+		lua_pushstring(L, chunk);
+		lua_setfield(L, 1, "chunk");
+		lua_pushinteger(L, line);
+		lua_setfield(L, 1, "line");
+	}
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &error_mark);
+	lua_setmetatable(L, 1);
+	return 1;
+}
+
+/* rung.ends(value): is it what skip and go raise, which no pcall keeps? */
+static int rung_ends(lua_State *L)
+{
+	bool ends = false;
+	if (primitives_is_error(L, 1)) {
+		lua_pushliteral(L, "ends");
+		ends = lua_rawget(L, 1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
+	}
+	lua_pushboolean(L, ends);
+	return 1;
+}
+
+/* rung.keep_trace(co, error): of a branch that ended with an error, while its stack is there. */
+static int rung_keep_trace(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	lua_State *co = lua_tothread(L, 1);
+	luaL_argcheck(L, co != NULL, 1, "a thread");
+	luaL_traceback(L, co, NULL, 0);
+	free(w->branch_trace);
+	w->branch_trace = strdup(lua_tostring(L, -1));
+	w->branch_error = lua_topointer(L, 2);
+	return 0;
+}
+
+/* ---- calls ---- */
+
+static void check_may_call(lua_State *L, struct worker *w)
+{
+	if (!w->may_call) luaL_error(L, "an expression (if, each, targets) looks at params, steps and alert only and may make no call");
+	if (w->calls >= WIRE_CALLS_MAX) luaL_error(L, "this attempt has made %d calls already, which is the most that one may", WIRE_CALLS_MAX);
+}
+
+/* The table at index as JSON; an error that names the argument, raised once nothing is held. */
+static json_t *plain_argument(lua_State *L, int index, const char *name)
+{
+	static const struct value_limits limits = {.depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WORKER_ARGUMENTS_BYTES_MAX, .bytes_as_b64 = true};
+	struct error e;
+	json_t *v = value_get(L, index, &limits, name, &e);
+	if (!v) luaL_error(L, "%s", e.text);
+	/* An empty table is an object here: arguments and options have names. */
+	if (json_is_array(v) && json_array_size(v) == 0) json_decref(v), v = json_object();
+	return v;
+}
+
+/* rung.send(module, function, arguments, options): says the call, gives its number. */
+static int rung_send(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	const char *module = luaL_checkstring(L, 1), *function = luaL_checkstring(L, 2);
+	check_may_call(L, w);
+	json_t *arguments = plain_argument(L, 3, module);
+	size_t bytes = json_dumpb(arguments, NULL, 0, JSON_COMPACT);
+	if (bytes > WORKER_ARGUMENTS_BYTES_MAX) {
+		json_decref(arguments);
+		return luaL_error(L, "%s: the arguments of one call may have %d KiB, these have %d: pass large data in a file", module,
+		                  WORKER_ARGUMENTS_BYTES_MAX >> 10, (int)(bytes >> 10));
+	}
+	json_t *options = plain_argument(L, 4, "options");
+	w->calls++;
+	w->open++;
+	w->is_open[w->calls / 8] |= (unsigned char)(1 << w->calls % 8);
+	worker_say(w, json_pack("{s:s,s:I,s:s,s:s,s:o,s:o}", "t", "call", "c", (json_int_t)w->calls, "module", module, "function", function, "arguments",
+	                        arguments, "options", options));
+	lua_pushinteger(L, w->calls);
+	return 1;
+}
+
+/* rung.answer(): waits for the next answer and gives its call's number. */
+static int rung_answer(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	worker_read_answer(w);
+	lua_pushinteger(L, w->answer);
+	return 1;
+}
+
+/* rung.take(): the answer that was read last: true and its value (with stdout and stderr where there are), or false, kind and why. */
+static int rung_take(lua_State *L)
+{
+	struct worker *w = worker_of(L);
+	const json_t *head = w->frame.head;
+	bool ok = json_bool(head, "ok", false);
+	lua_pushboolean(L, ok);
+	if (!ok) {
+		lua_pushstring(L, json_str(head, "kind", "failed"));
+		lua_pushstring(L, json_str(head, "why", "the call failed"));
+		return 3;
+	}
+	value_push(L, json_object_get(head, "value"), VALUE_BYTES);
+	if (lua_istable(L, -1) && json_object_get(head, "stdout")) {
+		size_t out = (size_t)json_int(head, "stdout", 0), err = (size_t)json_int(head, "stderr", 0);
+		lua_pushlstring(L, w->frame.payload, out);
+		lua_setfield(L, -2, "stdout");
+		lua_pushlstring(L, w->frame.payload + out, err);
+		lua_setfield(L, -2, "stderr");
+	}
+	return 2;
+}
+
+/* ---- threads ---- */
+
+static int rung_create(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_State *co = lua_newthread(L);
+	lua_pushvalue(L, 1);
+	lua_xmove(L, co, 1);
+	return 1;
+}
+
+static lua_State *thread_at(lua_State *L, int index)
+{
+	lua_State *co = lua_tothread(L, index);
+	luaL_argexpected(L, co, index, "coroutine");
+	return co;
+}
+
+static const char *thread_status(lua_State *L, lua_State *co)
+{
+	lua_Debug ar;
+	if (L == co) return "running";
+	if (lua_status(co) == LUA_YIELD) return "suspended";
+	if (lua_status(co) != LUA_OK) return "dead";
+	if (lua_getstack(co, 0, &ar)) return "normal";
+	return lua_gettop(co) == 0 ? "dead" : "suspended";
+}
+
+static int rung_status(lua_State *L)
+{
+	lua_pushstring(L, thread_status(L, thread_at(L, 1)));
+	return 1;
+}
+
+/* rung.resume(co, ...): true and what it yielded or returned, or false and the error. */
+static int rung_resume(lua_State *L)
+{
+	lua_State *co = thread_at(L, 1);
+	int arguments = lua_gettop(L) - 1, results = 0;
+	const char *status = thread_status(L, co);
+	if (strcmp(status, "suspended") != 0 || !lua_checkstack(co, arguments)) {
+		lua_pushboolean(L, false);
+		lua_pushfstring(L, "cannot resume %s coroutine", strcmp(status, "suspended") ? status : "a too large");
+		return 2;
+	}
+	lua_xmove(L, co, arguments);
+	int outcome = limit_resume(L, co, arguments, &results);
+	bool ok = outcome == LUA_OK || outcome == LUA_YIELD;
+	if (!ok) results = 1;
+	luaL_checkstack(L, results + 1, "too many results to resume");
+	lua_pushboolean(L, ok);
+	lua_xmove(co, L, results);
+	return results + 1;
+}
+
+static int rung_yield(lua_State *L)
+{
+	return lua_yield(L, lua_gettop(L));
+}
+
+static int rung_running(lua_State *L)
+{
+	lua_pushboolean(L, lua_pushthread(L));
+	return 2;
+}
+
+static int rung_can_yield(lua_State *L)
+{
+	lua_pushboolean(L, lua_isyieldable(L));
+	return 1;
+}
+
+/* rung.close(co): runs its to-be-closed variables; true, or false and the error. */
+static int rung_close(lua_State *L)
+{
+	lua_State *co = thread_at(L, 1);
+	const char *status = thread_status(L, co);
+	if (strcmp(status, "suspended") != 0 && strcmp(status, "dead") != 0) return luaL_error(L, "cannot close a %s coroutine", status);
+	struct worker *w = worker_of(L);
+	w->running = co;
+	int outcome = lua_resetthread(co);
+	w->running = L;
+	lua_pushboolean(L, outcome == LUA_OK);
+	if (outcome == LUA_OK) return 1;
+	lua_xmove(co, L, 1);
+	return 2;
+}
+
+/* ---- time, text ---- */
+
+static int rung_now_us(lua_State *L)
+{
+	lua_pushinteger(L, worker_of(L)->now_us);
+	return 1;
+}
+
+/* rung.duration_us("1h30m"): an integer, or nil and what was expected. */
+static int rung_duration_us(lua_State *L)
+{
+	int64_t us;
+	struct error e;
+	if (clock_parse_duration(luaL_checkstring(L, 1), &us, &e) == ERR_OK) return lua_pushinteger(L, us), 1;
+	lua_pushnil(L);
+	lua_pushstring(L, e.text);
+	return 2;
+}
+
+static int rung_rfc3339(lua_State *L)
+{
+	char text[CLOCK_RFC3339_BYTES];
+	lua_Integer us = luaL_checkinteger(L, 1);
+	/* Years 0000 to 9999: what the form has room for. */
+	luaL_argcheck(L, us >= INT64_C(-62167219200000000) && us < INT64_C(253402300800000000), 1, "a time between the years 0 and 9999 was expected");
+	clock_rfc3339(text, us);
+	lua_pushstring(L, text);
+	return 1;
+}
+
+static int rung_parse_time(lua_State *L)
+{
+	int64_t us;
+	const char *text = luaL_checkstring(L, 1);
+	if (clock_parse_rfc3339(text, &us) || clock_parse_date(text, &us))
+		lua_pushinteger(L, us);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+static int rung_duration_words(lua_State *L)
+{
+	struct buf b;
+	buf_init(&b, 64);
+	clock_duration_words(&b, luaL_checkinteger(L, 1));
+	lua_pushlstring(L, b.data, b.len);
+	buf_clear(&b);
+	return 1;
+}
+
+static int rung_visible(lua_State *L)
+{
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+	struct buf b;
+	buf_init(&b, n * 4 + 8);
+	text_visible(&b, s, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	lua_pushlstring(L, b.data ? b.data : "", b.len);
+	buf_clear(&b);
+	return 1;
+}
+
+static int rung_is_utf8(lua_State *L)
+{
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+	lua_pushboolean(L, text_is_utf8(s, n));
+	return 1;
+}
+
+/* rung.log(level, text): said at once, so that it is there when the step ends badly. */
+static int rung_log(lua_State *L)
+{
+	size_t n;
+	struct worker *w = worker_of(L);
+	const char *level = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
+	struct buf b;
+	if (n > WORKER_TEXT_BYTES_MAX) n = WORKER_TEXT_BYTES_MAX;
+	buf_init(&b, n * 4 + 8);
+	/* What is not UTF-8, and what could steer a terminal, is made visible; a cut code point becomes <hex>. */
+	text_visible(&b, text, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	worker_say(w, json_pack("{s:s,s:s,s:s#}", "t", "log", "level", level, "text", b.data ? b.data : "", (int)b.len));
+	buf_clear(&b);
+	worker_flush(w);
+	return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"error", rung_error},
+    {"ends", rung_ends},
+    {"keep_trace", rung_keep_trace},
+    {"send", rung_send},
+    {"answer", rung_answer},
+    {"take", rung_take},
+    {"create", rung_create},
+    {"status", rung_status},
+    {"resume", rung_resume},
+    {"yield", rung_yield},
+    {"running", rung_running},
+    {"can_yield", rung_can_yield},
+    {"close", rung_close},
+    {"now_us", rung_now_us},
+    {"duration_us", rung_duration_us},
+    {"rfc3339", rung_rfc3339},
+    {"parse_time", rung_parse_time},
+    {"duration_words", rung_duration_words},
+    {"visible", rung_visible},
+    {"is_utf8", rung_is_utf8},
+    {"log", rung_log},
+    {"load", modules_load},
+    {NULL, NULL},
+};
+
+void primitives_push(lua_State *L)
+{
+	lua_createtable(L, 0, 2);
+	lua_pushcfunction(L, error_tostring);
+	lua_setfield(L, -2, "__tostring");
+	lua_pushboolean(L, false);
+	lua_setfield(L, -2, "__metatable");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &error_mark);
+	luaL_newlib(L, functions);
+	lua_json_push(L);
+	lua_setfield(L, -2, "json");
+	lua_re_push(L);
+	lua_setfield(L, -2, "re");
+	lua_yaml_push(L);
+	lua_setfield(L, -2, "yaml");
+}

@@ -1,0 +1,19 @@
+#ifndef RUNG_WORKER_PRIMITIVES_H
+#define RUNG_WORKER_PRIMITIVES_H
+
+#include <lua5.4/lua.h>
+#include <stdbool.h>
+
+/* Pushes the table that rung's own modules get, and no step ever sees: the calls to the engine, threads, errors, and the libraries in C.
+ * modules/README.md lists it. */
+void primitives_push(lua_State *L);
+
+/* Is the value at index an error of rung's own (made by rung.error)? */
+bool primitives_is_error(lua_State *L, int index);
+
+/* Each pushes a library's table. */
+void lua_json_push(lua_State *L);
+void lua_re_push(lua_State *L);
+void lua_yaml_push(lua_State *L);
+
+#endif

@@ -1,0 +1,38 @@
+-- How a step ends other than by returning: expect, fail, skip, go. And print, and the names of what this version does not have.
+local rung = ...
+local error, type, tostring, setmetatable = error, type, tostring, setmetatable
+
+local function sentence(what, why, otherwise)
+	if why == nil then return otherwise end
+	if type(why) ~= "string" then error(what .. ": the reason must be a string", 3) end
+	return why
+end
+
+function fail(why)
+	error(rung.error{kind = "fail", why = sentence("fail", why, "the step says that it failed")}, 0)
+end
+
+function expect(condition, why, ...)
+	if not condition then error(rung.error{kind = "expect", why = sentence("expect", why, "what the step expects does not hold")}, 0) end
+	return condition, why, ...
+end
+
+function skip(why)
+	error(rung.error{kind = "skip", ends = true, why = sentence("skip", why, "the step says that there is nothing to do")}, 0)
+end
+
+function go(id)
+	if type(id) ~= "string" or id == "" then error("go: the id of a step was expected", 2) end
+	error(rung.error{kind = "go", ends = true, to = id, why = "go to " .. id}, 0)
+end
+
+local absent = {
+	ssh = "commands on other hosts", http = "requests", secret = "secrets", hosts = "inventory queries", approve = "approvals", notify = "messages",
+	escalate = "escalations", update = "messages to stakeholders", evidence = "findings", cause = "findings", runbook = "child executions",
+	wait = "durable waits", poll = "durable waits",
+}
+
+for name, what in pairs(absent) do
+	local function refuse() error(name .. ": " .. what .. " are not in this version of rung (modules/README.md lists what is)", 2) end
+	_G[name] = setmetatable({}, {__call = refuse, __index = refuse, __newindex = refuse, __name = name, __metatable = false})
+end

@@ -1,0 +1,107 @@
+-- sh: a local command, made by the engine's actor.
+local rung = ...
+local error, type, tostring, ipairs, pairs, math_type, concat = error, type, tostring, ipairs, pairs, math.type, table.concat
+
+local known = {check = true, ok = true, stdin = true, env = true, cwd = true, timeout = true, effect = true}
+local effects = {once = true, read = true, idempotent = true, keyed = true, receipt = true}
+
+local function word(value, what)
+	if math_type(value) == "integer" then value = tostring(value) end
+	if type(value) ~= "string" then error("sh: " .. what .. " is a " .. type(value) .. ", a string was expected", 3) end
+	if value:find("\0", 1, true) then error("sh: " .. what .. " has a zero byte, which no argument of a command can have", 3) end
+	return value
+end
+
+local function words(command)
+	if type(command) == "string" then return {"sh", "-c", word(command, "the text")} end
+	if type(command) ~= "table" then error('sh: a list such as {"systemctl", "restart", "nginx"} or a text for the shell was expected', 3) end
+	local argv = {}
+	for i, value in ipairs(command) do argv[i] = word(value, "argument " .. i) end
+	if #argv == 0 or argv[1] == "" then error("sh: the command is empty", 3) end
+	for key in pairs(command) do
+		if not argv[key] then error("sh: the command is a list; it has a key " .. tostring(key) .. " (options go into the second argument)", 3) end
+	end
+	return argv
+end
+
+-- "30s", or a number of seconds.
+function rung.microseconds(what, value)
+	local us, why
+	if type(value) == "string" then us, why = rung.duration_us(value)
+	elseif type(value) == "number" and value > 0 and value < 3e8 then us = value * 1000000 // 1 | 0
+	else why = "a duration such as \"30s\" or a number of seconds was expected" end
+	if not us then error(what .. ": " .. why, 3) end
+	return us
+end
+
+local function environment(env)
+	if env == nil then return nil end
+	if type(env) ~= "table" then error("sh: env must be a table of names and values", 3) end
+	local out = {}
+	for name, value in pairs(env) do
+		if type(name) ~= "string" or name == "" or name:find("[=%z]") then error("sh: env has a name that cannot be one: " .. tostring(name), 3) end
+		out[name] = word(value, "env." .. name)
+	end
+	return out
+end
+
+local function accepted(options)
+	if options.check == false then return nil end
+	if options.ok == nil then return {[0] = true} end
+	local ok = {}
+	for _, code in ipairs(type(options.ok) == "table" and options.ok or {options.ok}) do
+		if math_type(code) ~= "integer" then error("sh: ok must be a list of exit statuses, such as {0, 3}", 3) end
+		ok[code] = true
+	end
+	return ok
+end
+
+local function shown(argv)
+	if #argv == 3 and argv[1] == "sh" and argv[2] == "-c" then return rung.shorten(argv[3], 80) end
+	local quoted = {}
+	for i, w in ipairs(argv) do quoted[i] = w:find("^[%w%-%./_=:,@+%%]+$") and w or "'" .. w:gsub("'", "'\\''") .. "'" end
+	return rung.shorten(concat(quoted, " "), 80)
+end
+
+-- One line of at most n bytes.
+function rung.shorten(s, n)
+	s = s:gsub("%s+", " ")
+	if #s <= n then return s end
+	local cut = s:sub(1, n)
+	return cut:gsub("[\x80-\xBF]*$", ""):gsub("[\xC0-\xFF]$", "") .. "..."
+end
+
+local function last_line(s)
+	return s and s:match("([^\n]*)%s*$") or ""
+end
+
+local function ending(result)
+	if result.timed_out then return "ran out of time and was ended" end
+	if result.signal then return "was ended by signal " .. tostring(result.signal) end
+	return "ended with exit status " .. tostring(result.code)
+end
+
+return function(command, options)
+	options = options or {}
+	if type(options) ~= "table" then error("sh: the options must be a table", 2) end
+	rung.check_options("sh", options, known)
+	local argv, ok = words(command), accepted(options)
+	if options.effect ~= nil and not effects[options.effect] then error("sh: effect must be once, read, idempotent, keyed or receipt", 2) end
+	if options.stdin ~= nil and type(options.stdin) ~= "string" then error("sh: stdin must be a string", 2) end
+	if options.cwd ~= nil then word(options.cwd, "cwd") end
+	local timeout = options.timeout and rung.microseconds("sh: timeout", options.timeout)
+	local call, done, result, why = rung.call("sh", "run",
+		{argv = argv, stdin = options.stdin, env = environment(options.env), cwd = options.cwd},
+		{effect = options.effect, timeout_us = timeout})
+	if not done then
+		error(rung.error{kind = "call", call = call, module = "sh", reason = result, why = "sh: " .. shown(argv) .. ": " .. why}, 0)
+	end
+	if ok and not (result.code and ok[result.code] and not result.timed_out) then
+		local text = "sh: " .. shown(argv) .. " " .. ending(result)
+		local said = last_line(result.stderr)
+		if said ~= "" then text = text .. ": " .. rung.shorten(said, 200) end
+		error(rung.error{kind = "call", call = call, module = "sh", reason = "failed", why = text, code = result.code, signal = result.signal, stdout = result.stdout,
+			stderr = result.stderr}, 0)
+	end
+	return result
+end
