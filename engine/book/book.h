@@ -27,11 +27,11 @@ enum param_type { PARAM_STRING, PARAM_INT, PARAM_NUMBER, PARAM_BOOL, PARAM_ENUM,
 struct book_param {
 	const char *name;
 	enum param_type type;
-	const char *pattern; /* PARAM_STRING: matched against the whole value (PCRE2) */
+	const char *pattern;  /* PARAM_STRING: matched against the whole value (PCRE2) */
 	const char **choices; /* PARAM_ENUM */
 	size_t choice_count;
 	bool has_min, has_max;
-	double min, max; /* PARAM_INT, PARAM_NUMBER */
+	double min, max;  /* PARAM_INT, PARAM_NUMBER */
 	bool is_required; /* no default */
 	const char *default_text;
 	const char *description;
@@ -52,9 +52,9 @@ enum fence_role { FENCE_ACTION, FENCE_VERIFY, FENCE_UNDO, FENCE_IF, FENCE_SHELL,
 struct book_fence {
 	enum fence_role role;
 	const char *language; /* "lua", "bash", "" ... */
-	const char *source; /* the lines between the fences, without the indentation of the fence */
-	int line; /* of the first line of source */
-	bool is_run; /* a shell fence that says {run} */
+	const char *source;   /* the lines between the fences, without the indentation of the fence */
+	int line;             /* of the first line of source */
+	bool is_run;          /* a shell fence that says {run} */
 	/* FENCE_SHELL: the commands one at a time, as shown, and what output the author expects. */
 	const char **commands;
 	int *command_lines;
@@ -67,18 +67,19 @@ enum step_risk { RISK_READ, RISK_CHANGE, RISK_DESTRUCTIVE };
 enum step_on_failure { ON_FAILURE_STOP, ON_FAILURE_CONTINUE, ON_FAILURE_GOTO, ON_FAILURE_UNDO };
 
 struct book_step {
-	const char *id; /* unique in the book */
-	const char *title; /* one line of plain text, markup removed */
+	const char *id;       /* unique in the book */
+	const char *given_id; /* as the author wrote it, NULL where id comes from the title */
+	const char *title;    /* one line of plain text, markup removed */
 	const char *markdown; /* the step's own text as written, fences included: what a person reads */
 	int line, line_end;
 	enum book_phase phase;
 	const char *section; /* heading it stands under */
-	bool is_manual; /* no Lua action and no {run} shell fence */
+	bool is_manual;      /* no Lua action and no {run} shell fence */
 
 	struct book_fence *fences;
 	size_t fence_count;
 
-	/* Attributes; *_us are 0 where there is none. */
+	/* Attributes; *_us are 0 where there is none. timeout_us is 5 minutes for an automatic step that says nothing. */
 	const char **needs; /* ids as written; needs_given says whether the attribute was there at all */
 	size_t needs_count;
 	bool needs_given;
@@ -93,13 +94,15 @@ struct book_step {
 	const char *goto_id;
 	int goto_max; /* 10 */
 	enum step_effect effect;
-	enum step_risk risk;
+	enum step_risk risk; /* where none is given: read for manual steps and under Diagnosis and Verification, else change */
+	bool risk_given;
 	int approve;
 	const char *from, *owner, *expect, *irreversible;
 	const char **permissions;
 	size_t permission_count;
 	struct book_meta *other; /* attributes that rung does not know: lint says so */
 	size_t other_count;
+	const struct block *item; /* the list item that is this step, or NULL (heading, fence, prose) */
 };
 
 struct book_cause {
@@ -107,12 +110,19 @@ struct book_cause {
 	int line;
 };
 
+/* Something odd that was found while reading; lint tells it. rule: an id of lint's table. */
+struct book_note {
+	const char *rule;
+	int line, column; /* column 0: the whole line */
+	const char *text, *mend;
+};
+
 struct book {
 	struct arena *arena; /* owns everything here, the document too */
-	const char *path; /* as opened */
-	const char *anchor; /* the part after '#', or NULL */
+	const char *path;    /* as opened */
+	const char *anchor;  /* the part after '#', or NULL */
 	enum book_kind kind;
-	const char *id; /* RUN001, or NULL */
+	const char *id;    /* RUN001, or NULL */
 	const char *title; /* H1, else front matter's title, else the file's name */
 	const char *description;
 	struct book_meta *meta;
@@ -128,7 +138,10 @@ struct book {
 	size_t alert_count;
 	struct book_cause *causes;
 	size_t cause_count;
-	char digest[65]; /* SHA-256 of the file's bytes, hex */
+	struct book_note *notes;
+	size_t note_count;
+	const struct section *scope; /* the section of the anchor, else the whole document */
+	char digest[65];             /* SHA-256 of the file's bytes, hex */
 	struct document *document;
 	const char *bytes;
 	size_t byte_count;
@@ -147,6 +160,12 @@ void book_free(struct book *b); /* NULL is fine */
 /* The value of a metadata key, or NULL. */
 const char *book_meta_get(const struct book *b, const char *key);
 
+/* The parameter with that name, or NULL. */
+const struct book_param *book_param_get(const struct book *b, const char *name);
+
+/* Reads text as a value of the parameter's type and checks it. A new reference, or NULL with the reason in why. */
+json_t *book_param_read(const struct book_param *p, const char *text, struct error *why);
+
 /* The first fence of the step with that role, or NULL. */
 const struct book_fence *step_fence(const struct book_step *s, enum fence_role role);
 
@@ -164,5 +183,7 @@ const char *effect_word(enum step_effect e);
 const char *risk_word(enum step_risk r);
 const char *on_failure_word(enum step_on_failure o);
 const char *param_type_word(enum param_type t);
+const char *fence_role_word(enum fence_role r);
+const char *book_kind_word(enum book_kind k);
 
 #endif

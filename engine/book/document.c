@@ -17,9 +17,9 @@ struct builder {
 	struct document *d;
 	const char *guarded; /* what md4c reads: the text from `from` on */
 	size_t from, copied;
-	struct block *at;   /* innermost open block */
-	struct span *in;    /* innermost open span, or NULL */
-	size_t skipped;     /* open spans that are too deep to be kept */
+	struct block *at; /* innermost open block */
+	struct span *in;  /* innermost open span, or NULL */
+	size_t skipped;   /* open spans that are too deep to be kept */
 	size_t span_depth, depth;
 	bool in_head;
 	struct buf source; /* of the open fence, code or HTML block */
@@ -38,8 +38,10 @@ static struct block *add_block(struct builder *b, enum block_kind kind)
 	if (!count_part(b)) return NULL;
 	struct block *n = arena_alloc(b->d->arena, sizeof *n);
 	*n = (struct block){.kind = kind, .parent = b->at, .first_offset = SIZE_MAX, .last_offset = SIZE_MAX, .info = "", .source = ""};
-	if (b->at->last) b->at->last->next = n;
-	else b->at->first = n;
+	if (b->at->last)
+		b->at->last->next = n;
+	else
+		b->at->first = n;
 	b->at->last = n;
 	b->at->child_count++;
 	b->at = n;
@@ -69,15 +71,17 @@ static void close_implied(struct builder *b)
 }
 
 static const enum block_kind kind_of[] = {
-    [MD_BLOCK_DOC] = BLOCK_DOCUMENT, [MD_BLOCK_QUOTE] = BLOCK_QUOTE, [MD_BLOCK_UL] = BLOCK_LIST,   [MD_BLOCK_OL] = BLOCK_LIST,     [MD_BLOCK_LI] = BLOCK_ITEM,
-    [MD_BLOCK_HR] = BLOCK_RULE,      [MD_BLOCK_H] = BLOCK_HEADING,   [MD_BLOCK_CODE] = BLOCK_CODE, [MD_BLOCK_HTML] = BLOCK_HTML,   [MD_BLOCK_P] = BLOCK_PARAGRAPH,
+    [MD_BLOCK_DOC] = BLOCK_DOCUMENT, [MD_BLOCK_QUOTE] = BLOCK_QUOTE, [MD_BLOCK_UL] = BLOCK_LIST,   [MD_BLOCK_OL] = BLOCK_LIST,   [MD_BLOCK_LI] = BLOCK_ITEM,
+    [MD_BLOCK_HR] = BLOCK_RULE,      [MD_BLOCK_H] = BLOCK_HEADING,   [MD_BLOCK_CODE] = BLOCK_CODE, [MD_BLOCK_HTML] = BLOCK_HTML, [MD_BLOCK_P] = BLOCK_PARAGRAPH,
     [MD_BLOCK_TABLE] = BLOCK_TABLE,  [MD_BLOCK_TR] = BLOCK_ROW,      [MD_BLOCK_TH] = BLOCK_CELL,   [MD_BLOCK_TD] = BLOCK_CELL,
 };
 
 static void block_details(struct block *n, MD_BLOCKTYPE type, const void *detail)
 {
 	switch (type) {
-	case MD_BLOCK_H: n->level = (int)((const MD_BLOCK_H_DETAIL *)detail)->level; break;
+	case MD_BLOCK_H:
+		n->level = (int)((const MD_BLOCK_H_DETAIL *)detail)->level;
+		break;
 	case MD_BLOCK_OL:
 		n->is_ordered = true;
 		n->start = ((const MD_BLOCK_OL_DETAIL *)detail)->start;
@@ -89,7 +93,8 @@ static void block_details(struct block *n, MD_BLOCKTYPE type, const void *detail
 	case MD_BLOCK_CODE:
 		if (((const MD_BLOCK_CODE_DETAIL *)detail)->fence_char) n->kind = BLOCK_FENCE;
 		break;
-	default: break;
+	default:
+		break;
 	}
 }
 
@@ -164,8 +169,10 @@ static struct span *add_span(struct builder *b, enum span_kind kind)
 	struct span *s = arena_alloc(b->d->arena, sizeof *s);
 	*s = (struct span){.kind = kind, .parent = b->in};
 	struct span **first = b->in ? &b->in->first : &b->at->spans, **last = b->in ? &b->in->last : &b->at->last_span;
-	if (*last) (*last)->next = s;
-	else *first = s;
+	if (*last)
+		(*last)->next = s;
+	else
+		*first = s;
 	*last = s;
 	return s;
 }
@@ -173,13 +180,20 @@ static struct span *add_span(struct builder *b, enum span_kind kind)
 static enum span_kind span_kind_of(MD_SPANTYPE type)
 {
 	switch (type) {
-	case MD_SPAN_EM: return SPAN_EMPHASIS;
-	case MD_SPAN_STRONG: return SPAN_STRONG;
-	case MD_SPAN_A: return SPAN_LINK;
-	case MD_SPAN_IMG: return SPAN_IMAGE;
-	case MD_SPAN_CODE: return SPAN_CODE;
-	case MD_SPAN_DEL: return SPAN_STRIKE;
-	default: return SPAN_TEXT;
+	case MD_SPAN_EM:
+		return SPAN_EMPHASIS;
+	case MD_SPAN_STRONG:
+		return SPAN_STRONG;
+	case MD_SPAN_A:
+		return SPAN_LINK;
+	case MD_SPAN_IMG:
+		return SPAN_IMAGE;
+	case MD_SPAN_CODE:
+		return SPAN_CODE;
+	case MD_SPAN_DEL:
+		return SPAN_STRIKE;
+	default:
+		return SPAN_TEXT;
 	}
 }
 
@@ -218,8 +232,19 @@ static int leave_span(MD_SPANTYPE type, void *detail, void *arg)
 
 static const struct {
 	const char *name, *text;
-} entities[] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&#39;", "'"}, {"&nbsp;", " "}, {"&#x27;", "'"}, {"&rarr;", "\xe2\x86\x92"},
-	{"&mdash;", "\xe2\x80\x94"}, {"&ndash;", "\xe2\x80\x93"}, {"&hellip;", "\xe2\x80\xa6"}, {"&copy;", "\xc2\xa9"}};
+} entities[] = {{"&amp;", "&"},
+                {"&lt;", "<"},
+                {"&gt;", ">"},
+                {"&quot;", "\""},
+                {"&apos;", "'"},
+                {"&#39;", "'"},
+                {"&nbsp;", " "},
+                {"&#x27;", "'"},
+                {"&rarr;", "\xe2\x86\x92"},
+                {"&mdash;", "\xe2\x80\x94"},
+                {"&ndash;", "\xe2\x80\x93"},
+                {"&hellip;", "\xe2\x80\xa6"},
+                {"&copy;", "\xc2\xa9"}};
 
 static const char *entity_text(const char *name, size_t n)
 {
@@ -298,8 +323,10 @@ static struct section *add_section(struct document *d, struct section *parent, c
 	s->title = document_plain_dup(d->arena, heading);
 	s->anchor = unique_anchor(d, seen, s->title);
 	s->body = heading->next && heading->next->kind != BLOCK_HEADING ? heading->next : NULL;
-	if (parent->last) parent->last->next = s;
-	else parent->first = s;
+	if (parent->last)
+		parent->last->next = s;
+	else
+		parent->first = s;
 	parent->last = s;
 	return s;
 }
@@ -336,11 +363,11 @@ enum err document_parse(struct arena *arena, const char *bytes, size_t n, struct
 	struct builder b = {.d = d, .guarded = guarded, .from = from, .at = d->root};
 	buf_init(&b.source, 8 * DOCUMENT_BYTES_MAX);
 	MD_PARSER parser = {.flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS,
-			    .enter_block = enter_block,
-			    .leave_block = leave_block,
-			    .enter_span = enter_span,
-			    .leave_span = leave_span,
-			    .text = text};
+	                    .enter_block = enter_block,
+	                    .leave_block = leave_block,
+	                    .enter_span = enter_span,
+	                    .leave_span = leave_span,
+	                    .text = text};
 	int rc = md_parse(guarded, (MD_SIZE)(d->text_len - from), &parser, &b);
 	free(guarded);
 	buf_clear(&b.source);

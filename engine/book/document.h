@@ -14,8 +14,8 @@
 
 enum {
 	DOCUMENT_BYTES_MAX = 1 << 20,
-	DOCUMENT_DEPTH_MAX = 64,      /* lists and quotes inside one another */
-	DOCUMENT_PARTS_MAX = 160000,  /* blocks and spans: keeps a document of 1 MiB within 64 MiB of memory */
+	DOCUMENT_DEPTH_MAX = 64,           /* lists and quotes inside one another */
+	DOCUMENT_PARTS_MAX = 160000,       /* blocks and spans: keeps a document of 1 MiB within 64 MiB of memory */
 	DOCUMENT_TEXT_BYTES_MAX = 4 << 20, /* of text that had to be copied: a link target used a thousand times, entities */
 };
 
@@ -116,6 +116,9 @@ void document_plain_spans(struct buf *out, const struct span *first);
 
 /* The raw lines from..to (both included), as one text with the indentation of the first line taken off each. */
 const char *document_lines(const struct document *d, struct arena *a, int from, int to);
+
+/* The same with `indent` columns taken off each line. */
+const char *document_lines_by(const struct document *d, struct arena *a, int from, int to, size_t indent);
 
 /* The bytes of one line, without its line end. line: 1..line_count. */
 const char *document_line(const struct document *d, int line, size_t *len);

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static const char *const block_words[BLOCK_KIND_N] = {
-    [BLOCK_DOCUMENT] = "document", [BLOCK_HEADING] = "heading", [BLOCK_PARAGRAPH] = "paragraph", [BLOCK_LIST] = "list", [BLOCK_ITEM] = "item",
+    [BLOCK_DOCUMENT] = "document", [BLOCK_HEADING] = "heading", [BLOCK_PARAGRAPH] = "paragraph", [BLOCK_LIST] = "list",   [BLOCK_ITEM] = "item",
     [BLOCK_QUOTE] = "quote",       [BLOCK_FENCE] = "fence",     [BLOCK_CODE] = "code",           [BLOCK_TABLE] = "table", [BLOCK_ROW] = "row",
     [BLOCK_CELL] = "cell",         [BLOCK_HTML] = "html",       [BLOCK_RULE] = "rule",
 };
 static const char *const span_words[SPAN_KIND_N] = {
-    [SPAN_TEXT] = "text", [SPAN_CODE] = "code", [SPAN_STRONG] = "strong", [SPAN_EMPHASIS] = "emphasis", [SPAN_STRIKE] = "strike",
-    [SPAN_LINK] = "link", [SPAN_IMAGE] = "image", [SPAN_HTML] = "html", [SPAN_BREAK] = "break", [SPAN_SOFT_BREAK] = "soft_break",
+    [SPAN_TEXT] = "text", [SPAN_CODE] = "code",   [SPAN_STRONG] = "strong", [SPAN_EMPHASIS] = "emphasis", [SPAN_STRIKE] = "strike",
+    [SPAN_LINK] = "link", [SPAN_IMAGE] = "image", [SPAN_HTML] = "html",     [SPAN_BREAK] = "break",       [SPAN_SOFT_BREAK] = "soft_break",
 };
 
 const char *block_word(enum block_kind k)
@@ -31,9 +31,12 @@ const char *span_word(enum span_kind k)
 void document_plain_spans(struct buf *out, const struct span *first)
 {
 	for (const struct span *s = first; s; s = s->next) {
-		if (s->kind == SPAN_TEXT) buf_add(out, s->text, s->text_len);
-		else if (s->kind == SPAN_BREAK || s->kind == SPAN_SOFT_BREAK) buf_char(out, ' ');
-		else document_plain_spans(out, s->first); /* of HTML nothing is left */
+		if (s->kind == SPAN_TEXT)
+			buf_add(out, s->text, s->text_len);
+		else if (s->kind == SPAN_BREAK || s->kind == SPAN_SOFT_BREAK)
+			buf_char(out, ' ');
+		else
+			document_plain_spans(out, s->first); /* of HTML nothing is left */
 	}
 }
 
@@ -81,17 +84,15 @@ static size_t indent_of(const char *s, size_t n)
 	return columns;
 }
 
-const char *document_lines(const struct document *d, struct arena *a, int from, int to)
+const char *document_lines_by(const struct document *d, struct arena *a, int from, int to, size_t indent)
 {
 	if (to > (int)d->line_count) to = (int)d->line_count;
 	if (from < 1 || to < from) return "";
 	size_t whole = d->line_starts[to] - d->line_starts[from - 1];
 	char *text = arena_alloc(a, whole + 1), *at = text;
-	size_t len, indent = 0;
 	for (int line = from; line <= to; line++) {
+		size_t len, taken = 0, columns = 0;
 		const char *s = document_line(d, line, &len);
-		if (line == from) indent = indent_of(s, len);
-		size_t taken = 0, columns = 0;
 		while (taken < len && columns < indent && (s[taken] == ' ' || s[taken] == '\t'))
 			columns = s[taken] == '\t' ? (columns / 4 + 1) * 4 : columns + 1, taken++;
 		memcpy(at, s + taken, len - taken);
@@ -101,6 +102,14 @@ const char *document_lines(const struct document *d, struct arena *a, int from, 
 	while (at > text && strchr("\n \t", at[-1])) at--;
 	*at = 0;
 	return text;
+}
+
+const char *document_lines(const struct document *d, struct arena *a, int from, int to)
+{
+	size_t len;
+	if (from < 1 || from > (int)d->line_count) return "";
+	const char *s = document_line(d, from, &len);
+	return document_lines_by(d, a, from, to, indent_of(s, len));
 }
 
 const struct section *section_next(const struct section *root, const struct section *s)
@@ -160,7 +169,8 @@ static json_t *sections_json(const struct section *parent)
 {
 	json_t *all = json_array();
 	for (const struct section *s = parent->first; s; s = s->next) {
-		json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i}", "title", s->title, "anchor", s->anchor, "level", s->level, "line", s->line, "line_end", s->line_end);
+		json_t *o =
+		    json_pack("{s:s, s:s, s:i, s:i, s:i}", "title", s->title, "anchor", s->anchor, "level", s->level, "line", s->line, "line_end", s->line_end);
 		if (s->first) json_object_set_new(o, "sections", sections_json(s));
 		json_array_append_new(all, o);
 	}

@@ -13,8 +13,10 @@ static const char *too_deep(const char *s, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] == '\n') quote = 0; /* a quoted text over several lines is counted too strictly, never too mildly */
 		if (quote) {
-			if (s[i] == '\\' && quote == '"') i++;
-			else if (s[i] == quote) quote = 0;
+			if (s[i] == '\\' && quote == '"')
+				i++;
+			else if (s[i] == quote)
+				quote = 0;
 		} else if ((s[i] == '"' || s[i] == '\'') && (i == 0 || strchr(" \t\n[{,:", s[i - 1]))) {
 			quote = s[i];
 		} else if (s[i] == '[' || s[i] == '{') {
@@ -29,7 +31,7 @@ static const char *too_deep(const char *s, size_t n)
 /* What is open while YAML events come. */
 struct level {
 	bool is_map, expects_value;
-	const char *key; /* of the value that comes next, joined with those above */
+	const char *key;                 /* of the value that comes next, joined with those above */
 	struct front_matter_entry *list; /* entry that the scalars of a list go to */
 };
 
@@ -66,8 +68,10 @@ static void take_scalar(struct reader *r, const yaml_event_t *event)
 		/* Entries may move while the array grows, so the last one is looked up by its key. */
 		struct document *d = r->d;
 		struct front_matter_entry *last = d->front_matter_count ? &d->front_matter[d->front_matter_count - 1] : NULL;
-		if (last && last->key == at->key) last->value = strlen(last->value) < 4096 ? arena_printf(d->arena, "%s, %s", last->value, text) : last->value;
-		else add_entry(r, at->key, text, line);
+		if (last && last->key == at->key)
+			last->value = strlen(last->value) < 4096 ? arena_printf(d->arena, "%s, %s", last->value, text) : last->value;
+		else
+			add_entry(r, at->key, text, line);
 	}
 }
 
@@ -86,13 +90,22 @@ static bool open_level(struct reader *r, bool is_map)
 static const char *take_event(struct reader *r, const yaml_event_t *event)
 {
 	switch (event->type) {
-	case YAML_SCALAR_EVENT: take_scalar(r, event); return NULL;
-	case YAML_ALIAS_EVENT: r->levels[r->depth].expects_value = false; return NULL;
-	case YAML_MAPPING_START_EVENT: return open_level(r, true) ? NULL : "it is nested deeper than 16 levels";
-	case YAML_SEQUENCE_START_EVENT: return open_level(r, false) ? NULL : "it is nested deeper than 16 levels";
+	case YAML_SCALAR_EVENT:
+		take_scalar(r, event);
+		return NULL;
+	case YAML_ALIAS_EVENT:
+		r->levels[r->depth].expects_value = false;
+		return NULL;
+	case YAML_MAPPING_START_EVENT:
+		return open_level(r, true) ? NULL : "it is nested deeper than 16 levels";
+	case YAML_SEQUENCE_START_EVENT:
+		return open_level(r, false) ? NULL : "it is nested deeper than 16 levels";
 	case YAML_MAPPING_END_EVENT:
-	case YAML_SEQUENCE_END_EVENT: r->depth--; return NULL;
-	default: return NULL;
+	case YAML_SEQUENCE_END_EVENT:
+		r->depth--;
+		return NULL;
+	default:
+		return NULL;
 	}
 }
 

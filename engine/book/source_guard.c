@@ -60,7 +60,8 @@ void source_normalise(struct document *d, const char *bytes, size_t n)
 static size_t marker_at(const char *s, size_t n, size_t i)
 {
 	size_t digits = 0;
-	if (i < n && strchr("-+*", s[i])) digits = 1;
+	if (i < n && strchr("-+*", s[i]))
+		digits = 1;
 	else {
 		while (i + digits < n && digits < 10 && s[i + digits] >= '0' && s[i + digits] <= '9') digits++;
 		if (digits == 0 || digits == 10 || i + digits >= n || !strchr(".)", s[i + digits])) return 0;
@@ -76,8 +77,10 @@ static bool is_rule(const char *s, size_t n)
 	char c = i < n ? s[i] : 0;
 	if (!c || !strchr("-*_", c)) return false;
 	for (; i < n; i++) {
-		if (s[i] == c) marks++;
-		else if (s[i] != ' ' && s[i] != '\t') return false;
+		if (s[i] == c)
+			marks++;
+		else if (s[i] != ' ' && s[i] != '\t')
+			return false;
 	}
 	return marks >= 3;
 }
@@ -180,7 +183,8 @@ char *source_guarded(const struct document *d, size_t from)
 			continue;
 		}
 		line = read_run(d, line, &r);
-		uint64_t cost = (uint64_t)r.brackets * r.lines + (uint64_t)r.brackets * r.brackets / BRACKETS_PER_UNIT + (uint64_t)r.definition_bytes * all * UNITS_PER_TARGET_BYTE;
+		uint64_t cost = (uint64_t)r.brackets * r.lines + (uint64_t)r.brackets * r.brackets / BRACKETS_PER_UNIT +
+		                (uint64_t)r.definition_bytes * all * UNITS_PER_TARGET_BYTE;
 		if (spent + cost <= GUARD_UNITS_MAX) {
 			spent += cost;
 			continue;

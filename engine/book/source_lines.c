@@ -18,8 +18,10 @@ int source_line_of(const struct document *d, size_t offset)
 	size_t low = 0, high = d->line_count;
 	while (low < high) {
 		size_t mid = (low + high) / 2;
-		if (d->line_starts[mid + 1] <= offset) low = mid + 1;
-		else high = mid;
+		if (d->line_starts[mid + 1] <= offset)
+			low = mid + 1;
+		else
+			high = mid;
 	}
 	return (int)low + 1;
 }
@@ -38,7 +40,8 @@ static size_t skip_prefix(const struct document *d, size_t at, bool with_markers
 		while (at < d->text_len && (s[at] == ' ' || s[at] == '\t' || s[at] == '>')) at++;
 		if (!with_markers || at >= d->text_len) return at;
 		size_t n = at;
-		if (strchr("-+*", s[n])) n++;
+		if (strchr("-+*", s[n]))
+			n++;
 		else {
 			while (n < d->text_len && s[n] >= '0' && s[n] <= '9') n++;
 			if (n == at || n >= d->text_len || !strchr(".)", s[n])) return at;
@@ -78,8 +81,10 @@ static bool is_rule_line(const struct document *d, size_t at)
 	char c = at < end ? d->text[at] : 0;
 	if (!c || !strchr("-*_", c)) return false;
 	for (; at < end; at++) {
-		if (d->text[at] == c) marks++;
-		else if (d->text[at] != ' ' && d->text[at] != '\t') return false;
+		if (d->text[at] == c)
+			marks++;
+		else if (d->text[at] != ' ' && d->text[at] != '\t')
+			return false;
 	}
 	return marks >= 3;
 }
@@ -218,16 +223,23 @@ static void assign_leaf(struct walk *w, struct block *b)
 {
 	bool has_text = b->first_offset != SIZE_MAX;
 	switch (b->kind) {
-	case BLOCK_FENCE: assign_fence(w, b); return;
-	case BLOCK_HEADING: assign_heading(w, b); return;
-	case BLOCK_TABLE: assign_table(w, b); return;
+	case BLOCK_FENCE:
+		assign_fence(w, b);
+		return;
+	case BLOCK_HEADING:
+		assign_heading(w, b);
+		return;
+	case BLOCK_TABLE:
+		assign_table(w, b);
+		return;
 	case BLOCK_CODE:
 	case BLOCK_HTML:
 		if (!has_text) break;
 		b->line = source_line_of(w->d, b->first_offset) - blank_lines_before(b);
 		b->line_end = b->line + newlines(b->source, b->source_len) - (b->source_len && b->source[b->source_len - 1] == '\n');
 		return;
-	default: break;
+	default:
+		break;
 	}
 	if (!has_text) find(w, b->kind == BLOCK_RULE ? is_rule_line : is_any, true, w->d->text_len);
 	b->line = has_text ? source_line_of(w->d, b->first_offset) : line_at(w);

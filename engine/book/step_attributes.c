@@ -1,0 +1,287 @@
+#include "book/book_reader.h"
+
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The attributes that a step may have: one row each. */
+
+enum attribute_type { TEXT, LIST, DURATION, COUNT, FACTOR, EFFECT, RISK, ON_FAILURE, ID, EXPRESSION, PATTERNS, ROLE };
+
+#define AT(member) offsetof(struct book_step, member)
+
+static const struct row {
+	const char *name;
+	enum attribute_type type;
+	size_t at;
+} rows[] = {
+    {"id", ID, AT(given_id)},
+    {"needs", LIST, 0},
+    {"if", EXPRESSION, AT(if_source)},
+    {"each", EXPRESSION, AT(each_source)},
+    {"targets", EXPRESSION, AT(targets_source)},
+    {"max_concurrency", TEXT, AT(max_concurrency)},
+    {"max_errors", TEXT, AT(max_errors)},
+    {"timeout", DURATION, AT(timeout_us)},
+    {"delay", DURATION, AT(delay_us)},
+    {"expect_within", DURATION, AT(expect_within_us)},
+    {"retry", COUNT, AT(retry)},
+    {"backoff", FACTOR, AT(backoff)},
+    {"on_failure", ON_FAILURE, 0},
+    {"max", COUNT, AT(goto_max)},
+    {"effect", EFFECT, AT(effect)},
+    {"risk", RISK, AT(risk)},
+    {"approve", COUNT, AT(approve)},
+    {"from", TEXT, AT(from)},
+    {"owner", TEXT, AT(owner)},
+    {"expect", TEXT, AT(expect)},
+    {"irreversible", TEXT, AT(irreversible)},
+    {"permissions", PATTERNS, 0},
+    {"verify", ROLE, 0},
+    {"undo", ROLE, 0},
+    {"run", ROLE, 0},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* Where a finding about an attribute points. */
+struct place {
+	struct book_reader *r;
+	int line, column;
+};
+
+static void *member(struct book_step *s, const struct row *row)
+{
+	return (char *)s + row->at;
+}
+
+/* Edits between two words: insertions, deletions, replacements. Words longer than the row buffer are nothing like ours. */
+static size_t distance(const char *a, const char *b)
+{
+	enum { LONGEST = 40 };
+	size_t n = strlen(a), m = strlen(b), before[LONGEST + 1], now[LONGEST + 1];
+	if (n > LONGEST || m > LONGEST) return LONGEST;
+	for (size_t j = 0; j <= m; j++) before[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		now[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
+			if (before[j] + 1 < best) best = before[j] + 1;
+			if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
+			now[j] = best;
+		}
+		memcpy(before, now, sizeof now);
+	}
+	return before[m];
+}
+
+static const char *nearest(const char *name)
+{
+	size_t best = 3;
+	const char *found = NULL;
+	for (size_t i = 0; i < ROWS; i++) {
+		size_t d = distance(name, rows[i].name);
+		if (d >= best || d >= strlen(rows[i].name)) continue;
+		best = d;
+		found = rows[i].name;
+	}
+	return found;
+}
+
+/* Keys of Runme that say nothing about what a step does. */
+static bool is_runme_key(const char *name)
+{
+	static const char *const keys[] = {
+	    "interactive", "background",  "mimeType",  "closeTerminalOnSuccess", "promptEnv", "excludeFromRunAll", "category", "terminalRows", "tag",
+	    "cwd",         "interpreter", "transform", "openTerminalOnError",    "hidden"};
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		if (strcmp(keys[i], name) == 0) return true;
+	return false;
+}
+
+static void add_other(struct place *p, struct book_step *s, const struct attribute *t)
+{
+	struct arena *a = p->r->book->arena;
+	struct book_meta *wider = arena_alloc(a, (s->other_count + 1) * sizeof *wider);
+	if (s->other_count) memcpy(wider, s->other, s->other_count * sizeof *wider);
+	wider[s->other_count++] = (struct book_meta){.key = t->name, .value = t->value ? t->value : "", .line = p->line};
+	s->other = wider;
+	const char *near = nearest(t->name);
+	const char *mend = near ? arena_printf(a, "did you mean \"%s\"?", near) : "leave it out; `rung help attributes` lists what a step may have";
+	book_note_add(p->r, "unknown-attribute", p->line, p->column, mend, "the attribute \"%s\" is unknown and has no effect", t->name);
+}
+
+static void bad(struct place *p, const struct attribute *t, const char *mend)
+{
+	book_note_add(p->r, "attribute-value", p->line, p->column, mend, "%s=\"%s\" cannot be read; the attribute has no effect", t->name,
+	              t->value ? t->value : "");
+}
+
+static void take_duration(struct place *p, const struct attribute *t, int64_t *to)
+{
+	struct error e;
+	if (!t->value || clock_parse_duration(t->value, to, &e) != ERR_OK) bad(p, t, "write a number and a unit, as 90s, 5m, 1h30m or 2d");
+}
+
+static void take_count(struct place *p, const struct attribute *t, int *to)
+{
+	char *end = NULL;
+	long n = t->value ? strtol(t->value, &end, 10) : -1;
+	if (!t->value || !*t->value || *end || n < 0 || n > 1000000)
+		bad(p, t, "write a whole number, as 3");
+	else
+		*to = (int)n;
+}
+
+static void take_factor(struct place *p, const struct attribute *t, double *to)
+{
+	char *end = NULL;
+	double n = t->value ? strtod(t->value, &end) : -1;
+	if (!t->value || !*t->value || *end || !isfinite(n) || n < 1 || n > 1000)
+		bad(p, t, "write a factor of 1 or more, as 2");
+	else
+		*to = n;
+}
+
+static void take_effect(struct place *p, const struct attribute *t, struct book_step *s)
+{
+	for (enum step_effect e = EFFECT_ONCE; e <= EFFECT_RECEIPT; e++) {
+		if (!t->value || strcmp(effect_word(e), t->value) != 0) continue;
+		s->effect = e;
+		return;
+	}
+	bad(p, t, "write one of once, read, idempotent, keyed, receipt");
+}
+
+static void take_risk(struct place *p, const struct attribute *t, struct book_step *s)
+{
+	for (enum step_risk k = RISK_READ; k <= RISK_DESTRUCTIVE; k++) {
+		if (!t->value || strcmp(risk_word(k), t->value) != 0) continue;
+		s->risk = k;
+		s->risk_given = true;
+		return;
+	}
+	bad(p, t, "write one of read, change, destructive");
+}
+
+/* stop, continue, undo, "goto ID". */
+static void take_on_failure(struct place *p, const struct attribute *t, struct book_step *s)
+{
+	const char *v = t->value ? t->value : "";
+	if (strncmp(v, "goto", 4) == 0 && (v[4] == ' ' || v[4] == ':')) {
+		v += 5;
+		while (*v == ' ') v++;
+		s->goto_id = *v ? v : NULL;
+		s->on_failure = *v ? ON_FAILURE_GOTO : s->on_failure;
+		if (*v) return;
+	}
+	for (enum step_on_failure o = ON_FAILURE_STOP; o <= ON_FAILURE_UNDO; o++) {
+		if (o == ON_FAILURE_GOTO || strcmp(on_failure_word(o), v) != 0) continue;
+		s->on_failure = o;
+		return;
+	}
+	bad(p, t, "write stop, continue, undo or \"goto ID\"");
+}
+
+/* Splits at commas (spaces too) or at semicolons. */
+static const char **split(struct arena *a, const char *text, const char *separators, size_t *count)
+{
+	size_t capacity = 0;
+	const char **items = NULL;
+	*count = 0;
+	while (*text) {
+		text += strspn(text, separators);
+		while (*text == ' ') text++;
+		size_t n = strcspn(text, separators), kept = n;
+		while (kept && text[kept - 1] == ' ') kept--;
+		if (kept) {
+			items = arena_grow(a, items, *count, &capacity, sizeof *items);
+			items[(*count)++] = arena_strndup(a, text, kept);
+		}
+		text += n;
+	}
+	return items;
+}
+
+static bool is_id(const char *id)
+{
+	if (!*id || strlen(id) > 100) return false;
+	for (const char *c = id; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("_-", *c) && !((unsigned char)*c & 0x80)) return false;
+	return true;
+}
+
+static void take_id(struct place *p, const struct attribute *t, struct book_step *s, bool is_json)
+{
+	if (t->value && is_id(t->value))
+		s->given_id = t->value;
+	else if (!is_json)
+		bad(p, t, "write letters, digits, - and _, as {id=restart-web}");
+}
+
+static void take(struct place *p, const struct row *row, const struct attribute *t, struct book_step *s)
+{
+	struct arena *a = p->r->book->arena;
+	switch (row->type) {
+	case TEXT:
+	case EXPRESSION:
+		if (row->type == EXPRESSION && !t->value && strcmp(t->name, "if") == 0) return; /* the role {if} */
+		*(const char **)member(s, row) = t->value ? t->value : "";
+		if (strcmp(t->name, "if") == 0) s->if_line = p->line;
+		return;
+	case LIST:
+		s->needs_given = true;
+		s->needs = split(a, t->value ? t->value : "", ", ", &s->needs_count);
+		return;
+	case PATTERNS:
+		s->permissions = split(a, t->value ? t->value : "", ";", &s->permission_count);
+		return;
+	case DURATION:
+		take_duration(p, t, member(s, row));
+		return;
+	case COUNT:
+		take_count(p, t, member(s, row));
+		return;
+	case FACTOR:
+		take_factor(p, t, member(s, row));
+		return;
+	case EFFECT:
+		take_effect(p, t, s);
+		return;
+	case RISK:
+		take_risk(p, t, s);
+		return;
+	case ON_FAILURE:
+		take_on_failure(p, t, s);
+		return;
+	case ID:
+		return; /* by the caller, who knows the form */
+	case ROLE:
+		return; /* read where fences are told apart */
+	}
+}
+
+void step_apply_attributes(struct book_reader *r, struct book_step *s, const struct attributes *t, int line, int column)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		const struct attribute *one = &t->items[i];
+		struct place p = {.r = r, .line = line, .column = t->is_json ? column : column + one->column};
+		const struct row *row = NULL;
+		for (size_t k = 0; k < ROWS && !row; k++)
+			if (strcmp(rows[k].name, one->name) == 0) row = &rows[k];
+		if (!row && t->is_json && is_runme_key(one->name)) continue;
+		if (!row)
+			add_other(&p, s, one);
+		else if (row->type == ID)
+			take_id(&p, one, s, t->is_json);
+		else
+			take(&p, row, one, s);
+	}
+	if (t->error)
+		book_note_add(r, "attributes", line, column + t->error_column, "write them as {id=restart needs=look timeout=5m if=\"params.force\"}",
+		              "the attributes cannot be read: %s", t->error);
+}
