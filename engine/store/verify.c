@@ -52,7 +52,7 @@ static enum err check_pages(struct verify *v)
 }
 
 /* The guard's note is taken before the snapshot, so that an engine at work cannot make it look ahead of the store. Its signature is checked once the keys are
- * known; its origin is that of the store, so the store is asked for it first. */
+ * known. It is found by the origin in record 0; where that cannot be read, the walk will say what is wrong with record 0. */
 static enum err read_guard(struct verify *v, const char *db_path, const char *dir, const char *folder, struct buf *note)
 {
 	char origin[NOTE_NAME_BYTES], vkey[NOTE_VKEY_BYTES];
@@ -61,9 +61,9 @@ static enum err read_guard(struct verify *v, const char *db_path, const char *di
 	sqlite3 *db = NULL;
 	enum err err = schema_open_reader(db_path, &db, v->error);
 	if (!err) err = schema_check(db, v->error);
-	if (!err) err = recover_origin(db, origin, vkey, v->error);
+	bool is_known = !err && recover_origin(db, origin, vkey, &ignored) == ERR_OK;
 	sqlite3_close(db);
-	if (err) return err == ERR_VERIFY ? wrong_as_said(v) : err;
+	if (!is_known) return err == ERR_VERIFY ? wrong_as_said(v) : err;
 	buf_init(&seen, NOTE_NAME_BYTES + 8192);
 	if (guard_read_path(folder, dir, &seen, &ignored) == ERR_OK && strcmp(seen.data, origin) != 0)
 		err = verify_wrong(v, 0, "this is the log %s, but the guard saw the log %s in %s: it was exchanged", origin, seen.data, dir);
