@@ -21,10 +21,17 @@ O        := $(B)
 OPT      := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 LDOPT    := -pie -Wl,-z,relro,-z,now
 endif
+# COVER=1 counts lines, FUZZ=1 builds the fuzz targets.
 ifeq ($(COVER),1)
 O        := $(B)/cover
-OPT      := -O0 --coverage
+OPT      := -O0 --coverage -fprofile-update=atomic
 LDOPT    := --coverage
+endif
+ifeq ($(FUZZ),1)
+CC       := clang
+O        := $(B)/fuzz
+OPT      := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDOPT    :=
 endif
 
 # V=1 shows the commands.
@@ -59,11 +66,12 @@ $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
 # The Lua of the modules is linked into the fork server: a worker opens no file.
 $(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
 	@mkdir -p $(@D)
-	sh tests/tools/embed.sh modules/*/*.lua > $@.new && mv $@.new $@
+	@echo '  embed $@'
+	$(Q)sh tests/tools/embed.sh modules/*/*.lua > $@.new && mv $@.new $@
 
 $(O)/obj/gen/modules.o: $(O)/gen/modules.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer_rule
 $(O)/lib/$(1).a: $(call obj_of,$(1))
@@ -78,7 +86,7 @@ $(O)/obj/%.o: %.c
 	@echo '  cc    $<'
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
 
 # Unit tests: tests/unit/<layer>/test_*.c, each a cmocka program that links its layer and all below.
 UNIT     := $(wildcard tests/unit/*/test_*.c)
@@ -86,13 +94,36 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(O)/test/%,$(UNIT))
 define unit_rule
 $(O)/test/$(1)/%: tests/unit/$(1)/%.c $(foreach l,$(2),$(O)/lib/$(l).a)
 	@mkdir -p $$(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -o $$@ $$< -Wl,--start-group $(foreach l,$(2),$(O)/lib/$(l).a) -Wl,--end-group $(LDFLAGS) -lcmocka $$(LIBS)
+	@echo '  test  $$@'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$< -Wl,--start-group $(foreach l,$(2),$(O)/lib/$(l).a) -Wl,--end-group $(LDFLAGS) -lcmocka $$(LIBS)
 endef
 upto = $(if $(filter $(1),$(firstword $(2))),$(3) $(1),$(call upto,$(1),$(wordlist 2,99,$(2)),$(3) $(firstword $(2))))
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l),$(call upto,$(l),$(LAYERS),))))
 
 .PHONY: units
 units: $(UNIT_BIN) ## build the unit tests (SAN=1 with sanitizers)
+
+# The sandbox's tests start the fork server of their own build.
+$(filter $(O)/test/sandbox/%,$(UNIT_BIN)): | $(O)/rung-forkd
+
+# Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
+FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_LAYERS   := $(foreach l,base book policy flow journal store,$(O)/lib/$(l).a)
+FUZZ_LINK      = -Wl,--start-group $(FUZZ_LAYERS) -Wl,--end-group $(LDFLAGS) $(LIBS)
+
+$(O)/target/%: tests/fuzz/fuzz_%.c $(FUZZ_LAYERS)
+	@mkdir -p $(@D)
+	@echo '  fuzz  $@'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer -MMD -MP -MF $@.d -MT $@ -o $@ $< $(FUZZ_LINK)
+
+$(O)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_LAYERS)
+	@mkdir -p $(@D)
+	@echo '  test  $@'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes -o $@ $< tests/fuzz/replay.c $(FUZZ_LINK)
+
+.PHONY: fuzzers replays
+fuzzers: $(FUZZ_SUBJECTS:%=$(O)/target/%)
+replays: $(FUZZ_SUBJECTS:%=$(O)/replay/%)
 
 .PHONY: packages packages-test
 packages: ## install the Debian packages that building and running need
@@ -107,39 +138,39 @@ try: packages ## on a fresh Debian 12: install what is needed, build, run a ship
 
 .PHONY: check
 check: packages-test ## install what the tests need, build, run all tests
-	sh tests/run.sh
+	@B=$(B) sh tests/run.sh
 
 .PHONY: torture
 torture: all ## the long loops: random kills, bit flips, frames; resumable, seeds printed (SEEDS=n)
-	sh tests/torture/run.sh $(SEEDS)
+	@B=$(B) sh tests/torture/run.sh $(SEEDS)
 
 .PHONY: bench
 bench: all ## measure: books a second, steps a second, memory; ratios in one run
-	sh tests/bench/run.sh
+	@B=$(B) sh tests/bench/run.sh
 
 .PHONY: fuzz
-fuzz: ## build the fuzz targets with clang and run each for a minute (SECONDS_EACH=n)
-	sh tests/fuzz/run.sh
+fuzz: packages-test ## build the fuzz targets with clang and run each for a minute (SECONDS_EACH=n)
+	@B=$(B) sh tests/fuzz/run.sh
 
 SOURCES  = $(shell git ls-files '*.c' '*.h')
 .PHONY: lint format cover
-lint: ## layers, names, formatting, compiler warnings of clang, clang-tidy
-	sh tests/lint.sh
+lint: packages-test ## layers, names, formatting, compiler warnings of clang, clang-tidy
+	@B=$(B) sh tests/lint.sh
 format: ## format the C sources
 	clang-format -i $(SOURCES)
-cover: ## line coverage of the unit tests, as text
-	sh tests/cover.sh
+cover: packages-test ## line coverage of the unit tests, as text
+	@B=$(B) sh tests/cover.sh
 
 .PHONY: install
-install: all ## install under DESTDIR and PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec $(DESTDIR)$(PREFIX)/share/rung/runbooks $(DESTDIR)$(PREFIX)/share/rung/playbooks
-	install -m 0755 $(O)/rung $(DESTDIR)$(PREFIX)/bin/rung
-	install -m 0755 $(O)/rung-forkd $(DESTDIR)$(PREFIX)/libexec/rung-forkd
-	install -m 0644 runbooks/*.md $(DESTDIR)$(PREFIX)/share/rung/runbooks/
-	install -m 0644 playbooks/*.md $(DESTDIR)$(PREFIX)/share/rung/playbooks/
+install: all ## install the program, its fork server and the books (DESTDIR= PREFIX=/usr/local)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec' '$(DESTDIR)$(PREFIX)/share/rung/runbooks' '$(DESTDIR)$(PREFIX)/share/rung/playbooks'
+	install -m 0755 $(O)/rung '$(DESTDIR)$(PREFIX)/bin/rung'
+	install -m 0755 $(O)/rung-forkd '$(DESTDIR)$(PREFIX)/libexec/rung-forkd'
+	install -m 0644 runbooks/*.md '$(DESTDIR)$(PREFIX)/share/rung/runbooks/'
+	install -m 0644 playbooks/*.md '$(DESTDIR)$(PREFIX)/share/rung/playbooks/'
 
 .PHONY: clean help
 clean: ## remove build/
-	rm -rf $(B)
+	rm -rf '$(B)'
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16

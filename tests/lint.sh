@@ -1,0 +1,103 @@
+#!/bin/sh
+# Looks for faults without running the program.
+#
+#   tests/lint.sh           everything
+#   tests/lint.sh PART...   some: layers names format scripts clang tidy
+#
+# Each part speaks TAP, so that tests/run.sh counts layers and names as tests.
+set -eu
+cd "$(dirname "$0")/.."
+B=${B:-build}
+failed=0
+
+# result NAME FINDINGS: no findings, no fault
+result() {
+	if [ -z "$2" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1"
+		echo "$2" | head -n 60 | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+files() { git ls-files --cached --others --exclude-standard "$@" | while read -r f; do [ ! -e "$f" ] || echo "$f"; done; }
+
+# Includes point down this order; within engine/ every include names its layer.
+part_layers() {
+	result "includes point down the order of layers" "$(files 'engine/*.[ch]' 'modules/*.[ch]' | xargs awk '
+		function layer(path, parts) { split(path, parts, "/"); return parts[1] }
+		BEGIN {
+			n = split("base book policy flow journal store sandbox report service cli", order, " ")
+			for (i = 1; i <= n; i++) rank[order[i]] = i
+			rank["main.c"] = n + 1
+			rank["modules"] = rank["sandbox"]
+		}
+		FNR == 1 {
+			mine = FILENAME
+			if (!sub(/^engine\//, "", mine)) mine = "modules/"
+			mine = layer(mine)
+			if (!(mine in rank)) print FILENAME ":1: " mine " is no layer"
+		}
+		/^[ \t]*#[ \t]*include[ \t]*"/ {
+			name = $0
+			sub(/^[^"]*"/, "", name)
+			sub(/".*/, "", name)
+			theirs = layer(name)
+			if (!(theirs in rank)) print FILENAME ":" FNR ": \"" name "\" names no layer"
+			else if (rank[theirs] > rank[mine]) print FILENAME ":" FNR ": " mine " includes " name ", which stands above it"
+		}' | grep -v '"gen/')"
+	result "book, policy, flow and journal do no input and output of their own" "$(files 'engine/book/*.[ch]' 'engine/policy/*.[ch]' 'engine/flow/*.[ch]' 'engine/journal/*.[ch]' |
+		xargs grep -nE '#include <(uv|sqlite3|lua|lauxlib|seccomp|curl/|libssh|sys/socket|sys/wait|spawn|poll|pthread)' || true)"
+	result "only the worker knows Lua and seccomp, only the store SQLite" "$({
+		files 'engine/*.[ch]' | grep -v '^engine/sandbox/worker/' | xargs grep -nE '#include <(lua|lauxlib|lualib|seccomp)' || true
+		files 'engine/*.[ch]' | grep -v '^engine/store/' | xargs grep -nE '#include <sqlite3' || true
+	} | grep -v '^engine/cli/.*doctor' || true)"
+	result "nothing but the worker includes the worker" "$(files 'engine/*.[ch]' | grep -v '^engine/sandbox/worker/' | xargs grep -n '#include "sandbox/worker/' || true)"
+	result "the worker includes base and sandbox only" "$(files 'engine/sandbox/worker/*.[ch]' | xargs grep -nE '#include "(book|policy|flow|journal|store|report|service|cli)/' || true)"
+}
+
+part_names() {
+	result "the top level holds what belongs there" "$(files | sed 's,/.*,,' | sort -u | grep -vxE 'engine|runbooks|playbooks|modules|tests|Makefile|README\.md|\..*' || true)"
+	# The words are put together here, so that this file does not hold them.
+	result "nothing is left for later" "$(files | xargs grep -nIE "$(printf '\\b(TO%s|FIX%s|XX%s)\\b' DO ME X)" | grep -v 'XXXXXX' || true)"
+	result "no path of one machine" "$(files | xargs grep -nIE "(^|[^A-Za-z0-9_.])/$(printf '(wo%s|home/[a-z]+)' rk)/" || true)"
+	result "no file over 700 lines" "$(files 'engine/*.[ch]' 'modules/*.[ch]' 'modules/*.lua' | xargs awk '{ lines[FILENAME]++ } END { for (f in lines) if (lines[f] > 700) print f ": " lines[f] " lines" }')"
+	result "every folder of modules has its README" "$(for d in modules/*/; do [ -e "${d}README.md" ] || echo "$d"; done)"
+}
+
+part_format() {
+	result "clang-format has nothing to change" "$(files '*.[ch]' | xargs clang-format --dry-run 2>&1 | grep -E 'warning:|error:' || true)"
+}
+
+part_scripts() {
+	result "scripts are well formed" "$({
+		for f in $(files '*.sh' '.ci/run'); do sh -n "$f" 2>&1 || true; done
+		for f in $(files '*.py'); do python3 -c 'import ast,sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' "$f" 2>&1 | tail -n 1; done
+		for f in $(files '*.bats'); do bats --count "$f" >/dev/null 2>&1 || echo "$f: bats cannot read it"; done
+	})"
+}
+
+part_clang() {
+	log=$B/clang/build.log
+	mkdir -p "$B/clang"
+	if make --no-print-directory -j"$(nproc)" -k CC=clang B="$B/clang" all units >"$log" 2>&1; then result "clang builds it without a warning" ""
+	else result "clang builds it without a warning" "$(grep -E 'error:|\*\*\*' "$log")"; fi
+}
+
+part_tidy() {
+	result "clang-tidy finds nothing" "$(files '*.c' | xargs -P "$(nproc)" -n 4 sh -c \
+		'clang-tidy --quiet "$@" -- -std=c11 -D_GNU_SOURCE -DRUNG_VERSION="\"0\"" -Iengine -I. -I/usr/include/lua5.4 2>/dev/null' tidy | grep -E '(warning|error):' | sort -u || true)"
+}
+
+[ $# -gt 0 ] || set -- layers names format scripts clang tidy
+for part in "$@"; do
+	case $part in
+	layers | names | format | scripts | clang | tidy) "part_$part" ;;
+	*)
+		echo "tests/lint.sh: no part $part (layers names format scripts clang tidy)" >&2
+		exit 2
+		;;
+	esac
+done
+exit $failed
