@@ -79,6 +79,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 /* clang-format on */
 
 static const char *const type_names[FIELD_TYPE_N] = {"word", "name", "digest", "blob", "blobs", "names", "integer", "boolean", "tree"};
+static const char *const type_words[FIELD_TYPE_N] = {
+    "a word", "a name", "a digest", "the name of a blob", "an array of names of blobs", "an array of names", "an integer", "a boolean", "plain data"};
 static const char *const scope_names[SCOPE_N] = {"log", "execution", "step", "attempt", "call"};
 
 const char *record_kind_name(enum record_kind k)
@@ -191,11 +193,11 @@ static enum err check_data(const struct record_kind_row *row, const json_t *d, s
 	{
 		const struct record_field *f = field_of(row, key);
 		if (!f) return error_set(e, ERR_INVALID, "%s has no key d.%.64s", row->name, key);
-		if (!matches(v, f->type)) return error_set(e, ERR_INVALID, "d.%s of %s must be a %s", key, row->name, type_names[f->type]);
+		if (!matches(v, f->type)) return error_set(e, ERR_INVALID, "d.%s of %s must be %s", key, row->name, type_words[f->type]);
 	}
 	for (const struct record_field *f = row->fields; f < row->fields + RECORD_FIELDS_MAX && f->key; f++)
 		if (f->is_required && !json_object_get(d, f->key))
-			return error_set(e, ERR_INVALID, "%s needs d.%s, a %s", row->name, f->key, type_names[f->type]);
+			return error_set(e, ERR_INVALID, "%s needs d.%s, %s", row->name, f->key, type_words[f->type]);
 	return ERR_OK;
 }
 
