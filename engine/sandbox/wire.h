@@ -24,7 +24,7 @@
  * WORKER -> ENGINE
  *
  * {"t":"ready","confined":{"seccomp":bool,"landlock":version,"rlimits":bool,"address_space":bool}}    first, once; what is really on
- * {"t":"call","c":1,"module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N}}
+ * {"t":"call","c":1,"part":"action"|"verify","module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N}}
  *     c counts from 1 in asking order. sh: arguments {"argv":[..],"stdin":string|{"b64"},"env":{},"cwd":".."}; ask (module "ask", function "ask"):
  *     {"prompt","type","choices","default"}. Absent members are absent; strings that are not UTF-8 are {"b64"}. arguments are at most 768 KiB. What a call
  *     raises on (an exit status, say) is decided in the worker from the answer, so neither check nor ok is here.

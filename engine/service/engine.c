@@ -193,6 +193,17 @@ static enum err start_sandbox(struct engine *en, struct error *e)
 	return err;
 }
 
+enum err engine_spawn(struct engine *en, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e)
+{
+	enum err err = en->sandbox ? sandbox_spawn(en->sandbox, kind, lock_fd, out, e) : ERR_CLOSED;
+	if (err != ERR_CLOSED) return err;
+	log_line(LOG_WARN, "the fork server has ended: another one is started");
+	sandbox_stop(en->sandbox);
+	en->sandbox = NULL;
+	err = start_sandbox(en, e);
+	return err ? err : sandbox_spawn(en->sandbox, kind, lock_fd, out, e);
+}
+
 static enum err write_pid(struct engine *en, struct error *e)
 {
 	char *path = mem_printf("%s/engine.pid", en->state_dir), text[32];

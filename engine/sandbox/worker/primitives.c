@@ -120,8 +120,9 @@ static int rung_send(lua_State *L)
 	w->calls++;
 	w->open++;
 	w->is_open[w->calls / 8] |= (unsigned char)(1 << w->calls % 8);
-	worker_say(w, json_pack("{s:s,s:I,s:s,s:s,s:o,s:o}", "t", "call", "c", (json_int_t)w->calls, "module", module, "function", function, "arguments",
-	                        arguments, "options", options));
+	const char *part = w->part_now < w->part_count ? w->parts[w->part_now].role_name : "action";
+	worker_say(w, json_pack("{s:s,s:I,s:s,s:s,s:s,s:o,s:o}", "t", "call", "c", (json_int_t)w->calls, "part", part, "module", module, "function", function,
+	                        "arguments", arguments, "options", options));
 	lua_pushinteger(L, w->calls);
 	return 1;
 }
