@@ -56,6 +56,9 @@ void step_build(struct book_reader *r, const struct step_place *place, const str
 /* Gives every step an id that no other has. */
 void steps_name(struct book_reader *r);
 
+/* A paragraph that is one code span with a command: its span, else NULL. Such paragraphs are shell fences of one line. */
+const struct span *inline_command(const struct block *b);
+
 /* Is this block of code a Lua action, shell, or only shown? */
 enum fence_role fence_role_of(struct arena *a, const struct block *b);
 

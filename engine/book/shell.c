@@ -197,6 +197,19 @@ static bool has_prompts(const char *source)
 	return false;
 }
 
+/* Does a line between commands without prompts look like something a command printed: `ls -l`, a table's head of capitals, a time stamp? */
+static bool is_output(const struct lines *l)
+{
+	static const char *const words[] = {"total ", "drwx", "-rw", "lrwx", "Error:", "error:", "Warning:", "...", "{", "[", "}", "]"};
+	size_t capitals = 0, digits = 0;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strncmp(l->s, words[i], strlen(words[i])) == 0 && !(words[i][0] == '[' && l->n > 1 && l->s[1] == '[')) return true;
+	while (digits < l->n && (isdigit((unsigned char)l->s[digits]) || l->s[digits] == '-')) digits++;
+	if (digits == 10 && l->s[4] == '-' && l->s[7] == '-') return true;
+	while (capitals < l->n && (isupper((unsigned char)l->s[capitals]) || l->s[capitals] == '_' || l->s[capitals] == '-')) capitals++;
+	return capitals >= 2 && capitals + 2 < l->n && l->s[capitals] == ' ' && l->s[capitals + 1] == ' ';
+}
+
 /* One line that belongs to a command; the command ends where nothing is open. */
 static void add_line(struct splitter *x, struct open *o, const char *s, size_t n, int line)
 {
@@ -229,11 +242,27 @@ static void split_prompts(struct splitter *x, struct lines *l)
 	}
 }
 
+/* Commands without prompts. From a line on that looks printed, all is expected output up to the next empty line. */
+static void split_plain(struct splitter *x, struct lines *l)
+{
+	struct open o = {.quote = 0};
+	bool in_output = false;
+	while (next_line(l)) {
+		if (l->n == 0) in_output = false;
+		if (!x->command.len && x->fence->command_count && is_output(l)) in_output = true;
+		if (in_output) {
+			buf_add(&x->expected, l->s, l->n);
+			buf_char(&x->expected, '\n');
+		} else if (x->command.len || !is_comment(l)) {
+			add_line(x, &o, l->s, l->n, l->line);
+		}
+	}
+}
+
 void shell_split(struct arena *a, struct book_fence *fence)
 {
 	struct splitter x = {.arena = a, .fence = fence};
 	struct lines l = {.next = fence->source, .line = fence->line - 1};
-	struct open o = {.quote = 0};
 	buf_init(&x.command, BOOK_BYTES_MAX * 4);
 	buf_init(&x.expected, BOOK_BYTES_MAX * 4);
 	if (has_prompts(fence->source)) {
@@ -242,9 +271,7 @@ void shell_split(struct arena *a, struct book_fence *fence)
 		x.start = fence->line;
 		buf_str(&x.command, fence->source);
 	} else {
-		while (next_line(&l)) {
-			if (x.command.len || !is_comment(&l)) add_line(&x, &o, l.s, l.n, l.line);
-		}
+		split_plain(&x, &l);
 	}
 	end_command(&x);
 	if (x.expected.len) fence->expected = arena_strndup(a, x.expected.data, x.expected.len - 1);

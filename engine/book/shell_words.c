@@ -181,6 +181,7 @@ static const char *const commands[] = {
     "tee",
     "telnet",
     "terraform",
+    "tf",
     "timedatectl",
     "top",
     "touch",

@@ -12,6 +12,18 @@
 enum { ID_BYTES_MAX = 60 };
 static const int64_t TIMEOUT_DEFAULT_US = 5LL * 60 * 1000000;
 
+const struct span *inline_command(const struct block *b)
+{
+	char start[200];
+	if (b->kind != BLOCK_PARAGRAPH || !b->spans || b->spans->kind != SPAN_CODE || b->spans->next) return NULL;
+	const struct span *text = b->spans->first;
+	if (!text || text->kind != SPAN_TEXT || !memchr(text->text, ' ', text->text_len)) return NULL;
+	size_t n = text->text_len < sizeof start ? text->text_len : sizeof start - 1;
+	memcpy(start, text->text, n);
+	start[n] = 0;
+	return shell_looks_like_commands(start) ? b->spans : NULL;
+}
+
 enum fence_role fence_role_of(struct arena *a, const struct block *b)
 {
 	const char *language = b->kind == BLOCK_FENCE ? attributes_language(a, b->info) : "";
@@ -27,6 +39,7 @@ enum fence_role fence_role_of(struct arena *a, const struct block *b)
 		return FENCE_ACTION;
 	}
 	if (shell_is_language(language)) return FENCE_SHELL;
+	if (b->kind == BLOCK_PARAGRAPH) return FENCE_SHELL;
 	return !*language && shell_looks_like_commands(b->source) ? FENCE_SHELL : FENCE_SHOWN;
 }
 
@@ -55,6 +68,7 @@ static void add_fence(struct book_reader *r, struct book_step *s, size_t *capaci
 	s->fences = arena_grow(a, s->fences, s->fence_count, capacity, sizeof *s->fences);
 	struct book_fence *f = &s->fences[s->fence_count++];
 	*f = (struct book_fence){.role = fence_role_of(a, b), .source = b->source, .line = b->kind == BLOCK_FENCE ? b->line + 1 : b->line};
+	if (b->kind == BLOCK_PARAGRAPH) f->source = document_plain_dup(a, b);
 	f->language = b->kind == BLOCK_FENCE ? attributes_language(a, b->info) : "";
 	if (f->role == FENCE_SHELL) shell_split(a, f);
 	read_fence_attributes(r, s, f, b);

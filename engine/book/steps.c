@@ -31,6 +31,7 @@ struct stretch {
 	struct heading_meaning meaning;
 	int line_end;
 	bool is_title; /* what stands under the page's own title */
+	bool is_part;  /* under a bold paragraph inside a section */
 };
 
 /* What a stretch holds. */
@@ -41,7 +42,13 @@ struct contents {
 
 static bool is_code(const struct block *b)
 {
-	return b->kind == BLOCK_FENCE || b->kind == BLOCK_CODE;
+	return b->kind == BLOCK_FENCE || b->kind == BLOCK_CODE || inline_command(b) != NULL;
+}
+
+/* Has this paragraph nothing to say (TODO, a table of contents)? */
+static bool is_empty(struct arena *a, const struct block *p)
+{
+	return words_is_placeholder(document_plain_dup(a, p));
 }
 
 static bool has_code_inside(const struct block *b)
@@ -108,6 +115,7 @@ static struct contents look(struct chooser *x, const struct stretch *s)
 			else
 				c.actions++;
 		} else if (b->kind == BLOCK_PARAGRAPH) {
+			if (is_empty(x->r->book->arena, b)) continue;
 			c.paragraphs++;
 		} else if (b->kind == BLOCK_TABLE) {
 			c.tables++;
@@ -204,7 +212,7 @@ static void take_list(struct sequence *q, const struct block *list)
 
 static const char *command_title(struct arena *a, const struct block *b)
 {
-	const char *s = b->source;
+	const char *s = b->kind == BLOCK_PARAGRAPH ? document_plain_dup(a, b) : b->source;
 	while (*s && (strchr(" \t\n$", *s) || *s == '#')) s += *s == '#' ? strcspn(s, "\n") : 1;
 	size_t n = strcspn(s, "\n");
 	if (n > 60) {
@@ -246,7 +254,7 @@ static void take_paragraph(struct sequence *q, const struct block *b)
 {
 	struct arena *a = q->x->r->book->arena;
 	const char *plain = document_plain_dup(a, b);
-	if (!*plain) return;
+	if (words_is_placeholder(plain)) return;
 	if (q->at_index != SIZE_MAX && q->s->meaning.role == ROLE_ACTION && words_is_escalation(plain)) {
 		begin(q, b->line, title_from(a, b, false), true);
 		q->x->items[q->at_index].place.phase = PHASE_ESCALATION;
@@ -298,9 +306,14 @@ static bool take_lists(struct chooser *x, const struct stretch *s, const struct 
 {
 	bool is_action = s->meaning.role == ROLE_ACTION, is_numbered = s->meaning.is_numbered;
 	size_t steps = c->ordered_items + c->tasks;
-	bool reads_as_steps = is_action || c->tasks || c->ordered_with_code || 2 * c->imperative_items >= c->ordered_items;
+	bool says_so = is_action && !s->meaning.is_inherited;
+	bool reads_as_steps = says_so || c->tasks || c->ordered_with_code || 2 * c->imperative_items >= c->ordered_items;
 	struct shape shape = {.ordered = true, .strength = reads_as_steps ? STRONG : WEAK};
 	if (steps == 0 || (is_numbered && steps < 2)) return false;
+	if (is_action && !reads_as_steps) { /* a list of facts under a section of steps */
+		take_whole(x, s, STRONG);
+		return true;
+	}
 	if (shape.strength == WEAK && (c->shells || c->actions)) return false; /* a list of facts beside commands */
 	shape.bullets = false;
 	take_sequence(x, s, &shape);
@@ -314,7 +327,10 @@ static bool take_bullets(struct chooser *x, const struct stretch *s, const struc
 	if (!c->bullets || s->meaning.is_numbered) return false;
 	if (!are_instructions && (c->shells || c->actions)) return false;
 	struct shape shape = {.bullets = true, .strength = is_action || are_instructions ? STRONG : WEAK};
-	take_sequence(x, s, &shape);
+	if (is_action && 3 * c->imperative_bullets < c->bullets && c->paragraphs)
+		take_whole(x, s, STRONG); /* a list of facts and what to think of them */
+	else
+		take_sequence(x, s, &shape);
 	return true;
 }
 
@@ -332,7 +348,8 @@ static void take_stretch(struct chooser *x, const struct stretch *s)
 	if (take_lists(x, s, &c)) {
 		/* done */
 	} else if (s->meaning.is_numbered) {
-		take_whole(x, s, STRONG);
+		bool introduces = s->section->first && !c.shells && !c.actions && !c.shown && !s->is_part;
+		take_whole(x, s, introduces ? WEAK : STRONG);
 	} else if (take_bullets(x, s, &c)) {
 		/* done */
 	} else if (c.shells || c.actions) {
@@ -342,7 +359,8 @@ static void take_stretch(struct chooser *x, const struct stretch *s)
 		if (x->count == first) take_whole(x, s, is_action ? STRONG : WEAK);
 	} else if (c.paragraphs || c.tables || c.shown || c.link_bullets) {
 		bool is_only_references = !c.paragraphs && !c.tables && !c.shown;
-		take_whole(x, s, is_action && !is_only_references ? STRONG : WEAK);
+		bool introduces = s->section->first && !c.shown && !s->is_part; /* its sections are what is to be done */
+		take_whole(x, s, is_action && !is_only_references && !introduces ? STRONG : WEAK);
 	}
 	if (x->r->is_native && !is_action)
 		for (size_t i = first; i < x->count; i++) x->items[i].strength = WEAK;
@@ -389,6 +407,7 @@ static void take_body(struct chooser *x, struct stretch whole)
 		part.heading = bold;
 		part.meaning = meaning;
 		part.is_title = false;
+		part.is_part = true;
 	}
 	take_stretch(x, &part);
 }
@@ -400,6 +419,7 @@ static struct heading_meaning inherit(const struct section *s, const struct head
 	bool is_named = m.role == ROLE_ACTION && !m.is_verb;
 	if (above->role == ROLE_NOT_STEPS && !(is_named && m.is_bare)) m.role = ROLE_NOT_STEPS;
 	if (above->role == ROLE_ACTION && (m.role == ROLE_NEUTRAL || m.is_verb)) {
+		m.is_inherited = m.role == ROLE_NEUTRAL;
 		m.role = ROLE_ACTION;
 		m.phase = above->phase;
 	}

@@ -50,12 +50,13 @@ static const char *cut(struct arena *a, const char *s, size_t n)
 {
 	if (text_columns(s, n) <= TITLE_COLUMNS) return arena_strndup(a, s, n);
 	size_t at = 0, clause = 0, word = 0, columns = 0;
+	bool may_end_at_comma = !words_is_lead_in(s);
 	uint32_t code;
 	while (at < n && columns < TITLE_COLUMNS - 1) {
 		size_t step = text_decode(s + at, s + n, &code);
 		if (!step) break;
 		if (columns >= TITLE_COLUMNS_LEAST && at + 1 < n) {
-			if (strchr(",;:", s[at]) && s[at + 1] == ' ') clause = at;
+			if (strchr(",;:", s[at]) && s[at + 1] == ' ' && (may_end_at_comma || s[at] == ';')) clause = at;
 			if (s[at] == ' ' && (s[at + 1] == '(' || strncmp(s + at + 1, "- ", 2) == 0 || strncmp(s + at + 1, "— ", 4) == 0)) clause = at;
 		}
 		if (s[at] == ' ') word = at;

@@ -45,7 +45,8 @@ static const struct {
 } explaining[] = {
     {"meaning", BEGIN},
     {"impact", BEGIN},
-    {"overview", ANY},
+    {"overview", BEGIN},
+    {"overview", END},
     {"introduction", BEGIN},
     {"intro", WHOLE},
     {"background", ANY},
@@ -123,12 +124,13 @@ static const struct {
     {"communication plan", ANY},
     {"roles and responsibilities", ANY},
     {"roles", WHOLE},
-    {"dashboards", END},
-    {"dashboard", END},
+    {"dashboards", WHOLE},
+    {"dashboard", WHOLE},
     {"metrics", WHOLE},
     {"alert details", ANY},
     {"alert", WHOLE},
-    {"incident type", ANY},
+    {"incident type", WHOLE},
+    {"this incident type", WHOLE},
     {"this playbook", WHOLE},
     {"this runbook", WHOLE},
     {"quick reference", ANY},
@@ -461,16 +463,49 @@ static size_t first_word(const char **text)
 	return n;
 }
 
-bool words_is_imperative(const char *text)
+/* "Short term: Check ...": what follows a label of a few words. */
+static const char *skip_label(const char *text)
+{
+	size_t colon = strcspn(text, ":.\n"), words = 0;
+	if (text[colon] != ':' || text[colon + 1] != ' ' || colon > 40) return text;
+	for (size_t i = 0; i < colon; i++) words += text[i] == ' ';
+	return words < 4 ? text + colon + 2 : text;
+}
+
+static bool begins_imperative(const char *text)
 {
 	if ((unsigned char)text[0] & 0x80) {
-		/* Chinese: a verb of the phase table at the start */
 		for (size_t i = 0; i < COUNT(phases); i++)
 			if (strncmp(text, phases[i].word, strlen(phases[i].word)) == 0) return true;
 		return false;
 	}
 	size_t n = first_word(&text);
-	return n && (is_in(text, n, lead_ins, COUNT(lead_ins)) || (is_in(text, n, verbs, COUNT(verbs))));
+	return n && (is_in(text, n, lead_ins, COUNT(lead_ins)) || is_in(text, n, verbs, COUNT(verbs)));
+}
+
+bool words_is_imperative(const char *text)
+{
+	return begins_imperative(text) || begins_imperative(skip_label(text));
+}
+
+bool words_is_lead_in(const char *text)
+{
+	static const char *const more[] = {"in", "for", "based", "from", "with", "as", "depending", "since", "because", "until", "unless", "while"};
+	size_t n = first_word(&text);
+	return n && (is_in(text, n, lead_ins, COUNT(lead_ins)) || is_in(text, n, more, COUNT(more)));
+}
+
+bool words_is_placeholder(const char *text)
+{
+	static const char *const nothing[] = {"todo",        "tbd", "tba",   "n/a",       "none",    "to be added", "to be done", "to be determined",
+	                                      "coming soon", "wip", "[toc]", "[[_toc_]]", "[[toc]]", "待补充",      "无"};
+	char plain[64];
+	size_t n = strlen(text);
+	while (n && strchr(" .:!", text[n - 1])) n--;
+	if (n >= sizeof plain) return false;
+	for (size_t i = 0; i < n; i++) plain[i] = (char)tolower((unsigned char)text[i]);
+	plain[n] = 0;
+	return n == 0 || is_in(plain, n, nothing, COUNT(nothing));
 }
 
 static bool phase_of(const char *title, struct heading_meaning *m)
@@ -485,6 +520,28 @@ static bool phase_of(const char *title, struct heading_meaning *m)
 		m->is_bare = n == strlen(title);
 	}
 	return best != SIZE_MAX;
+}
+
+/* Verbs that say nothing of the phase: "Perform verification", "Run diagnostics". */
+static bool is_general_verb(const char *word, size_t n)
+{
+	static const char *const general[] = {"perform", "run", "execute", "do", "start", "begin", "initiate", "complete", "continue"};
+	return is_in(word, n, general, COUNT(general));
+}
+
+/* An action that is told by its first word. Words of a phase further back then say what is acted on: "Remove any test clusters". */
+static bool leads_with_verb(const char *title)
+{
+	/* Verbs that headings use as nouns. */
+	static const char *const nouns[] = {"alert", "note",  "issue",  "file",    "page",  "label",    "post",  "report",   "record",   "query", "release",
+	                                    "plan",  "log",   "access", "work",    "type",  "schedule", "share", "store",    "snapshot", "trace", "free",
+	                                    "force", "limit", "load",   "measure", "place", "return",   "back",  "complete", "call",     "list",  "time"};
+	const char *word = title;
+	size_t n = first_word(&word);
+	if (!n || !is_verb(word, n) || is_general_verb(word, n) || is_in(word, n, nouns, COUNT(nouns))) return false;
+	for (size_t i = 0; i < COUNT(phases); i++)
+		if (find_word(word, phases[i].word, BEGIN) == 0) return false;
+	return true;
 }
 
 struct heading_meaning words_of_heading(const char *title)
@@ -503,7 +560,8 @@ struct heading_meaning words_of_heading(const char *title)
 		m.role = ROLE_NOT_STEPS;
 		return m;
 	}
-	if (phase_of(plain, &m)) {
+	bool is_verb_first = leads_with_verb(plain);
+	if (!is_verb_first && phase_of(plain, &m)) {
 		static const char *const bare[] = {"troubleshooting steps",
 		                                   "diagnosis steps",
 		                                   "diagnostic steps",
@@ -523,9 +581,7 @@ struct heading_meaning words_of_heading(const char *title)
 		m.is_bare = m.is_bare || is_in(plain, strlen(plain), bare, COUNT(bare));
 		return m;
 	}
-	const char *word = plain;
-	size_t n = first_word(&word);
-	if (n && is_verb(word, n)) {
+	if (is_verb_first) {
 		m.role = ROLE_ACTION;
 		m.is_verb = true;
 	}
@@ -543,9 +599,9 @@ static bool has_any(const char *text, const char *const *table, size_t count)
 
 bool words_is_about_output(const char *text)
 {
-	static const char *const words[] = {"output",           "should see",  "will see", "should look", "looks like", "should return", "returns",
-	                                    "will return",      "result",      "results",  "displays",    "prints",     "will show",     "should show",
-	                                    "example response", "for example", "response", "输出",        "结果",       "示例"};
+	static const char *const words[] = {"output",           "should see", "will see", "should look", "looks like", "should return", "returns",
+	                                    "will return",      "result",     "results",  "displays",    "prints",     "will show",     "should show",
+	                                    "example response", "response",   "输出",     "结果",        "示例"};
 	return has_any(text, words, COUNT(words));
 }
 

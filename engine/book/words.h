@@ -30,6 +30,12 @@ struct heading_meaning words_of_heading(const char *title);
 /* Does the text begin with a verb that tells somebody to do something ("Check ...", "If ...")? */
 bool words_is_imperative(const char *text);
 
+/* Does the text begin with a clause that comes before what is to be done ("If the node is down, ...")? */
+bool words_is_lead_in(const char *text);
+
+/* Is this text only a promise of one (TODO, TBD, a table of contents)? */
+bool words_is_placeholder(const char *text);
+
 /* "Step 1: ", "1.2 ", "Part 3 - ": bytes to skip; is_step tells whether the numbering is that of a step rather than of a part. */
 size_t words_numbering(const char *title, bool *is_step);
 

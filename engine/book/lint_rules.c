@@ -1,0 +1,282 @@
+#include "book/lint_rules.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "book/graph.h"
+#include "book/shell.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t DAY_US = 24LL * 3600 * 1000000;
+enum { STALE_DAYS = 365 };
+
+static const struct book_meta *meta(const struct book *b, const char *key)
+{
+	for (size_t i = 0; i < b->meta_count; i++)
+		if (strcmp(b->meta[i].key, key) == 0) return &b->meta[i];
+	return NULL;
+}
+
+/* "6 months", "1 year", "90 days", "12w", "90d": in days, or 0. */
+static int interval_days(const char *text)
+{
+	static const struct {
+		const char *unit;
+		int days;
+	} units[] = {{"day", 1}, {"week", 7}, {"month", 30}, {"year", 365}, {"d", 1}, {"w", 7}, {"m", 30}, {"y", 365}};
+	char *end;
+	long n = strtol(text, &end, 10);
+	if (n <= 0 || n > 1000) return 0;
+	while (*end == ' ') end++;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (strncmp(end, units[i].unit, strlen(units[i].unit)) == 0) return (int)n * units[i].days;
+	return 0;
+}
+
+/* A date at the start of a value; false where there is none. */
+static bool read_date(const char *text, int64_t *us)
+{
+	char date[11] = "";
+	strncpy(date, text, 10);
+	return clock_parse_date(date, us);
+}
+
+static void check_dates(struct linter *l)
+{
+	const struct book_meta *reviewed = meta(l->book, "last_reviewed_on"), *updated = meta(l->book, "last_updated"), *every = meta(l->book, "review_in");
+	const struct book_meta *date = reviewed ? reviewed : updated;
+	int64_t us;
+	if (!date) return;
+	int days = every ? interval_days(every->value) : STALE_DAYS;
+	if (!days)
+		lint_add(l, "review-date", every->line, 0, "write it as 6 months, 90 days or 1 year", "the review interval \"%s\" cannot be read",
+		         every->value);
+	if (!read_date(date->value, &us)) {
+		lint_add(l, "review-date", date->line, 0, "write the date as 2026-11-22",
+		         "the date \"%s\" cannot be read, so nobody is told when the book is stale", date->value);
+		return;
+	}
+	if (!days || !l->today_us || us + days * DAY_US >= l->today_us) return;
+	lint_add(l, "stale", date->line, 0, "let somebody who did not write it carry it out, correct it, and set the date anew",
+	         "the book was last %s on %.10s; that is %d days ago and %d are allowed", reviewed ? "reviewed" : "updated", date->value,
+	         (int)((l->today_us - us) / DAY_US), days);
+}
+
+void lint_metadata(struct linter *l)
+{
+	const struct book *b = l->book;
+	const struct document *d = b->document;
+	if (d->front_matter_error)
+		lint_add(l, "front-matter", d->front_matter_error_line, 0, "write it as YAML: `key: value` lines between two lines of ---",
+		         "the front matter cannot be read: %s", d->front_matter_error);
+	if (!meta(b, "title") && !(d->sections->first && d->sections->first->level == 1) && !b->anchor)
+		lint_add(l, "missing-title", 1, 0, "begin the page with `# Title`", "the page has no title; its file name is used");
+	if (!b->description)
+		lint_add(l, "missing-description", 1, 0, "say the desired outcome in the info table or front matter (description)",
+		         "no description says what outcome the book is for");
+	if (!meta(b, "owner") && !meta(b, "author") && !meta(b, "owner_slack"))
+		lint_add(l, "missing-owner", 1, 0, "name the owner in the info table or front matter (owner)", "nobody is named who answers for the book");
+	if (!meta(b, "last_updated") && !meta(b, "last_reviewed_on"))
+		lint_add(l, "missing-updated", 1, 0, "add `Last Updated` or last_reviewed_on with a date as 2026-11-22",
+		         "nothing says when the book was last right");
+	if (!meta(b, "escalation_poc"))
+		lint_add(l, "missing-escalation", 1, 0, "name a person or group in the info table (Escalation POC)",
+		         "no contact is named for the case that the book does not help");
+	check_dates(l);
+	for (size_t i = 0; i < b->cause_count; i++)
+		if (!b->causes[i].runbook)
+			lint_add(l, "cause-without-runbook", b->causes[i].line, 0, "name the runbook that mends it in the second column",
+			         "the cause \"%s\" leads to no runbook", b->causes[i].id);
+	for (size_t i = 0; i < b->param_count; i++)
+		if (b->params[i].is_input)
+			lint_add(l, "input", b->params[i].line, 0,
+			         "declare it in the Parameters table with a type and a description, or set it in an earlier command",
+			         "%s; it is asked for at the start and passed as the environment variable %s", b->params[i].description, b->params[i].name);
+}
+
+static void check_headings(struct linter *l)
+{
+	const struct section *root = l->book->scope;
+	json_t *seen = json_object();
+	int above = root->level;
+	for (const struct section *s = section_next(root, root); s; s = section_next(root, s)) {
+		if (above && s->level > above + 1)
+			lint_add(l, "skipped-level", s->line, 0, "use the next level", "the heading \"%.80s\" has level %d under one of level %d", s->title,
+			         s->level, above);
+		above = s->level;
+		/* The same heading under different parents ("Steps" of two tasks) is clear enough for a person, but not for a link. */
+		char *key = mem_printf("%.200s", s->title);
+		json_t *first = json_object_get(seen, key);
+		if (first)
+			lint_add(l, "duplicate-heading", s->line, 0, "say in each heading what is its own",
+			         "the heading \"%.80s\" stands on line %d already; links to it are unclear", s->title, (int)json_integer_value(first));
+		else
+			json_object_set_new(seen, key, json_integer(s->line));
+		free(key);
+	}
+	json_decref(seen);
+}
+
+/* A numbered list, a fence at the margin, and a list that counts on. */
+static void check_broken_lists(struct linter *l)
+{
+	const struct block *list = NULL, *fence = NULL;
+	for (const struct block *b = l->book->document->root->first; b; b = b->next) {
+		if (b->line < l->book->scope->line || b->line > l->book->scope->line_end) continue;
+		if (b->kind == BLOCK_HEADING) list = fence = NULL;
+		if (b->kind == BLOCK_FENCE && list) fence = b;
+		if (b->kind != BLOCK_LIST || !b->is_ordered) continue;
+		bool counts_on = list && (b->start == list->start + list->child_count ||
+		                          (list->child_count == 1 && b->child_count >= 1 && b->start == 1 && list->start == 1));
+		if (counts_on && fence)
+			lint_add(l, "broken-list", fence->line, 0, "indent the fence by three spaces, so that it belongs to its item",
+			         "this fence at the margin ends the numbered list of line %d; the items were joined again", list->line);
+		list = b;
+		fence = NULL;
+	}
+}
+
+void lint_document(struct linter *l)
+{
+	check_headings(l);
+	check_broken_lists(l);
+}
+
+/* Words of a pattern as a POSIX shell splits them, near enough to look at the first few. */
+static size_t next_word(const char **s, char *word, size_t size)
+{
+	size_t n = 0;
+	char quote = 0;
+	while (isspace((unsigned char)**s)) (*s)++;
+	for (; **s && (quote || !isspace((unsigned char)**s)); (*s)++) {
+		if (quote ? **s == quote : **s == '\'' || **s == '"')
+			quote = quote ? 0 : **s;
+		else if (n + 1 < size)
+			word[n++] = **s;
+	}
+	word[n] = 0;
+	return n;
+}
+
+/* `sh sudo **`, `sh sh -c *`: the rest is free, and the command runs what it is given. */
+static bool frees_interpreter(const char *pattern, char *name, size_t size)
+{
+	char word[128], last[128] = "";
+	next_word(&pattern, word, sizeof word);
+	bool is_ssh = strcmp(word, "ssh") == 0;
+	if (strcmp(word, "sh") != 0 && !is_ssh) return false;
+	while (is_ssh && next_word(&pattern, word, sizeof word))
+		if (strcmp(word, "--") == 0) break;
+	if (!next_word(&pattern, name, size)) return false;
+	bool is_interpreter = shell_is_interpreter(name), is_free = strcmp(name, "*") == 0 || strcmp(name, "**") == 0;
+	while (next_word(&pattern, word, sizeof word)) memcpy(last, word, sizeof last);
+	bool ends_free = strcmp(last, "*") == 0 || strcmp(last, "**") == 0;
+	return is_free || (is_interpreter && ends_free);
+}
+
+static void check_parameters_of(struct linter *l, const struct book_permission *p)
+{
+	for (const char *at = p->pattern; (at = strstr(at, "{param:")); at++) {
+		char name[64] = "";
+		size_t n = strcspn(at + 7, "}");
+		if (n >= sizeof name) continue;
+		memcpy(name, at + 7, n);
+		if (!book_param_get(l->book, name))
+			lint_add(l, "permission-parameter", p->line, 0, "declare it in the Parameters table",
+			         "the permission `%s` names the parameter \"%s\", which the book does not have", p->pattern, name);
+	}
+}
+
+static void check_pattern(struct linter *l, const char *pattern, int line)
+{
+	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook"};
+	char kind[32], name[128];
+	const char *s = pattern;
+	bool is_known = false;
+	next_word(&s, kind, sizeof kind);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) is_known = is_known || strcmp(kind, kinds[i]) == 0;
+	if (!is_known)
+		lint_add(l, "permission-unknown", line, 0, "begin it with sh, ssh, http, secret, notify or runbook",
+		         "the permission `%.200s` has an unknown kind; it allows nothing", pattern);
+	if (frees_interpreter(pattern, name, sizeof name))
+		lint_add(l, "permission-interpreter", line, 0, "name the command that may run, with its arguments",
+		         "`%.200s` ends in free arguments of %s, which runs what it is given: that allows anything", pattern,
+		         strchr(name, '*') ? "any command" : name);
+}
+
+void lint_permissions(struct linter *l)
+{
+	for (size_t i = 0; i < l->book->permission_count; i++) {
+		check_pattern(l, l->book->permissions[i].pattern, l->book->permissions[i].line);
+		check_parameters_of(l, &l->book->permissions[i]);
+	}
+}
+
+static void check_needs(struct linter *l, const struct book_step *s, const json_t *ids)
+{
+	for (size_t k = 0; k < s->needs_count; k++)
+		if (!json_object_get(ids, s->needs[k]))
+			lint_add(l, "unknown-need", s->line, 0, "use the id of a step of this book", "step \"%s\" needs \"%.100s\", but no step has that id",
+			         s->id, s->needs[k]);
+	if (s->on_failure == ON_FAILURE_GOTO && !json_object_get(ids, s->goto_id))
+		lint_add(l, "unknown-need", s->line, 0, "use the id of a step of this book",
+		         "step \"%s\" goes to \"%.100s\" on failure, but no step has that id", s->id, s->goto_id);
+}
+
+static void check_safety(struct linter *l, const struct book_step *s)
+{
+	bool acts = step_fence(s, FENCE_ACTION) != NULL;
+	for (size_t i = 0; i < s->fence_count; i++) acts = acts || s->fences[i].is_run;
+	if (acts && s->risk != RISK_READ && !step_fence(s, FENCE_UNDO) && !s->irreversible)
+		lint_add(l, "no-undo", s->line, 0, "add a Lua fence {undo}, or say irreversible=\"why\"; for a step that changes nothing say risk=read",
+		         "step \"%s\" changes something (%s) and says neither how to undo it nor why that cannot be", s->id, risk_word(s->risk));
+	if (acts && (s->risk == RISK_DESTRUCTIVE || s->approve) && !s->targets_source)
+		lint_add(l, "no-targets", s->line, 0, "say targets=\"params.hosts\" or another expression that lists what the step may touch",
+		         "step \"%s\" is %s but does not say what it may touch", s->id, s->approve ? "to be approved" : "destructive");
+	if (s->approve && !s->from)
+		lint_add(l, "no-approval-group", s->line, 0, "name the group, as from=dba", "step \"%s\" needs %d approvals, but does not say from whom", s->id,
+		         s->approve);
+	bool has_proof = step_fence(s, FENCE_VERIFY) || step_fence(s, FENCE_UNDO) || step_fence(s, FENCE_IF);
+	if (!acts && has_proof && step_fence(s, FENCE_UNDO))
+		lint_add(l, "verify-without-action", s->line, 0, "put the fence into the step that acts", "step \"%s\" has an undo but no action", s->id);
+	for (size_t k = 0; k < s->permission_count; k++) check_pattern(l, s->permissions[k], s->line);
+}
+
+static void check_commands(struct linter *l, const struct book_step *s)
+{
+	for (size_t i = 0; i < s->fence_count; i++) {
+		const struct book_fence *f = &s->fences[i];
+		for (size_t k = 0; f->role == FENCE_SHELL && k < f->command_count; k++) {
+			const char *why = shell_interactive(f->commands[k]);
+			if (why)
+				lint_add(l, "interactive", f->command_lines[k], 0,
+				         "in guided mode `t` hands the terminal over; for unattended runs use the other form",
+				         "this command waits for a terminal: %s", why);
+		}
+	}
+}
+
+void lint_steps(struct linter *l)
+{
+	const struct book *b = l->book;
+	json_t *ids = json_object();
+	size_t before = l->report->errors;
+	if (!b->step_count) lint_add(l, "no-steps", 1, 0, "write a section `## Steps` with a numbered list", "nothing on this page reads as a step");
+	for (size_t i = 0; i < b->step_count; i++) json_object_set_new(ids, b->steps[i].id, json_true());
+	for (size_t i = 0; i < b->step_count; i++) check_needs(l, &b->steps[i], ids);
+	json_decref(ids);
+	struct graph *g;
+	struct error e;
+	if (l->report->errors == before) {
+		if (graph_build(b, &g, &e) == ERR_OK)
+			graph_free(g);
+		else
+			lint_add(l, "cycle", 1, 0, "take one of the needs away", "%s", e.text);
+	}
+	for (size_t i = 0; i < b->step_count; i++) {
+		check_safety(l, &b->steps[i]);
+		check_commands(l, &b->steps[i]);
+	}
+}
