@@ -21,6 +21,7 @@ struct heading_meaning {
 	enum book_phase phase; /* where role is ROLE_ACTION */
 	bool is_bare;          /* the title is the phase's word and nothing else: a poor title for a step */
 	bool is_verb;          /* an action only because it begins with a verb */
+	bool is_inherited;     /* the action is that of the section above: this heading says none itself */
 	bool is_numbered;      /* "Step 1", "1.2", "3)" */
 	size_t number_len;     /* bytes of the numbering before the title proper */
 };
