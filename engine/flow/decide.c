@@ -25,7 +25,7 @@ enum flow_wait flow_waits_for(const struct flow *f, size_t i)
 	const struct flow_step *s = &f->steps[i];
 	if (f->is_finished) return WAIT_NONE;
 	if (s->open_questions) return WAIT_ANSWER;
-	if (s->state == STEP_UNKNOWN) return WAIT_RESOLVE;
+	if (s->state == STEP_UNKNOWN) return s->is_verifying ? WAIT_NONE : WAIT_RESOLVE;
 	if (s->state == STEP_WAITING) return WAIT_PERSON;
 	if (s->state == STEP_READY && s->due_us) return WAIT_RETRY;
 	if (s->state == STEP_READY && f->mode == FLOW_GUIDED && !s->is_requested) return WAIT_GO;
@@ -107,7 +107,7 @@ static bool all_over(const struct flow *f)
 static void decide_cancel(const struct flow *f, struct decision *d)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING || f->steps[i].open_calls || f->steps[i].open_questions) add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
+		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions) add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
 	if (d->count == 0) add(d, (struct flow_command){.kind = FLOW_DO_FINISH, .run_state = RUN_CANCELLED});
 }
 

@@ -61,7 +61,7 @@ static enum run_state derive_state(const struct flow *f)
 	bool running = false, waiting = false, attention = false, ready = false;
 	for (size_t i = 0; i < f->graph->count; i++) {
 		const struct flow_step *s = &f->steps[i];
-		running = running || s->state == STEP_RUNNING || s->go_to != SIZE_MAX;
+		running = running || s->state == STEP_RUNNING || s->is_verifying || s->go_to != SIZE_MAX;
 		ready = ready || (s->state == STEP_READY && (f->mode == FLOW_AUTO || s->is_requested));
 		waiting = waiting || s->state == STEP_WAITING || (s->state == STEP_READY && f->mode == FLOW_GUIDED);
 		attention = attention || s->state == STEP_UNKNOWN || needs_decision(f, i);
@@ -114,6 +114,7 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 	s->finished_us = ev->t_us;
 	s->due_us = 0;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->is_verifying = false;
 	s->go_to = ev->outcome == STEP_SUCCEEDED ? ev->to : SIZE_MAX;
 	/* A loop made with `go` is bounded like one made with goto. */
 	if (s->go_to <= ev->step && s->goto_used >= book_step(f, ev->step)->goto_max) s->state = STEP_FAILED, s->go_to = SIZE_MAX;
@@ -130,6 +131,7 @@ static void settle(struct flow *f, const struct flow_event *ev)
 	s->state = ev->outcome;
 	s->finished_us = ev->t_us;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->is_verifying = false;
 	s->due_us = 0;
 	/* "Failed" from a person who is at the run asks what now; the book's on_failure answers where it can. */
 	s->is_decided = flow_is_bad(ev->outcome) && book_decides(f, ev->step);
@@ -297,6 +299,8 @@ enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e
 	case FLOW_CALL_FINISHED:
 	case FLOW_CALL_UNKNOWN:
 	case FLOW_CALL_RESOLVED: call_event(f, ev); break;
+	case FLOW_VERIFICATION_STARTED: s->is_verifying = true; break;
+	case FLOW_VERIFICATION_FINISHED: s->is_verifying = false; break;
 	case FLOW_QUESTION_ASKED:
 	case FLOW_QUESTION_ANSWERED: question_event(f, ev); break;
 	case FLOW_SETTLED: settle(f, ev); break;

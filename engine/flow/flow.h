@@ -69,6 +69,8 @@ enum flow_event_kind {
 	FLOW_CALL_FINISHED,
 	FLOW_CALL_UNKNOWN,
 	FLOW_CALL_RESOLVED,     /* answered again or failed: the attempt goes on */
+	FLOW_VERIFICATION_STARTED, /* the proof of a step with unknown calls */
+	FLOW_VERIFICATION_FINISHED,
 	FLOW_QUESTION_ASKED,
 	FLOW_QUESTION_ANSWERED,
 	FLOW_SETTLED,           /* outcome SUCCEEDED, FAILED or SKIPPED by a person or by verify */
@@ -94,6 +96,7 @@ struct flow_step {
 	uint32_t attempt;      /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
 	int retries_used, goto_used;
+	bool is_verifying;     /* its proof is run, to settle what is unknown */
 	bool is_requested, is_condition_known, is_decided; /* decided: a bad end stands, by on_failure or by a person */
 	size_t go_to;          /* where `go` leads; SIZE_MAX: nowhere */
 	int64_t started_us, finished_us;

@@ -430,7 +430,7 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 	struct attempt *a = x->steps[step].live;
 	if (!a) {
 		/* A question was open, or commands ran on a person's terminal: nothing of ours is under way. */
-		call_settle_open(x, step, "cancelled");
+		call_settle_open(x, step, "cancelled", true);
 		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));
 		execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = x->flow->steps[step].attempt ? x->flow->steps[step].attempt : 1, .data = data}, NULL);
 		return;

@@ -57,7 +57,8 @@ void attempt_deliver(struct attempt *a);
 /* The finish of a question. */
 void call_answered(struct execution *x, struct call *c, const json_t *value, const char *by);
 
-void call_settle_open(struct execution *x, size_t step, const char *why); /* in-flight calls of a step whose process is gone: by effect class */
+/* Calls in flight of a step whose process is gone, by effect class. Open questions only where with_questions: they wait for a person as they are. */
+void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions);
 void call_cancel_open(struct execution *x, size_t step);
 const char *call_words(struct execution *x, struct call *c); /* what it does, in one line for people */
 void call_release(struct call *c);

@@ -250,6 +250,11 @@ static void read_extra(struct execution *x, const struct record *r)
 		json_array_append_new(x->notes, json_pack("{s:s?,s:s,s:s,s:I}", "step", r->step, "by", r->by ? r->by : "?", "text", text, "t_us", (json_int_t)r->t_us));
 		free(text);
 	}
+	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
+		char *text = execution_read_blob(x, json_str(r->data, "pattern", NULL), &n);
+		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s}", "step", r->step, "words", text, "pattern", text));
+		free(text);
+	}
 	if (r->kind == RECORD_RIGHT_DECIDED && json_bool(r->data, "allowed", false)) {
 		char *text = execution_read_blob(x, json_str(r->data, "patterns", NULL), &n);
 		json_t *patterns = json_loadb(text, n, 0, NULL);
@@ -296,7 +301,7 @@ enum err execution_load(struct engine *en, const char *id, struct execution **ou
 static void taken_up(struct execution *x)
 {
 	x->is_loaded_for_reading = false;
-	for (size_t i = 0; i < x->graph->count; i++) call_settle_open(x, i, "engine_ended");
+	for (size_t i = 0; i < x->graph->count; i++) call_settle_open(x, i, "engine_ended", false);
 	execution_step_on(x);
 }
 

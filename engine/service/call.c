@@ -407,12 +407,13 @@ void call_cancel_open(struct execution *x, size_t step)
 	}
 }
 
-void call_settle_open(struct execution *x, size_t step, const char *why)
+void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions)
 {
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++) {
 		struct call *c = s->calls[i];
 		if (c->state != CALL_STARTED || c->is_dispatched) continue;
+		if (c->is_question && !with_questions) continue;
 		if (c->is_question) call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
 		else if (!may_be_made_again(c)) call_unknown(x, c, why);
 	}
@@ -502,7 +503,7 @@ static bool ask_person(struct asking *q)
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->is_question = true;
 	c->words = arena_strdup(x->arena, json_str(q->arguments, "prompt", ""));
-	json_t *d = json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "text"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
+	json_t *d = json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices")) json_object_set_new(d, "choices", json_string(execution_blob_json(x, json_object_get(q->arguments, "choices"))));
 	return execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, &e) == ERR_OK;
 }

@@ -98,16 +98,18 @@ static bool fits(const struct request *q, const struct call *c, const json_t *va
 	size_t n;
 	char *text = execution_read_blob(q->x, c->arguments_blob, &n);
 	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *arguments = json_obj(form, "arguments"), *choices = json_arr(arguments, "choices");
-	const char *type = json_str(arguments, "type", choices ? "choice" : "text");
+	const char *type = json_str(arguments, "type", "string");
+	int64_t us;
 	if (strcmp(type, "bool") == 0) good = json_is_boolean(value);
 	else if (strcmp(type, "int") == 0) good = json_is_integer(value);
-	else if (strcmp(type, "choice") == 0) {
+	else if (strcmp(type, "enum") == 0) {
 		good = false;
 		size_t i;
 		json_t *v;
 		json_array_foreach(choices, i, v) good = good || json_equal(v, value);
-	} else good = json_is_string(value);
-	if (!good) error_set(e, ERR_INVALID, "the answer does not fit: the question asks for %s", strcmp(type, "choice") == 0 ? "one of its choices" : type);
+	} else if (strcmp(type, "number") == 0) good = json_is_number(value);
+	else good = json_is_string(value) && (strcmp(type, "duration") != 0 || clock_parse_duration(json_string_value(value), &us, NULL) == ERR_OK);
+	if (!good) error_set(e, ERR_INVALID, "the answer does not fit: the question asks for %s", strcmp(type, "enum") == 0 ? "one of its choices" : type);
 	json_decref(form);
 	free(text);
 	return good;

@@ -92,7 +92,8 @@ static json_t *question_view(struct execution *x, const struct call *c)
 	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *arguments = json_obj(form, "arguments");
 	json_t *choices = json_arr(arguments, "choices");
 	json_t *o = json_pack("{s:s,s:i,s:i,s:s,s:s,s:o}", "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call", (int)c->number, "prompt", json_str(arguments, "prompt", ""), "type",
-			      json_str(arguments, "type", choices ? "choice" : "text"), "choices", choices ? json_incref(choices) : json_array());
+			      json_str(arguments, "type", "string"), "choices", choices ? json_incref(choices) : json_array());
+	if (json_object_get(arguments, "default")) json_object_set(o, "default", json_object_get(arguments, "default"));
 	json_decref(form);
 	free(text);
 	return o;
