@@ -1,7 +1,13 @@
-#include <stdio.h>
+#include "cli/command.h"
+#include "sandbox/sandbox.h"
+#include "service/engine.h"
 
-int main(void)
+#include <string.h>
+
+int main(int argc, char **argv)
 {
-	puts("rung " RUNG_VERSION);
-	return 0;
+	/* The two programs that other processes of rung start, before anything a person's terminal needs is set up. */
+	if (argc > 1 && strcmp(argv[1], "actor") == 0) return actor_main();
+	if (argc > 1 && strcmp(argv[1], "engine") == 0) return engine_main(argc - 1, argv + 1);
+	return cli_main(argc, argv);
 }

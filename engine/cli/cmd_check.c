@@ -1,0 +1,101 @@
+#include "base/clock.h"
+#include "book/book.h"
+#include "book/lint.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "cli/workspace.h"
+
+#include <stdio.h>
+
+struct tally {
+	size_t files, errors, warnings, infos;
+	json_t *findings; /* NULL: printed as they come */
+};
+
+static void report(struct tally *t, const char *path, const struct lint_finding *f)
+{
+	t->errors += f->severity == LINT_ERROR;
+	t->warnings += f->severity == LINT_WARNING;
+	t->infos += f->severity == LINT_INFO;
+	if (t->findings) {
+		json_array_append_new(t->findings, json_pack("{s:s,s:i,s:i,s:s,s:s,s:s,s:s?}", "file", path, "line", f->line, "column", f->column, "severity",
+		                                             lint_severity_word(f->severity), "rule", f->rule, "text", f->text, "mend", f->mend));
+		return;
+	}
+	print_text(path);
+	printf(":%d:%d: %s %s: ", f->line, f->column ? f->column : 1, lint_severity_word(f->severity), f->rule);
+	print_text(f->text);
+	if (f->mend && *f->mend) {
+		printf("\n    ");
+		print_text(f->mend);
+	}
+	printf("\n");
+}
+
+static void check_book(struct tally *t, const char *path)
+{
+	struct book *b;
+	struct error e = {0};
+	t->files++;
+	if (book_open(path, &b, &e)) {
+		report(t, path, &(struct lint_finding){.rule = "unreadable", .severity = LINT_ERROR, .line = 1, .column = 1, .text = e.text});
+		return;
+	}
+	struct lint_report *l = lint_book(b, clock_now_us());
+	for (size_t i = 0; i < l->count; i++) report(t, path, &l->findings[i]);
+	lint_free(l);
+	book_free(b);
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void print_summary(const struct tally *t)
+{
+	if (t->findings) {
+		json_t *v = json_pack("{s:I,s:I,s:I,s:I,s:O}", "files", (json_int_t)t->files, "errors", (json_int_t)t->errors, "warnings",
+		                      (json_int_t)t->warnings, "infos", (json_int_t)t->infos, "findings", t->findings);
+		print_json(v);
+		json_decref(v);
+		return;
+	}
+	fflush(stdout);
+	fprintf(stderr, "%zu file%s: %zu error%s, %zu warning%s, %zu hint%s\n", t->files, plural(t->files), t->errors, plural(t->errors), t->warnings,
+	        plural(t->warnings), t->infos, plural(t->infos));
+}
+
+static int run(const struct invocation *in)
+{
+	struct arena *a = arena_new();
+	struct paths paths = {0};
+	struct error e = {0};
+	struct tally t = {.findings = given(in, "json") ? json_array() : NULL};
+	enum err err = ERR_OK;
+	for (size_t i = 0; i < in->arg_count && !err; i++) err = paths_find(a, in->args[i], &paths, &e);
+	for (size_t i = 0; i < paths.count && !err; i++) check_book(&t, paths.path[i]);
+	int status = 0;
+	if (err)
+		status = fail(&e, given(in, "json"));
+	else
+		print_summary(&t);
+	if (!err && (t.errors || (given(in, "strict") && t.warnings))) status = err_info(ERR_INVALID)->exit_status;
+	json_decref(t.findings);
+	arena_free(a);
+	return status;
+}
+
+static const struct option options[] = {{"strict", NULL, false, "warnings count as errors"}, {NULL, NULL, false, NULL}};
+
+const struct command command_check = {
+    .name = "check",
+    .arguments = "PATH...",
+    .least = 1,
+    .most = (size_t)-1,
+    .options = options,
+    .help = "says what is odd about books, where, why and how to mend it; for CI",
+    .longer = "A PATH is a file or a folder (every *.md beneath it). One finding a line: file:line:column: severity rule: text.\n"
+              "Exit status 3 where there are errors, 0 with warnings alone (3 with --strict).",
+    .run = run,
+};

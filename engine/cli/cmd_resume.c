@@ -1,0 +1,39 @@
+#include "cli/commands.h"
+#include "cli/engine_use.h"
+#include "cli/print.h"
+#include "cli/session.h"
+
+static int resume(struct use *u, const char *id, struct error *e)
+{
+	json_t *view;
+	if (use_view(u, id, &view, e)) return fail(e, u->json);
+	bool is_over = view_is_over(view), is_auto = json_is_string(json_object_get(view, "mode")) && json_str(view, "mode", "")[0] == 'a';
+	json_decref(view);
+	/* One that runs, or has ended, needs nothing: the same as attach then. */
+	if (!is_over && use_request(u, "resume", json_pack("{s:s}", "execution", id), e) && e->kind != ERR_CONFLICT) return fail(e, u->json);
+	return use_follow(u, id, is_auto);
+}
+
+static int run(const struct invocation *in)
+{
+	struct use u;
+	struct error e = {0};
+	const char *id;
+	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
+	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : resume(&u, id, &e);
+	use_close(&u);
+	return status;
+}
+
+static const struct option options[] = {OPTION_STATE, {NULL, NULL, false, NULL}};
+
+const struct command command_resume = {
+    .name = "resume",
+    .arguments = "[EXECUTION]",
+    .most = 1,
+    .options = options,
+    .help = "goes on with an execution that was paused, or left open when its engine ended",
+    .longer = "Finished calls are never made again: their recorded answers are used. A call that was in flight is made again where its effect is\n"
+              "read or idempotent; else the step's verify decides, or you do (rung resolve).",
+    .run = run,
+};

@@ -1,0 +1,73 @@
+#include "base/fs.h"
+#include "cli/commands.h"
+#include "cli/engine_use.h"
+#include "cli/print.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static json_t *verdict_json(const struct store_verdict *v, const char *dir)
+{
+	json_t *wrong = v->wrong_seq == UINT64_MAX ? json_null() : json_integer((json_int_t)v->wrong_seq);
+	return json_pack("{s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:s,s:o,s:s}", "state_dir", dir, "whole", v->is_whole, "origin", v->origin, "records",
+	                 (json_int_t)v->records, "checkpoints", (json_int_t)v->checkpoints, "blobs", (json_int_t)v->blobs, "erased", (json_int_t)v->erased,
+	                 "root", v->root, "wrong_seq", wrong, "reason", v->reason);
+}
+
+static void print_verdict(const struct store_verdict *v, const char *dir)
+{
+	printf("state        %s\norigin       %s\nrecords      %" PRIu64 "\ncheckpoints  %" PRIu64 "\nblobs        %" PRIu64 " (%" PRIu64
+	       " erased)\nroot         %s\n",
+	       dir, v->origin, v->records, v->checkpoints, v->blobs, v->erased, v->root);
+	if (v->is_whole)
+		printf("The journal verifies: every record, every signature, every blob.\n");
+	else if (v->wrong_seq != UINT64_MAX)
+		printf("WRONG at record %" PRIu64 ": ", v->wrong_seq);
+	else
+		printf("WRONG: ");
+	if (!v->is_whole) {
+		print_text(v->reason);
+		printf("\n");
+	}
+}
+
+static int run(const struct invocation *in)
+{
+	struct arena *a = arena_new();
+	struct workspace w;
+	struct store_verdict v;
+	struct error e = {0};
+	bool json = given(in, "json");
+	int status;
+	if (workspace_find(a, given_value(in, "state"), &w, &e)) {
+		status = fail(&e, json);
+	} else if (!fs_exists(arena_printf(a, "%s/store.db", w.state_dir))) {
+		error_set(&e, ERR_NOT_FOUND, "there is no store in %s: nothing has run here, or --state names another folder", w.state_dir);
+		status = fail(&e, json);
+	} else if (store_verify(w.state_dir, NULL, &v, &e)) {
+		status = fail(&e, json);
+	} else {
+		json_t *o = verdict_json(&v, w.state_dir);
+		if (json)
+			print_json(o);
+		else
+			print_verdict(&v, w.state_dir);
+		json_decref(o);
+		status = v.is_whole ? 0 : err_info(ERR_VERIFY)->exit_status;
+	}
+	arena_free(a);
+	return status;
+}
+
+static const struct option options[] = {OPTION_STATE, {NULL, NULL, false, NULL}};
+
+const struct command command_verify = {
+    .name = "verify",
+    .arguments = "",
+    .options = options,
+    .help = "checks the whole journal of this host: every record, signature and blob",
+    .longer = "Names the first record that is wrong and how (exit status 7). Needs no engine. Who owns the state directory and its keys can forge\n"
+              "a whole new journal; only a checkpoint that somebody else keeps tells.",
+    .run = run,
+};

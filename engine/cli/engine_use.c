@@ -1,0 +1,112 @@
+#include "cli/engine_use.h"
+#include "base/fs.h"
+#include "cli/guided.h"
+#include "cli/live.h"
+#include "cli/print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum err use_open(const struct invocation *in, bool is_needed, struct use *u, struct error *e)
+{
+	*u = (struct use){.arena = arena_new(), .json = given(in, "json")};
+	enum err err = workspace_find(u->arena, given_value(in, "state"), &u->workspace, e);
+	bool has_run = !err && fs_exists(arena_printf(u->arena, "%s/store.db", u->workspace.state_dir));
+	if (!err && (is_needed || has_run)) err = client_open(u->workspace.state_dir, &u->client, e);
+	if (err) use_close(u);
+	return err;
+}
+
+void use_close(struct use *u)
+{
+	client_close(u->client);
+	arena_free(u->arena);
+	u->client = NULL, u->arena = NULL;
+}
+
+enum err use_request(struct use *u, const char *op, json_t *args, struct error *e)
+{
+	struct answer a = {0};
+	enum err err = client_request(u->client, op, args, &a, e);
+	answer_clear(&a);
+	return err;
+}
+
+static enum err only_open(struct use *u, const char **id, struct error *e)
+{
+	struct answer a = {0};
+	enum err err = client_request(u->client, "log", json_pack("{s:b,s:i}", "open", 1, "limit", 20), &a, e);
+	if (err) return err;
+	const json_t *list = json_arr(a.value, "executions");
+	size_t n = json_array_size(list);
+	if (n == 1)
+		*id = arena_strdup(u->arena, json_str(json_array_get(list, 0), "execution", ""));
+	else if (n == 0)
+		err = error_set(e, ERR_NOT_FOUND, "no execution is open: `rung log` shows those that have ended");
+	else
+		err = error_set(e, ERR_USAGE, "%zu executions are open: say which (`rung log --open` lists them)", n);
+	answer_clear(&a);
+	return err;
+}
+
+enum err use_execution(struct use *u, const char *name, const char **id, struct error *e)
+{
+	json_t *view;
+	if (!u->client) return error_set(e, ERR_NOT_FOUND, "nothing has run here yet: there is no store in %s", u->workspace.state_dir);
+	if (!name) return only_open(u, id, e);
+	enum err err = use_view(u, name, &view, e);
+	if (err) return err;
+	*id = arena_strdup(u->arena, json_str(view, "execution", name));
+	json_decref(view);
+	return ERR_OK;
+}
+
+enum err use_view(struct use *u, const char *id, json_t **view, struct error *e)
+{
+	struct answer a = {0};
+	enum err err = client_request(u->client, "attach", json_pack("{s:s}", "execution", id), &a, e);
+	if (err) return err;
+	*view = json_incref(a.value);
+	answer_clear(&a);
+	return use_request(u, "detach", json_pack("{s:s}", "execution", json_str(*view, "execution", id)), e);
+}
+
+enum err use_make_live(struct use *u, const char *id, struct error *e)
+{
+	json_t *view;
+	enum err err = use_view(u, id, &view, e);
+	if (err) return err;
+	bool is_interrupted = json_bool(view, "interrupted", false);
+	json_decref(view);
+	return is_interrupted ? use_request(u, "resume", json_pack("{s:s}", "execution", id), e) : ERR_OK;
+}
+
+bool use_has_person(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+char *use_ask(const char *prompt)
+{
+	char *line = NULL;
+	size_t room = 0;
+	fflush(stdout);
+	fprintf(stderr, "%s", prompt);
+	ssize_t n = getline(&line, &room, stdin);
+	if (n < 0) {
+		free(line);
+		return NULL;
+	}
+	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) line[--n] = 0;
+	return line;
+}
+
+int use_follow(struct use *u, const char *id, bool is_watching)
+{
+	struct client *c = u->client;
+	u->client = NULL;
+	if (u->json || !use_has_person()) return live_run(c, id, u->json);
+	return guided_run(c, u->workspace.state_dir, id, is_watching);
+}

@@ -1,0 +1,166 @@
+#include "cli/guided.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The pager: a page of lines on the terminal's other screen, so that what stands in the scrollback stays. */
+
+enum { PLAIN_LINES_MAX = 1000, OUTPUT_BYTES_MAX = 64 << 20, PIECE_BYTES = 1 << 20 };
+
+static void make_page(struct lines *page, const struct guided *g, const struct lines *all, const char *title, size_t top)
+{
+	struct screen s = guided_screen(g);
+	size_t body = (size_t)s.rows - 1;
+	for (size_t i = 0; i < body; i++)
+		lines_add(page, top + i < all->count ? line_clip(page->arena, all->line[top + i], (size_t)s.columns - 1, s.unicode) : "");
+	const char *where = all->count <= body ? "all" : top + body >= all->count ? "end" : arena_printf(page->arena, "%zu of %zu", top + body, all->count);
+	const char *text = arena_printf(page->arena, " %s (%s)   space, b: page   up, down: line   < >: ends   q: back", title, where);
+	text = line_clip(page->arena, text, (size_t)s.columns - 1, s.unicode);
+	lines_add(page, s.color ? arena_printf(page->arena, "\033[7m%s\033[0m", text) : text);
+}
+
+static size_t move(int key, size_t top, size_t body, size_t last)
+{
+	size_t page = body > 1 ? body - 1 : 1;
+	switch (key) {
+	case ' ':
+	case KEY_PAGE_DOWN:
+		top += page;
+		break;
+	case 'b':
+	case KEY_PAGE_UP:
+		top = top > page ? top - page : 0;
+		break;
+	case KEY_ENTER:
+	case 'j':
+	case KEY_DOWN:
+		top++;
+		break;
+	case 'k':
+	case KEY_UP:
+		top = top ? top - 1 : 0;
+		break;
+	case '<':
+	case KEY_HOME:
+		top = 0;
+		break;
+	case '>':
+	case 'G':
+	case KEY_END:
+		top = last;
+		break;
+	default:
+		break;
+	}
+	return top > last ? last : top;
+}
+
+static void print_all(struct guided *g, const struct lines *all)
+{
+	size_t from = all->count > PLAIN_LINES_MAX ? all->count - PLAIN_LINES_MAX : 0;
+	if (from) lines_printf(&g->permanent, "... %zu lines before", from);
+	for (size_t i = from; i < all->count; i++) lines_add(&g->permanent, arena_strdup(g->arena, all->line[i]));
+	g->is_dirty = true;
+}
+
+void guided_page(struct guided *g, const struct lines *all, const char *title, bool at_end)
+{
+	if (!g->terminal.is_raw) {
+		print_all(g, all);
+		return;
+	}
+	size_t top = at_end ? all->count : 0;
+	terminal_full_screen(&g->terminal, true);
+	for (int key = KEY_NONE; key != 'q' && key != 'o' && key != KEY_ESCAPE && key != KEY_INTERRUPT && key != KEY_END_OF_INPUT;) {
+		size_t body = (size_t)g->terminal.rows - 1, last = all->count > body ? all->count - body : 0;
+		top = move(key, top, body, last);
+		struct lines page;
+		struct arena *a = arena_new();
+		lines_init(&page, a);
+		make_page(&page, g, all, title, top);
+		g->page = &page;
+		g->is_dirty = true;
+		key = guided_wait(g, -1);
+		arena_free(a);
+		if (key == KEY_HANGUP) g->leaving = HUNG_UP;
+		if (key == KEY_GONE) g->leaving = ENGINE_GONE;
+		if (g->leaving != STAYS) break;
+	}
+	g->page = NULL;
+	terminal_full_screen(&g->terminal, false);
+	/* The size may have changed behind the pager. */
+	guided_redraw(g);
+}
+
+/* One stream of a call, whole, in pieces as the protocol has them. */
+static enum err fetch(struct guided *g, const json_t *step, const json_t *call, const char *stream, struct buf *out, struct error *e)
+{
+	json_int_t from = 0, bytes = 1;
+	enum err err = ERR_OK;
+	buf_init(out, OUTPUT_BYTES_MAX);
+	while (!err && from < bytes) {
+		struct answer a = {0};
+		json_t *args =
+		    json_pack("{s:I,s:I,s:s,s:I}", "attempt", json_int(call, "attempt", 1), "call", json_int(call, "call", 0), "stream", stream, "from", from);
+		err = session_request(&g->session, "output", json_str(step, "id", ""), args, &a, e);
+		if (!err) bytes = json_int(a.value, "bytes", 0);
+		if (!err && !buf_add(out, a.payload, a.payload_len)) bytes = 0;
+		if (!a.payload_len) bytes = 0;
+		from += (json_int_t)a.payload_len;
+		answer_clear(&a);
+	}
+	return err;
+}
+
+static void add_bytes(struct lines *all, const struct buf *b)
+{
+	const char *p = b->data, *end = p + b->len;
+	while (p < end) {
+		const char *feed = memchr(p, '\n', (size_t)(end - p));
+		size_t n = feed ? (size_t)(feed - p) : (size_t)(end - p), shown = n;
+		if (shown && p[shown - 1] == '\r') shown--;
+		char *safe = tail_visible(p, shown < 4096 ? shown : 4096);
+		lines_add(all, arena_strdup(all->arena, safe));
+		free(safe);
+		p += n + 1;
+	}
+}
+
+static bool add_call(struct guided *g, const json_t *step, const json_t *call, struct lines *all)
+{
+	static const char *const streams[] = {"stdout", "stderr"}, *const sizes[] = {"stdout_bytes", "stderr_bytes"};
+	lines_printf(all, "== call %lld.%lld  %s  %s", (long long)json_int(call, "attempt", 0), (long long)json_int(call, "call", 0),
+	             line_safe(all->arena, json_str(call, "words", "")), line_safe(all->arena, json_str(call, "state", "")));
+	for (size_t i = 0; i < 2; i++) {
+		struct buf b;
+		struct error e = {0};
+		if (json_int(call, sizes[i], 0) <= 0) continue;
+		enum err err = fetch(g, step, call, streams[i], &b, &e);
+		if (i == 1 && !err) lines_add(all, "-- errors");
+		if (err)
+			lines_add(all, line_safe(all->arena, e.text));
+		else
+			add_bytes(all, &b);
+		buf_clear(&b);
+		if (err == ERR_CLOSED) {
+			guided_trouble(g, &e);
+			return false;
+		}
+	}
+	return true;
+}
+
+void guided_show_output(struct guided *g, const json_t *step)
+{
+	size_t i;
+	json_t *call, *held = json_deep_copy(step);
+	struct arena *a = arena_new();
+	struct lines all;
+	lines_init(&all, a);
+	bool is_whole = true;
+	json_array_foreach(json_arr(held, "calls"), i, call) if (is_whole) is_whole = add_call(g, held, call, &all);
+	if (all.count == 0) lines_add(&all, "It has printed nothing.");
+	if (is_whole) guided_page(g, &all, line_safe(a, json_str(held, "title", "")), true);
+	arena_free(a);
+	json_decref(held);
+}

@@ -1,0 +1,39 @@
+#ifndef RUNG_CLI_PRINT_H
+#define RUNG_CLI_PRINT_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+
+/* What a command says: results on standard output, messages on standard error, nothing that could steer a terminal. */
+
+/* How a stream may be written to. */
+struct style {
+	bool is_terminal;
+	bool color;   /* a terminal, not TERM=dumb, no NO_COLOR */
+	bool unicode; /* the locale's character set is UTF-8 */
+	int columns;  /* of the terminal, else 80 */
+	int rows;
+};
+struct style style_of(int fd);
+
+/* "rung: sentence" on standard error, control characters made visible, line feeds kept. */
+void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same sentence for an error, and {"error":{"kind","text"}} on standard output with --json. Gives the exit status of its kind. */
+int fail(const struct error *e, bool json);
+
+/* A JSON value and a line feed on standard output: indented for a terminal, with escapes for all that is not ASCII there; one line elsewhere. */
+void print_json(const json_t *v);
+
+/* One JSON value on one line, whatever standard output is. */
+void print_json_line(const json_t *v);
+
+/* Text of books, hosts and people, made visible; line feeds and tabs are kept. */
+void print_text(const char *text);
+
+struct command;
+int print_command_help(const struct command *c); /* 0 */
+
+#endif

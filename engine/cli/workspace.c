@@ -1,0 +1,209 @@
+#include "cli/workspace.h"
+#include "base/fs.h"
+#include "base/text.h"
+#include "book/book.h"
+#include "cli/command.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATHS_MAX = 100000, FOLDERS_DEEP_MAX = 32 };
+
+/* The nearest folder upward that holds a folder .rung, or NULL. */
+static const char *find_root(struct arena *a)
+{
+	char here[PATH_MAX];
+	if (!getcwd(here, sizeof here)) return NULL;
+	for (;;) {
+		const char *candidate = arena_printf(a, "%s/.rung", strcmp(here, "/") == 0 ? "" : here);
+		if (fs_is_dir(candidate)) return arena_strdup(a, here);
+		char *slash = strrchr(here, '/');
+		if (!slash || (slash == here && !here[1])) return NULL;
+		if (slash == here)
+			here[1] = 0;
+		else
+			*slash = 0;
+	}
+}
+
+static const char *home(void)
+{
+	const char *h = getenv("HOME");
+	if (h && *h == '/') return h;
+	struct passwd *p = getpwuid(getuid());
+	return p ? p->pw_dir : NULL;
+}
+
+static const char *absolute(struct arena *a, const char *path)
+{
+	char here[PATH_MAX];
+	if (path[0] == '/' || !getcwd(here, sizeof here)) return path;
+	return arena_printf(a, "%s/%s", here, path);
+}
+
+enum err workspace_find(struct arena *a, const char *state_option, struct workspace *out, struct error *e)
+{
+	*out = (struct workspace){.root = find_root(a)};
+	const char *named = state_option ? state_option : getenv("RUNG_STATE"), *xdg = getenv("XDG_STATE_HOME");
+	if (named && *named)
+		out->state_dir = absolute(a, named);
+	else if (out->root)
+		out->state_dir = arena_printf(a, "%s/.rung/state", out->root);
+	else if (xdg && *xdg == '/')
+		out->state_dir = arena_printf(a, "%s/rung", xdg);
+	else if (home())
+		out->state_dir = arena_printf(a, "%s/.local/state/rung", home());
+	else
+		return error_set(e, ERR_USAGE,
+		                 "no place for the state: there is no .rung folder here or above and no $HOME; name a folder with --state or $RUNG_STATE");
+	return ERR_OK;
+}
+
+static bool is_markdown(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	return dot && dot != name && (strcasecmp(dot, ".md") == 0 || strcasecmp(dot, ".markdown") == 0);
+}
+
+static void paths_add(struct arena *a, struct paths *p, const char *path)
+{
+	if (p->count == p->capacity) p->path = arena_grow(a, p->path, p->count, &p->capacity, sizeof *p->path);
+	p->path[p->count++] = path;
+}
+
+static enum err walk(struct arena *a, const char *folder, int depth, struct paths *out, struct error *e)
+{
+	DIR *d = opendir(folder);
+	if (!d) return error_errno(e, "%s", folder);
+	enum err err = ERR_OK;
+	for (struct dirent *entry; !err && (entry = readdir(d));) {
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "node_modules") == 0) continue;
+		const char *path = arena_printf(a, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", entry->d_name);
+		struct stat st;
+		if (lstat(path, &st) != 0) continue;
+		if (S_ISDIR(st.st_mode) && depth < FOLDERS_DEEP_MAX)
+			err = walk(a, path, depth + 1, out, e);
+		else if (S_ISREG(st.st_mode) && is_markdown(entry->d_name))
+			paths_add(a, out, path);
+		if (!err && out->count > PATHS_MAX) err = error_set(e, ERR_TOO_BIG, "%s: more than %d Markdown files", folder, PATHS_MAX);
+	}
+	closedir(d);
+	return err;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum err paths_find(struct arena *a, const char *path, struct paths *out, struct error *e)
+{
+	struct stat st;
+	if (stat(path, &st) != 0) return error_errno(e, "%s", path);
+	if (!S_ISDIR(st.st_mode)) {
+		paths_add(a, out, path);
+		return ERR_OK;
+	}
+	size_t from = out->count;
+	enum err err = walk(a, path, 0, out, e);
+	if (out->count > from) qsort(out->path + from, out->count - from, sizeof *out->path, compare);
+	return err;
+}
+
+static bool is_readme(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return strncasecmp(slash ? slash + 1 : path, "readme.", 7) == 0;
+}
+
+enum err workspace_books(struct arena *a, const char *root, struct paths *out, struct error *e)
+{
+	static const char *const folders[] = {"runbooks", "playbooks"};
+	struct paths all = {0};
+	bool has_folder = false;
+	enum err err = ERR_OK;
+	for (size_t i = 0; i < 2 && !err; i++) {
+		const char *folder = arena_printf(a, "%s/%s", root, folders[i]);
+		if (fs_is_dir(folder)) has_folder = true, err = paths_find(a, folder, &all, e);
+	}
+	if (!has_folder) err = paths_find(a, root, &all, e);
+	for (size_t i = 0; i < all.count && !err; i++)
+		if (!is_readme(all.path[i])) paths_add(a, out, all.path[i]);
+	return err;
+}
+
+/* "disk-full" of "runbooks/disk-full.md". */
+static const char *stem(struct arena *a, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+	return dot ? arena_strndup(a, name, (size_t)(dot - name)) : name;
+}
+
+/* Does the book go by that name: its file's name, its id, its title? */
+static bool goes_by(struct arena *a, const char *path, const char *name)
+{
+	if (text_equal_nocase(stem(a, path), name)) return true;
+	struct book *b;
+	if (book_open(path, &b, NULL)) return false;
+	bool yes = (b->id && text_equal_nocase(b->id, name)) || (b->title && text_equal_nocase(b->title, name));
+	book_free(b);
+	return yes;
+}
+
+static enum err find_by_name(struct arena *a, const struct workspace *w, const char *name, const char **path, struct error *e)
+{
+	struct paths books = {0};
+	if (!w->root)
+		return error_set(e, ERR_NOT_FOUND, "%s: there is no such file, and no workspace here (no .rung folder upward) to look for a book of that name",
+		                 name);
+	enum err err = workspace_books(a, w->root, &books, e);
+	if (err) return err;
+	*path = NULL;
+	const char **names = arena_alloc(a, (books.count + 1) * sizeof *names);
+	for (size_t i = 0; i < books.count; i++) {
+		names[i] = stem(a, books.path[i]);
+		if (!goes_by(a, books.path[i], name)) continue;
+		if (*path) return error_set(e, ERR_USAGE, "\"%s\" names %s and %s: give the path", name, *path, books.path[i]);
+		*path = books.path[i];
+	}
+	if (*path) return ERR_OK;
+	const char *near = nearest_word(name, names);
+	if (near) return error_set(e, ERR_NOT_FOUND, "no file and no book \"%s\": did you mean \"%s\"? `rung list` shows all", name, near);
+	return error_set(e, ERR_NOT_FOUND, "no file and no book \"%s\" in %s: `rung list` shows all", name, w->root);
+}
+
+enum err workspace_book(struct arena *a, const struct workspace *w, const char *name, const char **path, struct error *e)
+{
+	const char *hash = strchr(name, '#');
+	const char *file = hash && !fs_exists(name) ? arena_strndup(a, name, (size_t)(hash - name)) : name, *anchor = file == name ? "" : hash;
+	char real[PATH_MAX];
+	if (fs_is_dir(file)) return error_set(e, ERR_USAGE, "%s is a folder: name one book in it", file);
+	if (realpath(file, real)) {
+		*path = arena_printf(a, "%s%s", real, anchor);
+		return ERR_OK;
+	}
+	if (errno != ENOENT && errno != ENOTDIR) return error_errno(e, "%s", file);
+	const char *found = NULL;
+	enum err err = find_by_name(a, w, file, &found, e);
+	if (!err) *path = arena_printf(a, "%s%s", found, anchor);
+	return err;
+}
+
+const char *workspace_relative(struct arena *a, const struct workspace *w, const char *path)
+{
+	char here[PATH_MAX];
+	const char *bases[] = {w->root, getcwd(here, sizeof here)};
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = bases[i] ? strlen(bases[i]) : 0;
+		if (n > 1 && strncmp(path, bases[i], n) == 0 && path[n] == '/') return arena_strdup(a, path + n + 1);
+	}
+	return path;
+}
