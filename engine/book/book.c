@@ -106,6 +106,7 @@ static enum err read_book(struct book_reader *r, struct error *e)
 	b->kind = choose_kind(r);
 	book_read_steps(r);
 	book_read_inputs(r);
+	book_read_link_definitions(r);
 	return ERR_OK;
 }
 

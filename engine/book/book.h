@@ -140,8 +140,9 @@ struct book {
 	size_t cause_count;
 	struct book_note *notes;
 	size_t note_count;
-	const struct section *scope; /* the section of the anchor, else the whole document */
-	char digest[65];             /* SHA-256 of the file's bytes, hex */
+	const char *link_definitions; /* `[name]: address` lines of the page, or "" */
+	const struct section *scope;  /* the section of the anchor, else the whole document */
+	char digest[65];              /* SHA-256 of the file's bytes, hex */
 	struct document *document;
 	const char *bytes;
 	size_t byte_count;
@@ -159,6 +160,9 @@ void book_free(struct book *b); /* NULL is fine */
 
 /* The value of a metadata key, or NULL. */
 const char *book_meta_get(const struct book *b, const char *key);
+
+/* Appends a step's markdown and the definitions of links that stand elsewhere on the page, so that it renders as it does there. */
+void book_step_text(struct buf *out, const struct book *b, const struct book_step *s);
 
 /* The parameter with that name, or NULL. */
 const struct book_param *book_param_get(const struct book *b, const char *name);

@@ -19,6 +19,7 @@ void book_read_params(struct book_reader *r);
 void book_read_permissions(struct book_reader *r);
 void book_read_alerts_and_causes(struct book_reader *r);
 void book_read_steps(struct book_reader *r);
+void book_read_link_definitions(struct book_reader *r);
 void book_read_inputs(struct book_reader *r); /* after the steps: placeholders of shell fences become parameters */
 
 /* Remembers something odd for lint. */

@@ -193,3 +193,40 @@ void book_read_inputs(struct book_reader *r)
 	json_decref(in.assigned);
 	json_decref(in.inputs);
 }
+
+/* `[name]: address`, as far as one line tells. */
+static bool is_definition(const char *s, size_t n)
+{
+	size_t i = 0;
+	while (i < n && i < 3 && s[i] == ' ') i++;
+	if (i >= n || s[i] != '[' || (i + 1 < n && s[i + 1] == '^')) return false;
+	const char *close = memchr(s + i, ']', n - i);
+	return close && close > s + i + 1 && close + 2 < s + n && close[1] == ':' && (close[2] == ' ' || close[2] == '\t');
+}
+
+void book_read_link_definitions(struct book_reader *r)
+{
+	enum { DEFINITIONS_BYTES_MAX = 64 * 1024 };
+	struct buf all;
+	size_t n;
+	buf_init(&all, DEFINITIONS_BYTES_MAX);
+	for (int line = r->d->body_line; line <= (int)r->d->line_count; line++) {
+		const char *s = document_line(r->d, line, &n);
+		if (is_definition(s, n) && all.len + n + 1 < DEFINITIONS_BYTES_MAX) {
+			buf_add(&all, s, n);
+			buf_char(&all, '\n');
+		}
+	}
+	r->book->link_definitions = arena_strdup(r->book->arena, all.data ? all.data : "");
+	buf_clear(&all);
+}
+
+void book_step_text(struct buf *out, const struct book *b, const struct book_step *s)
+{
+	buf_str(out, s->markdown);
+	buf_char(out, '\n');
+	if (!*b->link_definitions || !strstr(s->markdown, "]")) return;
+	/* An open fence at the step's end would swallow the definitions: a page whose fence is not closed shows them, which is harmless. */
+	buf_char(out, '\n');
+	buf_str(out, b->link_definitions);
+}

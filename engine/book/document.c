@@ -348,13 +348,13 @@ static void build_sections(struct document *d)
 	json_decref(seen);
 }
 
-enum err document_parse(struct arena *arena, const char *bytes, size_t n, struct document **out, struct error *e)
+static enum err parse(struct arena *arena, const char *bytes, size_t n, bool is_page, struct document **out, struct error *e)
 {
 	if (n > DOCUMENT_BYTES_MAX) return error_set(e, ERR_TOO_BIG, "the file has %zu bytes; a book may have 1 MiB (1,048,576 bytes): split it", n);
 	struct document *d = arena_alloc(arena, sizeof *d);
 	d->arena = arena;
 	source_normalise(d, bytes, n);
-	size_t from = front_matter_read(d);
+	size_t from = is_page ? front_matter_read(d) : 0;
 	enum err err = source_check_depth(d, from, e);
 	if (err) return err;
 	d->root = arena_alloc(arena, sizeof *d->root);
@@ -377,4 +377,14 @@ enum err document_parse(struct arena *arena, const char *bytes, size_t n, struct
 	build_sections(d);
 	*out = d;
 	return ERR_OK;
+}
+
+enum err document_parse(struct arena *arena, const char *bytes, size_t n, struct document **out, struct error *e)
+{
+	return parse(arena, bytes, n, true, out, e);
+}
+
+enum err document_parse_body(struct arena *arena, const char *bytes, size_t n, struct document **out, struct error *e)
+{
+	return parse(arena, bytes, n, false, out, e);
 }

@@ -102,6 +102,9 @@ struct document {
  * Takes time and memory linear in n. source: DESIGN.md 3, 10. */
 enum err document_parse(struct arena *arena, const char *bytes, size_t n, struct document **out, struct error *e);
 
+/* The same for a part of a page: `---` at its start is a rule and no front matter. */
+enum err document_parse_body(struct arena *arena, const char *bytes, size_t n, struct document **out, struct error *e);
+
 /* The tree as JSON (`rung show --stage document`). New reference. */
 json_t *document_json(const struct document *d);
 
