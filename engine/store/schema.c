@@ -2,8 +2,11 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { APPLICATION_ID = 0x72756e67, SCHEMA_VERSION = 1, BUSY_MS = 5000, VALUE_BYTES_MAX = 64 << 20 };
 
@@ -146,12 +149,23 @@ static enum err give_up(sqlite3 **db, enum err err)
 	return err;
 }
 
+/* SQLite would make the file readable for others; its WAL takes the mode from it. */
+static enum err make_private(const char *path, struct error *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) return error_errno(e, "%s", path);
+	close(fd);
+	return ERR_OK;
+}
+
 enum err schema_open_writer(const char *path, sqlite3 **out, bool *is_new, struct error *e)
 {
 	int tables_n = 0;
 	*out = NULL;
-	int rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
-	enum err err = rc == SQLITE_OK ? harden(*out, e) : schema_error(*out, rc, path, e);
+	enum err err = make_private(path, e);
+	if (err) return err;
+	int rc = sqlite3_open_v2(path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+	err = rc == SQLITE_OK ? harden(*out, e) : schema_error(*out, rc, path, e);
 	/* secure_delete: what is erased must not stay in free pages. */
 	if (!err)
 		err = schema_exec(
@@ -180,6 +194,16 @@ static char *immutable_uri(const char *path)
 	return buf_take(&b);
 }
 
+/* Commits that stand in the WAL only would be missed by a connection that does not look at it. */
+static bool has_wal(const char *path)
+{
+	struct stat st;
+	char *wal = mem_printf("%s-wal", path);
+	bool has = stat(wal, &st) == 0 && st.st_size > 0;
+	free(wal);
+	return has;
+}
+
 static int try_reader(const char *name, int flags, sqlite3 **out)
 {
 	int rc = sqlite3_open_v2(name, out, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | flags, NULL);
@@ -193,7 +217,7 @@ enum err schema_open_reader(const char *path, sqlite3 **out, struct error *e)
 {
 	*out = NULL;
 	int rc = try_reader(path, 0, out);
-	if ((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY) {
+	if (((rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY) && !has_wal(path)) {
 		char *uri = immutable_uri(path);
 		sqlite3_close(*out);
 		rc = try_reader(uri, SQLITE_OPEN_URI, out);

@@ -219,7 +219,7 @@ static enum err walk(struct verify *v, sqlite3_stmt *records, sqlite3_stmt *chec
 {
 	bool has;
 	int rc;
-	struct row row;
+	struct row row = {0};
 	enum err err = next_checkpoint(v, checkpoints, &has);
 	while (!err && (rc = sqlite3_step(records)) != SQLITE_DONE) {
 		if (rc != SQLITE_ROW) {

@@ -75,6 +75,9 @@ static void private_files_are_private(void **state)
 	snprintf(path, sizeof path, "%s/keys/log.seed", p->dir);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	snprintf(path, sizeof path, "%s/store.db", p->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
 	snprintf(path, sizeof path, "%s/reserve", p->dir);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 64 << 20);
@@ -356,6 +359,50 @@ static void an_erased_blob_leaves_its_name_and_a_journal_that_verifies(void **st
 	buf_clear(&out);
 }
 
+/* The snapshot and the guard are taken at different moments: an engine at work must not look like a cut tail. */
+static void a_store_that_is_being_written_verifies(void **state)
+{
+	struct place *p = *state;
+	struct store *s = place_open(p);
+	struct store_batch *b = store_batch_new();
+	struct store_verdict v;
+	struct error e;
+	uint64_t seen = 0;
+	add_started(b, execution_a, 1);
+	store_submit(s, b, NULL, NULL);
+	for (int round = 0; round < 15; round++) {
+		for (int i = 0; i < 300; i++) {
+			b = store_batch_new();
+			add_record(b, execution_a, "s", RECORD_STEP_REQUESTED, 1, NULL);
+			store_batch_timer(b, execution_a, "s", "deadline", i + 1);
+			store_submit(s, b, NULL, NULL);
+		}
+		if (store_verify(p->dir, p->guard, &v, &e) != ERR_OK) fail_msg("%s", e.text);
+		assert_true(v.records >= seen);
+		seen = v.records;
+	}
+	store_drain(s);
+	assert_int_equal(store_verify(p->dir, p->guard, &v, &e), ERR_OK);
+	assert_int_equal(v.records, 2 + 15 * 300);
+	store_close(s);
+}
+
+static void what_was_submitted_before_closing_is_committed(void **state)
+{
+	struct place *p = *state;
+	struct store *s = place_open(p);
+	struct store_verdict v;
+	struct error e;
+	struct answer a = {0};
+	struct store_batch *b = store_batch_new();
+	add_started(b, execution_a, 1);
+	store_submit(s, b, take_answer, &a);
+	store_close(s);
+	assert_int_equal(a.calls, 0);
+	assert_int_equal(store_verify(p->dir, p->guard, &v, &e), ERR_OK);
+	assert_int_equal(v.records, 2);
+}
+
 static void what_a_record_may_not_be_is_refused_when_it_is_added(void **state)
 {
 	struct store_batch *b = store_batch_new();
@@ -391,6 +438,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(plans_blobs_and_timers_come_back, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_clock_that_steps_back_more_than_a_second_is_recorded, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_erased_blob_leaves_its_name_and_a_journal_that_verifies, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_store_that_is_being_written_verifies, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_was_submitted_before_closing_is_committed, set_up, tear_down),
 	    cmocka_unit_test(what_a_record_may_not_be_is_refused_when_it_is_added),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
