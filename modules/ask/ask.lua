@@ -1,22 +1,23 @@
 -- ask: a question to the person at the run; the answer comes when it comes.
 local rung = ...
-local error, type, tostring, ipairs = error, type, tostring, ipairs
+local raise = rung.raise
+local error, type, ipairs = error, type, ipairs
 
 local known = {prompt = true, type = true, choices = true, default = true}
 local types = {string = true, int = true, number = true, bool = true, enum = true, duration = true}
 
 return function(question)
 	if type(question) == "string" then question = {prompt = question} end
-	if type(question) ~= "table" or type(question.prompt) ~= "string" then error('ask: a question was expected, such as ask{prompt = "Which volume?"}', 2) end
+	if type(question) ~= "table" or type(question.prompt) ~= "string" then raise('ask: a question was expected, such as ask{prompt = "Which volume?"}') end
 	rung.check_options("ask", question, known)
 	local kind = question.type or (question.choices and "enum" or "string")
-	if not types[kind] then error("ask: type must be string, int, number, bool, enum or duration", 2) end
+	if not types[kind] then raise("ask: type must be string, int, number, bool, enum or duration") end
 	local choices
 	if kind == "enum" then
 		choices = {}
-		if type(question.choices) ~= "table" or #question.choices == 0 then error("ask: choices must be a list of strings", 2) end
+		if type(question.choices) ~= "table" or #question.choices == 0 then raise("ask: choices must be a list of strings") end
 		for i, choice in ipairs(question.choices) do
-			if type(choice) ~= "string" then error("ask: choices must be a list of strings", 2) end
+			if type(choice) ~= "string" then raise("ask: choices must be a list of strings") end
 			choices[i] = choice
 		end
 	end

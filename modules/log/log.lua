@@ -13,6 +13,6 @@ for _, level in pairs{"debug", "info", "warn", "error"} do
 	log[level] = function(...) rung.log(level, text(...)) end
 end
 
-function print(...) rung.log("info", text(...)) end
+print = rung.export(function(...) rung.log("info", text(...)) end)
 
-return setmetatable(log, {__call = function(_, ...) rung.log("info", text(...)) end, __metatable = false})
+return setmetatable(log, {__call = rung.export(function(_, ...) rung.log("info", text(...)) end), __metatable = false})

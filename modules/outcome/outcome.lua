@@ -1,30 +1,31 @@
 -- How a step ends other than by returning: expect, fail, skip, go. And print, and the names of what this version does not have.
 local rung = ...
+local raise = rung.raise
 local error, type, tostring, setmetatable = error, type, tostring, setmetatable
 
 local function sentence(what, why, otherwise)
 	if why == nil then return otherwise end
-	if type(why) ~= "string" then error(what .. ": the reason must be a string", 3) end
+	if type(why) ~= "string" then raise(what .. ": the reason must be a string") end
 	return why
 end
 
-function fail(why)
+fail = rung.export(function(why)
 	error(rung.error{kind = "fail", why = sentence("fail", why, "the step says that it failed")}, 0)
-end
+end)
 
-function expect(condition, why, ...)
+expect = rung.export(function(condition, why, ...)
 	if not condition then error(rung.error{kind = "expect", why = sentence("expect", why, "what the step expects does not hold")}, 0) end
 	return condition, why, ...
-end
+end)
 
-function skip(why)
+skip = rung.export(function(why)
 	error(rung.error{kind = "skip", ends = true, why = sentence("skip", why, "the step says that there is nothing to do")}, 0)
-end
+end)
 
-function go(id)
-	if type(id) ~= "string" or id == "" then error("go: the id of a step was expected", 2) end
+go = rung.export(function(id)
+	if type(id) ~= "string" or id == "" then raise("go: the id of a step was expected") end
 	error(rung.error{kind = "go", ends = true, to = id, why = "go to " .. id}, 0)
-end
+end)
 
 local absent = {
 	ssh = "commands on other hosts", http = "requests", secret = "secrets", hosts = "inventory queries", approve = "approvals", notify = "messages",
@@ -33,6 +34,6 @@ local absent = {
 }
 
 for name, what in pairs(absent) do
-	local function refuse() error(name .. ": " .. what .. " are not in this version of rung (modules/README.md lists what is)", 2) end
+	local refuse = rung.export(function() raise(name .. ": " .. what .. " are not in this version of rung (modules/README.md lists what is)") end)
 	_G[name] = setmetatable({}, {__call = refuse, __index = refuse, __newindex = refuse, __name = name, __metatable = false})
 end

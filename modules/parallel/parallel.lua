@@ -2,10 +2,11 @@
 -- A branch is a coroutine. It runs until it waits for an answer; one answer is read only when no branch can go on, and goes to the branch that asked:
 -- so the same answers in the same order make the same things happen again.
 local rung = ...
+local raise = rung.raise
 
 local raw_create, raw_resume, raw_yield, raw_status = rung.create, rung.resume, rung.yield, rung.status
 local raw_close, raw_running, can_yield = rung.close, rung.running, rung.can_yield
-local error, tostring, type, pairs, math_type, unpack, pcall, xpcall, select = error, tostring, type, pairs, math.type, table.unpack, pcall, xpcall, select
+local error, tostring, type, pairs, math_type, pcall, xpcall = error, tostring, type, pairs, math.type, pcall, xpcall
 
 local WAIT = {} -- what a branch yields when it waits; no step ever holds it
 local branch -- the branch that runs now; nil in the step itself
@@ -78,7 +79,7 @@ end
 
 local function check_can_wait(what)
 	if blocked or not can_yield() then
-		error(what .. ": not inside a callback of string.gsub, table.sort and the like, nor in __close, while in parallel or each: collect first, then call", 3)
+		raise(what .. ": not inside a callback of string.gsub, table.sort and the like, nor in __close, while in parallel or each: collect first, then call")
 	end
 end
 
@@ -111,34 +112,34 @@ end
 
 local function check_options(what, options, known)
 	for key in pairs(options or {}) do
-		if not known[key] then error(what .. ": there is no option " .. tostring(key), 3) end
+		if not known[key] then raise(what .. ": there is no option " .. tostring(key)) end
 	end
 end
 rung.check_options = check_options
 
-function parallel(functions)
-	if type(functions) ~= "table" then error("parallel: a table of functions was expected, such as parallel{function() ... end, function() ... end}", 2) end
+parallel = rung.export(function(functions)
+	if type(functions) ~= "table" then raise("parallel: a table of functions was expected, such as parallel{function() ... end, function() ... end}") end
 	local keys = {}
 	for key, f in pairs(functions) do
-		if type(f) ~= "function" then error("parallel: entry " .. tostring(key) .. " is a " .. type(f) .. ", a function was expected", 2) end
+		if type(f) ~= "function" then raise("parallel: entry " .. tostring(key) .. " is a " .. type(f) .. ", a function was expected") end
 		keys[#keys + 1] = key
 	end
 	local values = run_group(#keys, #keys, function(i) return functions[keys[i]]() end)
 	local by_key = {}
 	for i, key in pairs(keys) do by_key[key] = values[i] end
 	return by_key
-end
+end)
 
 local EACH_AT_ONCE = 10
 
-function each(list, f, options)
-	if type(list) ~= "table" then error("each: a list was expected, this is a " .. type(list), 2) end
-	if type(f) ~= "function" then error("each: a function was expected as second argument", 2) end
+each = rung.export(function(list, f, options)
+	if type(list) ~= "table" then raise("each: a list was expected, this is a " .. type(list)) end
+	if type(f) ~= "function" then raise("each: a function was expected as second argument") end
 	check_options("each", options, {max_concurrency = true})
 	local most = options and options.max_concurrency or EACH_AT_ONCE
-	if math_type(most) ~= "integer" or most < 1 then error("each: max_concurrency must be a whole number from 1", 2) end
+	if math_type(most) ~= "integer" or most < 1 then raise("each: max_concurrency must be a whole number from 1") end
 	return run_group(#list, most, function(i) return f(list[i], i) end)
-end
+end)
 
 -- Lua's coroutines for the step's own use. Where one waits for an answer inside a branch, whoever resumed it waits with it.
 local busy = {}
@@ -175,10 +176,10 @@ coroutine = {
 	isyieldable = can_yield,
 	yield = raw_yield,
 	close = raw_close,
-	resume = resume,
+	resume = rung.export(resume),
 	wrap = function(f)
 		local co = raw_create(f)
-		return function(...) return wrapped(resume(co, ...)) end
+		return rung.export(function(...) return wrapped(resume(co, ...)) end)
 	end,
 }
 
@@ -188,24 +189,29 @@ local function kept(ok, what, ...)
 	return ok, what, ...
 end
 
-function _G.pcall(f, ...) return kept(pcall(f, ...)) end
-function _G.xpcall(f, handler, ...) return kept(xpcall(f, handler, ...)) end
+_G.pcall = rung.export(function(f, ...) return kept(pcall(f, ...)) end)
+_G.xpcall = rung.export(function(f, handler, ...)
+	return kept(xpcall(f, function(why)
+		if rung.ends(why) then return why end
+		return handler(why)
+	end, ...))
+end)
 
 -- require: modules of rung, and those of the workspace that came with the attempt.
 local loading = {}
 rung.loaded = rung.loaded or {}
 
-function require(name)
-	if type(name) ~= "string" then error("require: the name of a module was expected", 2) end
+require = rung.export(function(name)
+	if type(name) ~= "string" then raise("require: the name of a module was expected") end
 	local value = rung.loaded[name]
 	if value ~= nil then return value end
-	if loading[name] then error("require: module " .. name .. " requires itself", 2) end
+	if loading[name] then raise("require: module " .. name .. " requires itself") end
 	local f = rung.load(name)
-	if not f then error("require: there is no module " .. name .. ", neither of rung nor in this workspace's modules/", 2) end
+	if not f then raise("require: there is no module " .. name .. ", neither of rung nor in this workspace's modules/") end
 	loading[name] = true
 	value = f(name)
 	loading[name] = nil
 	if value == nil then value = true end
 	rung.loaded[name] = value
 	return value
-end
+end)

@@ -1,7 +1,8 @@
 -- re: regular expressions as Perl and most tools write them (PCRE2), with limits. The engine of it is engine/sandbox/worker/lua_re.c.
 local rung = ...
+local raise = rung.raise
 local exec = rung.re.exec -- exec(pattern, subject, from): first, last, {whole, captures by number and by name}; or nil
-local error, type, tonumber, tostring, concat = error, type, tonumber, tostring, table.concat
+local type, tonumber, tostring, concat = type, tonumber, tostring, table.concat
 
 local re = {}
 
@@ -60,7 +61,7 @@ end
 
 -- with: a text in which $1 and ${name} stand for captures and $$ for a dollar, or a function of the match.
 function re.replace(s, pattern, with)
-	if type(with) ~= "string" and type(with) ~= "function" then error("re.replace: a string or a function was expected as third argument", 2) end
+	if type(with) ~= "string" and type(with) ~= "function" then raise("re.replace: a string or a function was expected as third argument") end
 	local out, at, kept, count = {}, 1, 1, 0
 	while at <= #s + 1 do
 		local first, last, m, after = exec(pattern, s, at)

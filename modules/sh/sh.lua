@@ -1,5 +1,6 @@
 -- sh: a local command, made by the engine's actor.
 local rung = ...
+local raise = rung.raise
 local error, type, tostring, ipairs, pairs, math_type, concat = error, type, tostring, ipairs, pairs, math.type, table.concat
 
 local known = {check = true, ok = true, stdin = true, env = true, cwd = true, timeout = true, effect = true}
@@ -7,19 +8,19 @@ local effects = {once = true, read = true, idempotent = true, keyed = true, rece
 
 local function word(value, what)
 	if math_type(value) == "integer" then value = tostring(value) end
-	if type(value) ~= "string" then error("sh: " .. what .. " is a " .. type(value) .. ", a string was expected", 3) end
-	if value:find("\0", 1, true) then error("sh: " .. what .. " has a zero byte, which no argument of a command can have", 3) end
+	if type(value) ~= "string" then raise("sh: " .. what .. " is a " .. type(value) .. ", a string was expected") end
+	if value:find("\0", 1, true) then raise("sh: " .. what .. " has a zero byte, which no argument of a command can have") end
 	return value
 end
 
 local function words(command)
 	if type(command) == "string" then return {"sh", "-c", word(command, "the text")} end
-	if type(command) ~= "table" then error('sh: a list such as {"systemctl", "restart", "nginx"} or a text for the shell was expected', 3) end
+	if type(command) ~= "table" then raise('sh: a list such as {"systemctl", "restart", "nginx"} or a text for the shell was expected') end
 	local argv = {}
 	for i, value in ipairs(command) do argv[i] = word(value, "argument " .. i) end
-	if #argv == 0 or argv[1] == "" then error("sh: the command is empty", 3) end
+	if #argv == 0 or argv[1] == "" then raise("sh: the command is empty") end
 	for key in pairs(command) do
-		if not argv[key] then error("sh: the command is a list; it has a key " .. tostring(key) .. " (options go into the second argument)", 3) end
+		if not argv[key] then raise("sh: the command is a list; it has a key " .. tostring(key) .. " (options go into the second argument)") end
 	end
 	return argv
 end
@@ -30,16 +31,16 @@ function rung.microseconds(what, value)
 	if type(value) == "string" then us, why = rung.duration_us(value)
 	elseif type(value) == "number" and value > 0 and value < 3e8 then us = value * 1000000 // 1 | 0
 	else why = "a duration such as \"30s\" or a number of seconds was expected" end
-	if not us then error(what .. ": " .. why, 3) end
+	if not us then raise(what .. ": " .. why) end
 	return us
 end
 
 local function environment(env)
 	if env == nil then return nil end
-	if type(env) ~= "table" then error("sh: env must be a table of names and values", 3) end
+	if type(env) ~= "table" then raise("sh: env must be a table of names and values") end
 	local out = {}
 	for name, value in pairs(env) do
-		if type(name) ~= "string" or name == "" or name:find("[=%z]") then error("sh: env has a name that cannot be one: " .. tostring(name), 3) end
+		if type(name) ~= "string" or name == "" or name:find("[=%z]") then raise("sh: env has a name that cannot be one: " .. tostring(name)) end
 		out[name] = word(value, "env." .. name)
 	end
 	return out
@@ -50,7 +51,7 @@ local function accepted(options)
 	if options.ok == nil then return {[0] = true} end
 	local ok = {}
 	for _, code in ipairs(type(options.ok) == "table" and options.ok or {options.ok}) do
-		if math_type(code) ~= "integer" then error("sh: ok must be a list of exit statuses, such as {0, 3}", 3) end
+		if math_type(code) ~= "integer" then raise("sh: ok must be a list of exit statuses, such as {0, 3}") end
 		ok[code] = true
 	end
 	return ok
@@ -83,11 +84,11 @@ end
 
 return function(command, options)
 	options = options or {}
-	if type(options) ~= "table" then error("sh: the options must be a table", 2) end
+	if type(options) ~= "table" then raise("sh: the options must be a table") end
 	rung.check_options("sh", options, known)
 	local argv, ok = words(command), accepted(options)
-	if options.effect ~= nil and not effects[options.effect] then error("sh: effect must be once, read, idempotent, keyed or receipt", 2) end
-	if options.stdin ~= nil and type(options.stdin) ~= "string" then error("sh: stdin must be a string", 2) end
+	if options.effect ~= nil and not effects[options.effect] then raise("sh: effect must be once, read, idempotent, keyed or receipt") end
+	if options.stdin ~= nil and type(options.stdin) ~= "string" then raise("sh: stdin must be a string") end
 	if options.cwd ~= nil then word(options.cwd, "cwd") end
 	local timeout = options.timeout and rung.microseconds("sh: timeout", options.timeout)
 	local call, done, result, why = rung.call("sh", "run",

@@ -1,11 +1,12 @@
 -- text: what steps do with the output of commands.
 local rung = ...
-local error, type, tonumber, ipairs, format = error, type, tonumber, ipairs, string.format
+local raise = rung.raise
+local type, tonumber, ipairs, format = type, tonumber, ipairs, string.format
 
 local text = {}
 
 local function check(what, s)
-	if type(s) ~= "string" then error("text." .. what .. ": a string was expected, this is a " .. type(s), 3) end
+	if type(s) ~= "string" then raise("text." .. what .. ": a string was expected, this is a " .. type(s)) end
 	return s
 end
 
@@ -22,7 +23,7 @@ end
 -- The pieces between separators, which are taken as written.
 function text.split(s, separator)
 	check("split", s)
-	if type(separator) ~= "string" or separator == "" then error("text.split: a separator was expected", 2) end
+	if type(separator) ~= "string" or separator == "" then raise("text.split: a separator was expected") end
 	local out, at = {}, 1
 	while true do
 		local from, to = s:find(separator, at, true)
@@ -76,13 +77,13 @@ local units = {[""] = 1, b = 1, k = 1024, m = 1024 ^ 2, g = 1024 ^ 3, t = 1024 ^
 function text.bytes(s)
 	local number, unit = check("bytes", s):match("^%s*(%d+%.?%d*)%s*([A-Za-z]*)%s*$")
 	local factor = unit and units[(unit:lower():gsub("i?b$", ""))]
-	if not factor then error("text.bytes: a size such as 10M or 1.5 GiB was expected, not " .. rung.shorten(s, 40), 2) end
+	if not factor then raise("text.bytes: a size such as 10M or 1.5 GiB was expected, not " .. rung.shorten(s, 40)) end
 	return tonumber(number) * factor // 1 | 0
 end
 
 -- 1610612736: "1.5 GiB".
 function text.size(bytes)
-	if type(bytes) ~= "number" then error("text.size: a number was expected", 2) end
+	if type(bytes) ~= "number" then raise("text.size: a number was expected") end
 	local names, n, at = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"}, bytes, 1
 	while n >= 1024 and at < #names do n, at = n / 1024, at + 1 end
 	return at == 1 and format("%d B", n // 1 | 0) or format("%.1f %s", n, names[at])

@@ -1,11 +1,12 @@
 -- time: the clock as the step may see it, and durations. Seconds throughout.
 local rung = ...
-local error, type = error, type
+local raise = rung.raise
+local type = type
 
 local time = {}
 
 local function microseconds(what, seconds)
-	if type(seconds) ~= "number" or seconds ~= seconds or seconds < -1e11 or seconds > 1e12 then error(what .. ": a number of seconds was expected", 3) end
+	if type(seconds) ~= "number" or seconds ~= seconds or seconds < -1e11 or seconds > 1e12 then raise(what .. ": a number of seconds was expected") end
 	return seconds * 1000000 // 1 | 0
 end
 
@@ -17,11 +18,11 @@ function time.iso(seconds)
 end
 
 function time.parse(text)
-	if type(text) ~= "string" then error("time.parse: a string was expected", 2) end
+	if type(text) ~= "string" then raise("time.parse: a string was expected") end
 	local head, fraction = text:match("^(%d%d%d%d%-%d%d%-%d%d[T ]%d%d:%d%d:%d%d)(%.?%d*)Z$")
 	if head then text = head:gsub(" ", "T") .. "." .. (fraction:sub(2) .. "000000"):sub(1, 6) .. "Z" end
 	local us = rung.parse_time(text)
-	if not us then error("time.parse: a date (2026-11-22) or a time in UTC (2026-11-22T23:00:01Z) was expected, not " .. rung.shorten(text, 40), 2) end
+	if not us then raise("time.parse: a date (2026-11-22) or a time in UTC (2026-11-22T23:00:01Z) was expected, not " .. rung.shorten(text, 40)) end
 	return us / 1000000
 end
 

@@ -7,6 +7,8 @@
 #include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +34,23 @@ bool attempt_where(lua_State *L, const char **chunk, int *line)
 	return false;
 }
 
-/* "[string]:12: what" or "runbooks/x.md:12: what", as Lua writes it: the line, and what stands after it; 0 where the text is not of a part. */
+int attempt_error(lua_State *L, const char *fmt, ...)
+{
+	const char *chunk;
+	int line;
+	va_list ap;
+	if (attempt_where(L, &chunk, &line))
+		lua_pushfstring(L, "%s:%d: ", chunk, line);
+	else
+		lua_pushliteral(L, "");
+	va_start(ap, fmt);
+	lua_pushvfstring(L, fmt, ap);
+	va_end(ap);
+	lua_concat(L, 2);
+	return lua_error(L);
+}
+
+/* "runbooks/x.md:12: what" as Lua writes it: the line, and what stands after it; 0 where the text is not of a part. */
 static int prefix_line(const struct worker *w, const char *text, const char **chunk, const char **rest)
 {
 	for (size_t i = 0; i < w->part_count; i++) {
@@ -54,6 +72,15 @@ static int prefix_line(const struct worker *w, const char *text, const char **ch
 		return (int)line;
 	}
 	return 0;
+}
+
+/* What stands after "modules/re/re.lua:8: ": the line of a module that ships with rung is not the author's matter. */
+static const char *without_module(const char *text)
+{
+	char name[64];
+	int end = 0;
+	if (sscanf(text, "modules/%63[a-z_]/%*[a-z_].lua:%*d: %n", name, &end) != 1 || end == 0) return text;
+	return text + end;
 }
 
 /* ---- what is said at the end ---- */
@@ -138,7 +165,7 @@ static json_t *failure_of_value(lua_State *L, struct worker *w)
 	}
 	text = plain_tostring(L, 1, &n);
 	int line = prefix_line(w, text, &chunk, &rest);
-	json_t *end = attempt_failure(w, L, "lua", line ? rest : text);
+	json_t *end = attempt_failure(w, L, "lua", line ? rest : without_module(text));
 	if (line) add_at(end, chunk, line);
 	return end;
 }
@@ -177,22 +204,38 @@ struct pieces {
 	int state;
 };
 
-/* Feeds Lua newlines up to the part's first line, so that its own counting gives the book's lines; then "return " for an expression; then the source. */
+/* Feeds Lua newlines up to the part's first line, so that its own counting gives the book's lines; then the source, an expression between "return (" and ")":
+ * one value, and no tail call, which would forget the line. */
 static const char *next_piece(lua_State *L, void *data, size_t *size)
 {
 	static const char newlines[] =
 	    "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n";
 	struct pieces *p = data;
+	bool is_expression = p->part->role == PART_IF || p->part->role == PART_EXPRESSION;
+	const char *piece = NULL;
 	(void)L;
 	if (p->newlines > 0) {
 		*size = p->newlines < (int)sizeof newlines - 1 ? (size_t)p->newlines : sizeof newlines - 1;
 		p->newlines -= (int)*size;
 		return newlines;
 	}
-	bool is_expression = p->part->role == PART_IF || p->part->role == PART_EXPRESSION;
-	if (p->state++ == 0 && is_expression) return *size = strlen("return "), "return ";
-	if (p->state == (is_expression ? 2 : 1)) return *size = p->part->bytes, p->part->bytes ? p->part->source : "\n";
-	return *size = 0, NULL;
+	switch (p->state++) {
+	case 0:
+		piece = is_expression ? "return (" : " ";
+		break;
+	case 1:
+		*size = p->part->bytes;
+		if (*size > 0) return p->part->source;
+		piece = " ";
+		break;
+	case 2:
+		piece = is_expression ? "\n)" : NULL;
+		break; /* the expression may end with a comment */
+	default:
+		break;
+	}
+	*size = piece ? strlen(piece) : 0;
+	return piece;
 }
 
 static int load_parts(lua_State *L)

@@ -12,9 +12,11 @@ enum {
 	TICK_MS = 200                /* of CPU time, for the hook to be reached after the deadline; then the signal itself ends it */
 };
 
+#define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
+
 static struct worker *timed; /* what the signal's handler sees: a process has one worker */
 
-/* ---- memory ---- */
+/* ---- the end ---- */
 
 _Noreturn static void end_with(struct worker *w, json_t *end)
 {
@@ -23,6 +25,31 @@ _Noreturn static void end_with(struct worker *w, json_t *end)
 	_exit(0);
 }
 
+static const char *cpu_why(const struct worker *w)
+{
+	static char why[160];
+	snprintf(why, sizeof why, "the step computed for more than its %lld s: let a command do the work, or split the step",
+	         (long long)(w->cpu_ms + 999) / 1000);
+	return why;
+}
+
+static void on_deadline(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	struct worker *w = worker_of(L);
+	json_t *end = attempt_failure(w, L, "limit", cpu_why(w));
+	attempt_add_trace(end, L, 0);
+	end_with(w, end);
+}
+
+/* Ends the attempt at the next instruction of L. */
+static void arm(lua_State *L)
+{
+	lua_sethook(L, on_deadline, EVERYTHING, 1);
+}
+
+/* ---- memory ---- */
+
 /* Lua answers a first refusal by collecting and asking again for the very same thing: the second time it is final. */
 static bool is_final(struct worker *w, const void *p, size_t bytes)
 {
@@ -30,6 +57,24 @@ static bool is_final(struct worker *w, const void *p, size_t bytes)
 	w->refused = p;
 	w->refused_bytes = bytes;
 	return again;
+}
+
+/* No trace: making one may need memory of this very state, in the middle of its allocating. */
+_Noreturn static void end_of_memory(struct worker *w, lua_State *L)
+{
+	char why[160];
+	snprintf(why, sizeof why, "the step wanted more than its %zu MiB of memory: work on less at a time, or let a command do it", w->memory_max >> 20);
+	end_with(w, attempt_failure(w, L, "limit", why));
+}
+
+/* The first instruction after a refusal: a buffer of the string library asks once only, and raises what a pcall could catch. */
+static void on_refused(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	struct worker *w = worker_of(L);
+	if (w->refused_bytes) end_of_memory(w, L);
+	lua_sethook(L, NULL, 0, 0);
+	if (w->ticks > 0) arm(L);
 }
 
 void *limit_allocate(void *ud, void *p, size_t old_bytes, size_t new_bytes)
@@ -42,16 +87,14 @@ void *limit_allocate(void *ud, void *p, size_t old_bytes, size_t new_bytes)
 		return NULL;
 	}
 	if (new_bytes > old && new_bytes - old > w->memory_max - w->memory_used) {
-		if (!is_final(w, p, new_bytes)) return NULL;
-		char why[160];
-		snprintf(why, sizeof why, "the step wanted more than its %zu MiB of memory: work on less at a time, or let a command do it",
-		         w->memory_max >> 20);
-		/* No trace: making one needs memory of this very state, in the middle of its allocating. */
-		end_with(w, attempt_failure(w, w->running, "limit", why));
+		if (is_final(w, p, new_bytes)) end_of_memory(w, w->running);
+		lua_sethook(w->running, on_refused, EVERYTHING, 1);
+		return NULL;
 	}
+	bool was_refused = new_bytes == w->refused_bytes && p == w->refused;
 	void *to = realloc(p, new_bytes);
 	if (!to) return NULL;
-	if (new_bytes > old) w->refused_bytes = 0;
+	if (was_refused) w->refused_bytes = 0; /* collecting has helped */
 	w->memory_used += new_bytes - old;
 	return to;
 }
@@ -74,30 +117,13 @@ void limit_other_free(void *p)
 
 /* ---- time ---- */
 
-static const char *cpu_why(const struct worker *w)
-{
-	static char why[160];
-	snprintf(why, sizeof why, "the step computed for more than its %lld s: let a command do the work, or split the step",
-	         (long long)(w->cpu_ms + 999) / 1000);
-	return why;
-}
-
-static void on_deadline(lua_State *L, lua_Debug *ar)
-{
-	(void)ar;
-	struct worker *w = worker_of(L);
-	json_t *end = attempt_failure(w, L, "limit", cpu_why(w));
-	attempt_add_trace(end, L, 0);
-	end_with(w, end);
-}
-
 /* Async-signal-safe: lua_sethook is, for this purpose (the Lua manual's own interpreter does so); write and _exit are. */
 static void on_tick(int signal_number)
 {
 	(void)signal_number;
 	struct worker *w = timed;
 	if (w->ticks++ == 0) {
-		lua_sethook(w->running, on_deadline, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+		arm(w->running);
 		return;
 	}
 	/* Within string.find, say. A frame half written would be garbled by another: then the end of file says it. */
@@ -147,6 +173,9 @@ int limit_resume(lua_State *L, lua_State *co, int arguments, int *results)
 	int status = lua_resume(co, L, arguments, results);
 	w->running = L;
 	/* The deadline may have passed between the thread's last instruction and here. */
-	if (w->ticks > 0) lua_sethook(L, on_deadline, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+	if (w->ticks > 0)
+		arm(L);
+	else if (w->refused_bytes)
+		lua_sethook(L, on_refused, EVERYTHING, 1);
 	return status;
 }

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "sandbox/worker/limit.h"
 #include "sandbox/worker/primitives.h"
+#include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
 #include <pcre2.h>
@@ -48,7 +49,7 @@ static void refuse_pattern(lua_State *L, int code, size_t at)
 {
 	char text[200] = "";
 	pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
-	luaL_error(L, "re: the pattern is wrong at character %d: %s", (int)at + 1, text);
+	attempt_error(L, "re: the pattern is wrong at character %d: %s", (int)at + 1, text);
 }
 
 /* Pushes the compiled pattern. */
@@ -62,14 +63,14 @@ static struct pattern *pattern_compile(lua_State *L, const char *text, size_t n,
 	lua_getfield(L, -1, "metatable");
 	lua_setmetatable(L, -3);
 	lua_pop(L, 1);
-	if (n > PATTERN_BYTES_MAX) luaL_error(L, "re: a pattern may have %d bytes", PATTERN_BYTES_MAX);
+	if (n > PATTERN_BYTES_MAX) attempt_error(L, "re: a pattern may have %d bytes", PATTERN_BYTES_MAX);
 	pcre2_compile_context *context = pcre2_compile_context_create(general);
 	uint32_t options = PCRE2_NEVER_BACKSLASH_C | (is_utf ? PCRE2_UTF | PCRE2_UCP : PCRE2_NEVER_UTF);
 	p->code = pcre2_compile((PCRE2_SPTR)text, n, options, &code, &at, context);
 	pcre2_compile_context_free(context);
 	if (!p->code) refuse_pattern(L, code, at);
 	p->match = pcre2_match_data_create_from_pattern(p->code, general);
-	if (!p->match) luaL_error(L, "re: the pattern needs more memory than a step may use");
+	if (!p->match) attempt_error(L, "re: the pattern needs more memory than a step may use");
 	return p;
 }
 
@@ -158,9 +159,9 @@ static int refuse_match(lua_State *L, int code)
 {
 	char text[200] = "";
 	if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_DEPTHLIMIT || code == PCRE2_ERROR_HEAPLIMIT || code == PCRE2_ERROR_NOMEMORY)
-		return luaL_error(L, "re: the pattern takes too many steps on this text: make it simpler (nested repetitions are the usual cause)");
+		return attempt_error(L, "re: the pattern takes too many steps on this text: make it simpler (nested repetitions are the usual cause)");
 	pcre2_get_error_message(code, (PCRE2_UCHAR *)text, sizeof text);
-	return luaL_error(L, "re: %s", text);
+	return attempt_error(L, "re: %s", text);
 }
 
 static int exec(lua_State *L)
@@ -183,7 +184,7 @@ static int exec(lua_State *L)
 	if (count == PCRE2_ERROR_NOMATCH) return lua_pushnil(L), 1;
 	if (count < 0) return refuse_match(L, count);
 	const size_t *at = pcre2_get_ovector_pointer(p->match);
-	if (at[0] > at[1]) return luaL_error(L, "re: the pattern sets a match's start behind its end");
+	if (at[0] > at[1]) return attempt_error(L, "re: the pattern sets a match's start behind its end");
 	size_t after = position_after(s, n, at[0], at[1], is_utf);
 	lua_pushinteger(L, (lua_Integer)at[0] + 1);
 	lua_pushinteger(L, (lua_Integer)at[1]);

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "sandbox/worker/embedded.h"
+#include "sandbox/worker/primitives.h"
 #include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
@@ -37,6 +38,23 @@ void modules_prepare(void)
 	lua_close(L);
 }
 
+/* Every function of the module at the top as a step shall call it. */
+static void export_functions(lua_State *L)
+{
+	if (lua_isfunction(L, -1)) primitives_export(L);
+	if (!lua_istable(L, -1)) return;
+	for (lua_pushnil(L); lua_next(L, -2);) {
+		if (!lua_isfunction(L, -1)) {
+			lua_pop(L, 1);
+			continue;
+		}
+		primitives_export(L);
+		lua_pushvalue(L, -2);
+		lua_insert(L, -2);
+		lua_rawset(L, -4); /* of a key that is there: does not disturb lua_next */
+	}
+}
+
 /* Runs module i with rung at index. What it returns is its global and what require gives; one that returns nothing has set its globals itself. */
 static void open_one(lua_State *L, size_t i, int index)
 {
@@ -45,6 +63,7 @@ static void open_one(lua_State *L, size_t i, int index)
 	if (luaL_loadbufferx(L, compiled[i].data, compiled[i].len, name, "b") != LUA_OK) lua_error(L);
 	lua_pushvalue(L, index);
 	lua_call(L, 1, 1);
+	export_functions(L);
 	luaL_getsubtable(L, index, "loaded");
 	lua_insert(L, -2);
 	if (lua_isnil(L, -1)) {

@@ -83,12 +83,39 @@ static int rung_keep_trace(lua_State *L)
 	return 0;
 }
 
+/* rung.raise(why): an error with the place in the book before it. */
+static int rung_raise(lua_State *L)
+{
+	return attempt_error(L, "%s", luaL_checkstring(L, 1));
+}
+
+static int exported_done(lua_State *L, int status, lua_KContext context)
+{
+	(void)status, (void)context;
+	return lua_gettop(L);
+}
+
+static int exported(lua_State *L)
+{
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, exported_done);
+	return lua_gettop(L);
+}
+
+int primitives_export(lua_State *L)
+{
+	luaL_checktype(L, -1, LUA_TFUNCTION);
+	if (!lua_iscfunction(L, -1)) lua_pushcclosure(L, exported, 1);
+	return 1;
+}
+
 /* ---- calls ---- */
 
 static void check_may_call(lua_State *L, struct worker *w)
 {
-	if (!w->may_call) luaL_error(L, "an expression (if, each, targets) looks at params, steps and alert only and may make no call");
-	if (w->calls >= WIRE_CALLS_MAX) luaL_error(L, "this attempt has made %d calls already, which is the most that one may", WIRE_CALLS_MAX);
+	if (!w->may_call) attempt_error(L, "an expression (if, each, targets) looks at params, steps and alert only and may make no call");
+	if (w->calls >= WIRE_CALLS_MAX) attempt_error(L, "this attempt has made %d calls already, which is the most that one may", WIRE_CALLS_MAX);
 }
 
 /* The table at index as JSON; an error that names the argument, raised once nothing is held. */
@@ -97,7 +124,7 @@ static json_t *plain_argument(lua_State *L, int index, const char *name)
 	static const struct value_limits limits = {.depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WORKER_ARGUMENTS_BYTES_MAX, .bytes_as_b64 = true};
 	struct error e;
 	json_t *v = value_get(L, index, &limits, name, &e);
-	if (!v) luaL_error(L, "%s", e.text);
+	if (!v) attempt_error(L, "%s", e.text);
 	/* An empty table is an object here: arguments and options have names. */
 	if (json_is_array(v) && json_array_size(v) == 0) json_decref(v), v = json_object();
 	return v;
@@ -113,8 +140,8 @@ static int rung_send(lua_State *L)
 	size_t bytes = json_dumpb(arguments, NULL, 0, JSON_COMPACT);
 	if (bytes > WORKER_ARGUMENTS_BYTES_MAX) {
 		json_decref(arguments);
-		return luaL_error(L, "%s: the arguments of one call may have %d KiB, these have %d: pass large data in a file", module,
-		                  WORKER_ARGUMENTS_BYTES_MAX >> 10, (int)(bytes >> 10));
+		return attempt_error(L, "%s: the arguments of one call may have %d KiB, these have %d: pass large data in a file", module,
+		                     WORKER_ARGUMENTS_BYTES_MAX >> 10, (int)(bytes >> 10));
 	}
 	json_t *options = plain_argument(L, 4, "options");
 	w->calls++;
@@ -358,6 +385,8 @@ static const luaL_Reg functions[] = {
     {"is_utf8", rung_is_utf8},
     {"log", rung_log},
     {"load", modules_load},
+    {"raise", rung_raise},
+    {"export", primitives_export},
     {NULL, NULL},
 };
 

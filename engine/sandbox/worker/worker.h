@@ -95,6 +95,9 @@ void attempt_run(struct worker *w);
 /* Where in the book L is: the innermost line of a part; false where none is on the stack. */
 bool attempt_where(lua_State *L, const char **chunk, int *line);
 
+/* Raises an error with the place in the book before it: for what rung's modules find wrong in the step that uses them. */
+int attempt_error(lua_State *L, const char *fmt, ...);
+
 /* {"t":"end","outcome":"failed",...}: with where L is, where L is given; allocates nothing of Lua's. */
 json_t *attempt_failure(struct worker *w, lua_State *L, const char *kind, const char *why);
 

@@ -119,8 +119,10 @@ static inline bool peer_send(struct peer *p, json_t *head, const void *payload, 
 		struct pollfd ready = {.fd = p->child.fd, .events = POLLOUT};
 		assert_int_equal(poll(&ready, 1, HARNESS_WAIT_MS), 1);
 		ssize_t done = send(p->child.fd, out.data + at, out.len - at, MSG_NOSIGNAL);
-		if (done > 0) at += (size_t)done;
-		else if (errno != EAGAIN) ok = false;
+		if (done > 0)
+			at += (size_t)done;
+		else if (errno != EAGAIN)
+			ok = false;
 	}
 	buf_clear(&out);
 	return ok;

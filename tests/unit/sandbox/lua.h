@@ -9,7 +9,7 @@ struct lua_run {
 	/* Answers call c of the attempt (its frame in head) by lua_answer; NULL: every sh call ends with 0, stdout "out\n". */
 	void (*on_call)(struct lua_run *r, const json_t *head);
 	void *arg;
-	json_t *given; /* merged into the attempt: params, steps, item, modules ...; taken */
+	json_t *given;       /* merged into the attempt: params, steps, item, modules ...; taken */
 	const char *modules; /* payload of the modules */
 	const char *role;
 	int line;
@@ -23,15 +23,18 @@ static inline void lua_answer(struct lua_run *r, json_int_t c, json_t *value, co
 	buf_init(&payload, 32 << 20);
 	buf_str(&payload, out);
 	buf_str(&payload, err);
-	peer_send(r->peer, json_pack("{s:s,s:I,s:I,s:b,s:o,s:i,s:i}", "t", "answer", "c", c, "now_us", 1000000 * c, "ok", 1, "value", value, "stdout", (int)strlen(out), "stderr", (int)strlen(err)),
+	peer_send(r->peer,
+	          json_pack("{s:s,s:I,s:I,s:b,s:o,s:i,s:i}", "t", "answer", "c", c, "now_us", 1000000 * c, "ok", 1, "value", value, "stdout", (int)strlen(out),
+	                    "stderr", (int)strlen(err)),
 	          payload.data, payload.len);
 	buf_clear(&payload);
 }
 
 static inline json_t *lua_message(struct lua_run *r, const char *source)
 {
-	json_t *head = json_pack("{s:s,s:[{s:s,s:s,s:i,s:i}],s:I,s:[i,i],s:i,s:i}", "t", "attempt", "parts", "role", r->role ? r->role : "action", "chunk", "runbooks/x.md", "line",
-	                         r->line ? r->line : 1, "bytes", (int)strlen(source), "now_us", (json_int_t)1700000000000000, "seed", 1, 2, "cpu_ms", 10000, "memory_bytes", 64 << 20);
+	json_t *head = json_pack("{s:s,s:[{s:s,s:s,s:i,s:i}],s:I,s:[i,i],s:i,s:i}", "t", "attempt", "parts", "role", r->role ? r->role : "action", "chunk",
+	                         "runbooks/x.md", "line", r->line ? r->line : 1, "bytes", (int)strlen(source), "now_us", (json_int_t)1700000000000000, "seed",
+	                         1, 2, "cpu_ms", 10000, "memory_bytes", 64 << 20);
 	if (r->given) json_object_update(head, r->given);
 	json_decref(r->given);
 	r->given = NULL;
@@ -62,9 +65,12 @@ static inline json_t *lua_run(struct lua_run *r, const char *source)
 		if (strcmp(type, "idle") == 0 && json_array_size(held) > 0) {
 			size_t i;
 			json_t *call;
-			json_array_foreach(held, i, call) {
-				if (r->on_call) r->on_call(r, call);
-				else lua_answer(r, json_int(call, "c", 0), json_pack("{s:i}", "code", 0), "out\n", "");
+			json_array_foreach(held, i, call)
+			{
+				if (r->on_call)
+					r->on_call(r, call);
+				else
+					lua_answer(r, json_int(call, "c", 0), json_pack("{s:i}", "code", 0), "out\n", "");
 			}
 			json_array_clear(held);
 		}

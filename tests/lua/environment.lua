@@ -1,0 +1,65 @@
+-- What a step finds, and what it does not.
+local function raises(f, what)
+	local ok, why = pcall(f)
+	expect(not ok, "an error was expected: " .. what)
+	expect(tostring(why):find(what, 1, true), "\"" .. what .. "\" was expected, not: " .. tostring(why))
+end
+
+for _, name in ipairs{"io", "os", "debug", "package", "load", "loadfile", "dofile", "loadstring", "collectgarbage", "rawset", "rawget", "warn"} do
+	expect(_G[name] == nil, name .. " is there")
+end
+expect(string.dump == nil, "string.dump is there")
+for name in pairs{select = 1, type = 1, tonumber = 1, ipairs = 1, pairs = 1, next = 1, error = 1, assert = 1, pcall = 1, xpcall = 1, rawequal = 1, rawlen = 1} do
+	expect(type(_G[name]) == "function", name .. " is not there")
+end
+
+-- The metatable of strings stays out of sight.
+expect(getmetatable("") == false)
+
+-- Nothing that depends on when memory is collected.
+raises(function() setmetatable({}, {__gc = function() end}) end, "__gc is refused")
+raises(function() setmetatable({}, {__mode = "k"}) end, "__mode is refused")
+local t = setmetatable({}, {__index = {a = 1}})
+expect(t.a == 1)
+
+-- Nothing that says where a thing lies.
+expect(tostring({}) == "table" and tostring(print) == "function" and tostring(coroutine.create(print)) == "thread")
+expect(tostring(setmetatable({}, {__name = "disk"})) == "disk")
+expect(tostring(setmetatable({}, {__tostring = function() return "mine" end})) == "mine")
+expect(string.format("%s|%5s|%s|%d%%", {}, nil, "x", 3) == "table|  nil|x|3%")
+raises(function() return ("%p"):format({}) end, "%p is not there")
+expect(string.format("%-5s|%q", "ab", "c") == "ab   |\"c\"")
+
+-- Random numbers that are the same when the attempt is run again (the seed comes with it).
+raises(function() math.randomseed() end, "needs a number")
+math.randomseed(1, 2)
+local first = math.random(1000000)
+math.randomseed(1, 2)
+expect(first == math.random(1000000))
+
+-- The C locale, whatever the engine's is.
+expect(tostring(1.5) == "1.5")
+
+-- What later versions have says so; it is not a nil value.
+raises(function() ssh("web-1", {"true"}) end, "ssh: commands on other hosts are not in this version of rung")
+raises(function() http.get("https://example.net") end, "http: requests are not in this version")
+raises(function() return secret "x" end, "secret: secrets are not in this version")
+raises(function() notify("ops", "x") end, "notify: ")
+
+-- skip and go end the step: no pcall keeps them. Everything else can be caught, with its fields.
+local ok, why = pcall(fail, "no space")
+expect(not ok and why.kind == "fail" and why.why == "no space")
+expect(tostring(why):find("x.md:%d+: no space"))
+ok, why = pcall(expect, 1 == 2)
+expect(not ok and why.kind == "expect")
+expect(select("#", expect(1, nil, 3)) == 3)
+
+-- require: rung's own, and a sentence for the rest.
+expect(require "json" == json and require "re" == re)
+raises(function() require "socket" end, "there is no module socket")
+
+-- Deep recursion ends with an error, not with the worker.
+local function deep(n) return 1 + deep(n + 1) end
+raises(function() deep(1) end, "stack overflow")
+raises(function() return string.rep("x", 1 << 40) end, "too large")
+raises(function() return ("x"):rep(50):find(("(x"):rep(40)) end, "too many captures")
