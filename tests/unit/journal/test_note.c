@@ -2,6 +2,7 @@
 #include "base/encode.h"
 #include "base/fs.h"
 #include "journal/checkpoint.h"
+#include "journal/proof.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,6 +150,49 @@ static void the_checkpoint_and_its_cosignature_verify_and_are_made_again_byte_fo
 	free(bytes);
 }
 
+static void a_proof_of_one_record_is_checked_away_from_its_log(void **state)
+{
+	char *note = read_text("tests/golden/journal/cosigned.note"), *golden = read_text("tests/golden/journal/record1.tlog-proof"), *record = vector("rec1"),
+	     *other = vector("rec2");
+	struct note_key log = key_vector("log"), witness = key_vector("witness");
+	struct tree_hash leaf[3] = {hex_vector("leaf0"), hex_vector("leaf1"), hex_vector("leaf2")};
+	struct tree_leaves all = {leaf, 3};
+	struct proof p = {.index = 1, .note = note, .note_len = strlen(note)}, back;
+	struct buf text;
+	struct error e;
+	(void)state;
+	assert_true(tree_prove_inclusion(1, 3, tree_fetch_leaves, &all, &p.path));
+	buf_init(&text, 4096);
+	assert_int_equal(proof_write(&p, &text, &e), ERR_OK);
+	assert_string_equal(text.data, golden);
+	assert_int_equal(proof_parse(text.data, text.len, &back, &e), ERR_OK);
+	assert_int_equal(proof_verify(&back, &log, record, strlen(record), &e), ERR_OK);
+	assert_int_equal(proof_verify(&back, &log, other, strlen(other), &e), ERR_VERIFY);
+	assert_int_equal(proof_verify(&back, &witness, record, strlen(record), &e), ERR_VERIFY);
+	back.index = 0;
+	assert_int_equal(proof_verify(&back, &log, record, strlen(record), &e), ERR_VERIFY);
+	/* With extra data it is the same proof; with any bit changed it is none. */
+	char *extra = mem_printf("c2sp.org/tlog-proof@v1\nextra aGk=\n%s", strchr(golden, '\n') + 1);
+	assert_int_equal(proof_parse(extra, strlen(extra), &back, &e), ERR_OK);
+	assert_int_equal(proof_verify(&back, &log, record, strlen(record), &e), ERR_OK);
+	size_t log_part = (size_t)(strstr(text.data, "\xe2\x80\x94 witness") - text.data);
+	for (size_t bit = 0; bit < 8 * log_part; bit++) {
+		text.data[bit / 8] = (char)(text.data[bit / 8] ^ 1 << bit % 8);
+		if (proof_parse(text.data, text.len, &back, &e) == ERR_OK) assert_int_equal(proof_verify(&back, &log, record, strlen(record), &e), ERR_VERIFY);
+		text.data[bit / 8] = (char)(text.data[bit / 8] ^ 1 << bit % 8);
+	}
+	for (size_t n = 0; n <= log_part; n++) {
+		if (proof_parse(text.data, n, &back, &e) == ERR_OK && n < log_part)
+			assert_int_equal(proof_verify(&back, &log, record, strlen(record), &e), ERR_VERIFY);
+	}
+	free(extra);
+	buf_clear(&text);
+	free(note);
+	free(golden);
+	free(record);
+	free(other);
+}
+
 static void any_bit_of_a_signed_checkpoint_that_changes_is_found(void **state)
 {
 	struct note_key log = key_vector("log");
@@ -269,6 +313,7 @@ int main(void)
 	    cmocka_unit_test(leaves_root_and_proof_are_those_of_the_vectors),
 	    cmocka_unit_test(the_published_example_verifies),
 	    cmocka_unit_test(the_checkpoint_and_its_cosignature_verify_and_are_made_again_byte_for_byte),
+	    cmocka_unit_test(a_proof_of_one_record_is_checked_away_from_its_log),
 	    cmocka_unit_test(any_bit_of_a_signed_checkpoint_that_changes_is_found),
 	    cmocka_unit_test(what_is_no_note_is_refused),
 	    cmocka_unit_test(the_shared_vectors_are_the_same),

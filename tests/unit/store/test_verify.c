@@ -422,7 +422,7 @@ static void a_random_bit_of_the_wal_is_found_with_the_guard(void **state)
 	assert_true(wal.len > 4096);
 	for (unsigned i = 0; i <= tries; i++) {
 		size_t at = ((size_t)rand_r(&seed) << 15 ^ (size_t)rand_r(&seed)) % wal.len;
-		char mask = i == tries ? 0 : (char)(1 << rand_r(&seed) % 8);
+		char mask = (char)(i == tries ? 0 : 1 << rand_r(&seed) % 8);
 		wal.data[at] = (char)(wal.data[at] ^ mask);
 		write_copy(&db);
 		snprintf(path, sizeof path, "%s/store.db-wal", copy.dir);
