@@ -146,7 +146,7 @@ static const char *heading_title(const struct stretch *s)
 /* May the heading itself be the title of a step? "Diagnosis" says too little, the page's title says what the page is about. */
 static bool has_telling_heading(const struct stretch *s)
 {
-	return *s->heading && !s->meaning.is_bare && !s->is_title;
+	return *s->heading && (!s->meaning.is_bare || s->meaning.is_numbered) && !s->is_title;
 }
 
 /* Which lists of a stretch are steps. */
@@ -277,6 +277,27 @@ static void take_sequence(struct chooser *x, const struct stretch *s, const stru
 	}
 }
 
+/* "If you cannot resolve the issue, ..." at the end of prose is what comes last: a step of its own. */
+static void split_escalation(struct chooser *x, const struct stretch *s, enum strength strength)
+{
+	struct arena *a = x->r->book->arena;
+	for (const struct block *b = s->from->next; b && b != s->to && s->meaning.role == ROLE_ACTION; b = b->next) {
+		if (b->kind != BLOCK_PARAGRAPH || !words_is_escalation(document_plain_dup(a, b))) continue;
+		x->items[x->count - 1].place.line_end = b->line - 1;
+		add(x, s, b->line, title_from(a, b, false), strength)->place.phase = PHASE_ESCALATION;
+		return;
+	}
+}
+
+/* Is the prose of a stretch only an introduction to the sections below, or does it say what to do itself? */
+static bool only_introduces(struct chooser *x, const struct stretch *s)
+{
+	if (!s->section->first || s->is_part) return false;
+	for (const struct block *b = s->from; b && b != s->to; b = b->next)
+		if (b->kind == BLOCK_PARAGRAPH && words_is_imperative(document_plain_dup(x->r->book->arena, b))) return false;
+	return true;
+}
+
 /* The whole stretch as one step, under its heading where that says something, else under its first sentence. */
 static void take_whole(struct chooser *x, const struct stretch *s, enum strength strength)
 {
@@ -292,6 +313,7 @@ static void take_whole(struct chooser *x, const struct stretch *s, enum strength
 	}
 	if (!*title) title = *s->heading ? heading_title(s) : x->r->book->title;
 	add(x, s, s->from->line, title, strength);
+	split_escalation(x, s, strength);
 }
 
 /* One command under a heading that names the task: the heading is the better title, and all of the text belongs to it. */
@@ -348,7 +370,7 @@ static void take_stretch(struct chooser *x, const struct stretch *s)
 	if (take_lists(x, s, &c)) {
 		/* done */
 	} else if (s->meaning.is_numbered) {
-		bool introduces = s->section->first && !c.shells && !c.actions && !c.shown && !s->is_part;
+		bool introduces = !c.shells && !c.actions && !c.shown && only_introduces(x, s);
 		take_whole(x, s, introduces ? WEAK : STRONG);
 	} else if (take_bullets(x, s, &c)) {
 		/* done */
@@ -359,7 +381,7 @@ static void take_stretch(struct chooser *x, const struct stretch *s)
 		if (x->count == first) take_whole(x, s, is_action ? STRONG : WEAK);
 	} else if (c.paragraphs || c.tables || c.shown || c.link_bullets) {
 		bool is_only_references = !c.paragraphs && !c.tables && !c.shown;
-		bool introduces = s->section->first && !c.shown && !s->is_part; /* its sections are what is to be done */
+		bool introduces = !c.shown && only_introduces(x, s);
 		take_whole(x, s, is_action && !is_only_references && !introduces ? STRONG : WEAK);
 	}
 	if (x->r->is_native && !is_action)

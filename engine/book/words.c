@@ -466,8 +466,9 @@ static size_t first_word(const char **text)
 /* "Short term: Check ...": what follows a label of a few words. */
 static const char *skip_label(const char *text)
 {
+	static const char *const remarks[] = {"goal", "note", "purpose", "objective", "warning", "important", "tip", "caution", "example"};
 	size_t colon = strcspn(text, ":.\n"), words = 0;
-	if (text[colon] != ':' || text[colon + 1] != ' ' || colon > 40) return text;
+	if (text[colon] != ':' || text[colon + 1] != ' ' || colon > 40 || is_in(text, colon, remarks, COUNT(remarks))) return text;
 	for (size_t i = 0; i < colon; i++) words += text[i] == ' ';
 	return words < 4 ? text + colon + 2 : text;
 }
