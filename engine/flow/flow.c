@@ -253,10 +253,18 @@ static void condition(struct flow *f, const struct flow_event *ev)
 	if (s->state == STEP_FAILED) s->is_decided = book_decides(f, ev->step);
 }
 
+/* A deadline is what remained of it when the engine ended. */
+static void shift_deadlines(struct flow *f, int64_t by_us)
+{
+	for (size_t i = 0; i < f->graph->count; i++)
+		if (f->steps[i].state == STEP_RUNNING && f->steps[i].due_us && by_us > 0) f->steps[i].due_us += by_us;
+}
+
 static enum err run_event(struct flow *f, const struct flow_event *ev)
 {
 	if (ev->kind == FLOW_PAUSED) f->is_paused = true;
-	if (ev->kind == FLOW_RESUMED) f->is_paused = false;
+	if (ev->kind == FLOW_RESUMED && !ev->is_take_up) f->is_paused = false;
+	if (ev->is_take_up) shift_deadlines(f, ev->t_us - f->last_us);
 	if (ev->kind == FLOW_CANCEL) f->is_cancelling = true;
 	if (ev->kind == FLOW_FINISHED) {
 		f->is_finished = true;
@@ -281,10 +289,9 @@ static enum err check(const struct flow *f, const struct flow_event *ev, struct 
 	return ERR_OK;
 }
 
-enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e)
+static enum err apply(struct flow *f, const struct flow_event *ev, struct error *e)
 {
-	enum err err = check(f, ev, e);
-	if (err) return err;
+	enum err err = ERR_OK;
 	struct flow_step *s = ev->step < f->graph->count ? &f->steps[ev->step] : NULL;
 	switch (ev->kind) {
 	case FLOW_REQUESTED: s->is_requested = true; break;
@@ -312,4 +319,12 @@ enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e
 	}
 	flow_refresh(f);
 	return ERR_OK;
+}
+
+enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e)
+{
+	enum err err = check(f, ev, e);
+	if (!err) err = apply(f, ev, e);
+	if (!err) f->last_us = ev->t_us;
+	return err;
 }

@@ -89,6 +89,7 @@ struct flow_event {
 	enum step_state outcome;
 	enum run_state run_state;
 	size_t to, by;
+	bool is_take_up; /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
 };
 
 struct flow_step {
@@ -110,6 +111,7 @@ struct flow {
 	struct flow_step *steps;   /* graph->count of them */
 	enum run_state state;      /* kept up to date by flow_apply */
 	bool is_paused, is_cancelling, is_finished;
+	int64_t last_us;           /* of the last event */
 };
 
 struct flow *flow_new(const struct graph *g, enum flow_mode mode);

@@ -152,6 +152,16 @@ static void fold_ready(struct execution *x, enum flow_mode mode)
 	x->steps = arena_alloc(x->arena, x->graph->count * sizeof *x->steps);
 }
 
+/* A secret may not be stored, and this version has nowhere else to keep one. */
+static enum err refuse_secrets(const struct execution *x, struct error *e)
+{
+	for (size_t i = 0; i < x->book->param_count; i++)
+		if (x->book->params[i].type == PARAM_SECRET)
+			return error_set(e, ERR_INVALID, "%s:%d: parameter %s is a secret, which this version cannot keep unseen yet", x->book_path, x->book->params[i].line,
+					 x->book->params[i].name);
+	return ERR_OK;
+}
+
 /* The first event moves every step to where it stands. */
 static void started(struct execution *x, json_t *data)
 {
@@ -170,6 +180,7 @@ enum err execution_new(struct engine *en, const char *book_path, const json_t *g
 	x->epoch = 1;
 	enum err err = open_book(x, book_path, e);
 	if (!err) err = book_bind(x->book, given, &x->params, e);
+	if (!err) err = refuse_secrets(x, e);
 	if (!err) err = bind_rights(x, allow, declared, e);
 	if (!err && mode == FLOW_AUTO) err = check_unattended(x, e);
 	if (err) {

@@ -18,15 +18,33 @@ static const char *const stream_names[2] = {"stdout", "stderr"};
 
 /* --- output: the first 1 and the last 9 MiB are kept, the rest is counted ----------------------------------------------------------- */
 
+static char *spool_path(const struct execution *x, const struct call *c, int stream)
+{
+	return mem_printf("%s/spool/%s.%s.%u.%u.%s", x->engine->state_dir, x->id, x->book->steps[c->step].id, c->attempt, c->number, stream_names[stream]);
+}
+
 static void spool(struct execution *x, struct call *c, int stream, const void *data, size_t n)
 {
 	if (c->spool_fd[stream] < 0) {
-		char *path = mem_printf("%s/spool/%s.%s.%u.%u.%s", x->engine->state_dir, x->id, x->book->steps[c->step].id, c->attempt, c->number, stream_names[stream]);
+		char *path = spool_path(x, c, stream);
 		c->spool_fd[stream] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 		free(path);
 	}
 	/* The spool is for looking at after a crash: where it cannot be written, the outcome's blobs still are. */
 	if (c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
+}
+
+/* What a command printed before the engine that watched it ended. */
+static void spool_read(struct execution *x, struct call *c)
+{
+	for (int stream = 0; stream < 2; stream++) {
+		char *path = spool_path(x, c, stream);
+		buf_init(&c->out[stream], OUTPUT_HEAD_BYTES + OUTPUT_TAIL_BYTES);
+		fs_read(path, &c->out[stream], NULL);
+		c->seen_bytes[stream] = c->out[stream].len;
+		unlink(path);
+		free(path);
+	}
 }
 
 static void spool_remove(struct execution *x, struct call *c)
@@ -35,7 +53,7 @@ static void spool_remove(struct execution *x, struct call *c)
 		if (c->spool_fd[stream] < 0) continue;
 		close(c->spool_fd[stream]);
 		c->spool_fd[stream] = -1;
-		char *path = mem_printf("%s/spool/%s.%s.%u.%u.%s", x->engine->state_dir, x->id, x->book->steps[c->step].id, c->attempt, c->number, stream_names[stream]);
+		char *path = spool_path(x, c, stream);
 		unlink(path);
 		free(path);
 	}
@@ -203,8 +221,10 @@ void call_unknown(struct execution *x, struct call *c, const char *why)
 {
 	output_whole(c);
 	json_t *data = json_pack("{s:s,s:s,s:o*,s:o*}", "why", why, "effect", effect_word(c->effect), "stdout", output_blobs(x, c, 0), "stderr", output_blobs(x, c, 1));
+	if (c->seen_bytes[0] + c->seen_bytes[1]) json_object_set_new(data, "output_bytes", json_integer((json_int_t)(c->seen_bytes[0] + c->seen_bytes[1])));
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
 	c->is_dispatched = false;
+	spool_remove(x, c);
 }
 
 static bool may_be_made_again(const struct call *c)
@@ -415,7 +435,10 @@ void call_settle_open(struct execution *x, size_t step, const char *why, bool wi
 		if (c->state != CALL_STARTED || c->is_dispatched) continue;
 		if (c->is_question && !with_questions) continue;
 		if (c->is_question) call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
-		else if (!may_be_made_again(c)) call_unknown(x, c, why);
+		else if (!may_be_made_again(c)) {
+			spool_read(x, c);
+			call_unknown(x, c, why);
+		}
 	}
 }
 

@@ -71,6 +71,11 @@ void engine_remove(struct engine *en, struct execution *x)
 	if (x->is_gone) return;
 	x->is_gone = true;
 	execution_drop_processes(x);
+	if (x->flow->is_finished) {
+		char *lock = lock_path(x);
+		unlink(lock);
+		free(lock);
+	}
 	for (struct execution **at = &en->executions; *at; at = &(*at)->next) {
 		if (*at != x) continue;
 		*at = x->next;

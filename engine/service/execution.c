@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { RECENT_BLOB_BYTES = 262144 + 65536 };
+
 /* A submitted batch and what waits for it. */
 struct commit {
 	struct execution *x;
@@ -53,6 +55,7 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 		return;
 	}
 	run_laters(x, l);
+	if (x->commits == 0 && !x->batch) forget_recent(x);
 	if (!x->is_gone) execution_step_on(x);
 }
 
@@ -61,7 +64,18 @@ const char *execution_blob(struct execution *x, const void *bytes, size_t n)
 	char name[STORE_BLOB_NAME_BYTES];
 	if (!x->batch) x->batch = store_batch_new();
 	store_batch_blob(x->batch, x->id, bytes, n, name);
-	return arena_strdup(x->arena, name);
+	const char *kept = arena_strdup(x->arena, name);
+	if (n > RECENT_BLOB_BYTES) return kept;
+	x->recent = arena_grow(x->arena, x->recent, x->recent_count, &x->recent_capacity, sizeof *x->recent);
+	x->recent[x->recent_count++] = (struct recent_blob){.name = kept, .bytes = memcpy(mem_alloc(n + 1), bytes, n), .n = n};
+	x->recent[x->recent_count - 1].bytes[n] = 0;
+	return kept;
+}
+
+static void forget_recent(struct execution *x)
+{
+	for (size_t i = 0; i < x->recent_count; i++) free(x->recent[i].bytes);
+	x->recent_count = 0;
 }
 
 const char *execution_blob_text(struct execution *x, const char *text)
@@ -85,6 +99,12 @@ char *execution_read_blob(struct execution *x, const char *name, size_t *n)
 	struct buf b;
 	struct error e;
 	buf_init(&b, STORE_BLOB_BYTES_MAX);
+	for (size_t i = x->recent_count; name && i-- > 0;) {
+		if (strcmp(x->recent[i].name, name) != 0) continue;
+		buf_add(&b, x->recent[i].bytes, x->recent[i].n);
+		if (n) *n = b.len;
+		return buf_take(&b);
+	}
 	if (!name || store_blob(x->engine->reader, name, &b, &e)) buf_reset(&b);
 	if (n) *n = b.len;
 	return buf_take(&b);
@@ -339,6 +359,7 @@ void execution_free(struct execution *x)
 		if (timers[i]) uv_close((uv_handle_t *)timers[i], timer_closed);
 	if (x->batch) store_batch_free(x->batch);
 	drop_laters(x->first);
+	forget_recent(x);
 	for (size_t i = 0; x->steps && i < x->graph->count; i++) {
 		json_decref(x->steps[i].result);
 		for (size_t k = 0; k < x->steps[i].call_count; k++) call_release(x->steps[i].calls[k]);

@@ -67,6 +67,13 @@ struct later {
 	json_t *data;
 };
 
+/* A blob on its way to the store: readers cannot see it yet. */
+struct recent_blob {
+	const char *name;
+	char *bytes;
+	size_t n;
+};
+
 struct commit; /* a submitted batch */
 
 struct execution {
@@ -97,6 +104,8 @@ struct execution {
 	struct later *first, **last;
 	struct commit *newest;   /* the last one submitted and not yet answered */
 	int commits;
+	struct recent_blob *recent;
+	size_t recent_count, recent_capacity;
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_waiting_for_lock, is_gone, is_run_dirty, is_advancing;
 	struct link *actor;

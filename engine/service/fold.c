@@ -100,8 +100,12 @@ static void fold_call_rest(struct folding *f)
 {
 	struct call *c = execution_call(f->x, f->step, f->r->attempt, f->r->call);
 	if (!c) return;
-	if (f->r->kind == RECORD_CALL_UNKNOWN) c->state = CALL_UNKNOWN;
-	else if (str(f, "answer") && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN;
+	if (f->r->kind == RECORD_CALL_UNKNOWN) {
+		c->state = CALL_UNKNOWN;
+		json_decref(c->finished);
+		c->finished = json_incref((json_t *)f->r->data);
+	}
+	if (str(f, "answer") && f->r->kind == RECORD_CALL_RESOLVED && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN;
 	/* "failed" is followed by the call.finished that Lua sees. */
 }
 
@@ -183,6 +187,7 @@ static void prepare_event(struct folding *f)
 	ev->t_us = f->r->t_us;
 	ev->to = ev->by = SIZE_MAX;
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) run_state_find(str(f, "state"), &ev->run_state);
+	ev->is_take_up = f->r->kind == RECORD_EXECUTION_RESUMED && strcmp(json_str(f->r->data, "why", ""), "engine_ended") == 0;
 	if (f->r->kind == RECORD_STEP_RESET && str(f, "from")) ev->by = graph_find(f->x->graph, str(f, "from"));
 	if (f->r->kind == RECORD_STEP_SETTLED || f->r->kind == RECORD_ATTEMPT_FINISHED || f->r->kind == RECORD_CONDITION_EVALUATED) ev->outcome = outcome(f);
 	if (f->r->kind == RECORD_ATTEMPT_FINISHED && str(f, "to")) ev->to = graph_find(f->x->graph, str(f, "to"));

@@ -305,8 +305,9 @@ def stop_keeps_what_was_done(w):
 
 @test
 def cancel_ends_what_runs(w):
-    x = w.run(w.lua('sh{"sleep", "77"}'))
-    w.step(x, "s0", lambda s: s["calls"])
+    mark = w.path("started")
+    x = w.run(w.lua('sh{"sh", "-c", "touch %s; sleep 77"}' % mark))
+    r.deadline(20, "command under way", lambda: os.path.exists(mark))
     w.client.ask("cancel", execution=x, reason="wrong host")
     v = r.deadline(20, "cancelled", lambda: w.view(x) if w.view(x)["state"] == "cancelled" else None)
     same(v["steps"][0]["calls"][0]["state"], "unknown")
