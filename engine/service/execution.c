@@ -37,6 +37,12 @@ static void drop_laters(struct later *l)
 	}
 }
 
+static void forget_recent(struct execution *x)
+{
+	for (size_t i = 0; i < x->recent_count; i++) free(x->recent[i].bytes);
+	x->recent_count = 0;
+}
+
 static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us, const struct error *e)
 {
 	(void)first_seq, (void)t_us;
@@ -70,12 +76,6 @@ const char *execution_blob(struct execution *x, const void *bytes, size_t n)
 	x->recent[x->recent_count++] = (struct recent_blob){.name = kept, .bytes = memcpy(mem_alloc(n + 1), bytes, n), .n = n};
 	x->recent[x->recent_count - 1].bytes[n] = 0;
 	return kept;
-}
-
-static void forget_recent(struct execution *x)
-{
-	for (size_t i = 0; i < x->recent_count; i++) free(x->recent[i].bytes);
-	x->recent_count = 0;
 }
 
 const char *execution_blob_text(struct execution *x, const char *text)
