@@ -68,13 +68,30 @@ static int newest_slot(const struct buf *file, size_t *n)
 	return best;
 }
 
+/* An engine at work writes while others read: what was read twice the same was not torn. */
+static enum err read_settled(const char *path, struct buf *file, struct error *e)
+{
+	struct buf again;
+	buf_init(&again, SLOTS * SLOT_BYTES);
+	enum err err = fs_read(path, file, e);
+	for (int tries = 0; tries < 100 && !err; tries++) {
+		buf_reset(&again);
+		err = fs_read(path, &again, e);
+		if (!err && again.len == file->len && (file->len == 0 || memcmp(again.data, file->data, file->len) == 0)) break;
+		buf_reset(file);
+		if (!err) buf_add(file, again.data, again.len);
+	}
+	buf_clear(&again);
+	return err;
+}
+
 enum err guard_read(const char *folder, const char *origin, struct buf *note, struct error *e)
 {
 	char *path = file_of(folder, origin, ".guard");
 	struct buf file;
 	size_t n = 0;
 	buf_init(&file, SLOTS * SLOT_BYTES);
-	enum err err = fs_read(path, &file, e);
+	enum err err = read_settled(path, &file, e);
 	int slot = err ? -1 : newest_slot(&file, &n);
 	if (!err && slot < 0) err = error_set(e, ERR_NOT_FOUND, "%s holds no checkpoint", path);
 	if (!err) buf_add(note, file.data + (size_t)slot * SLOT_BYTES, n);
@@ -89,7 +106,6 @@ enum err guard_read_path(const char *folder, const char *dir, struct buf *origin
 	enum err err = fs_read(path, origin, e);
 	if (!err) {
 		size_t n = origin->len ? strcspn(origin->data, "\n") : 0;
-		buf_drop(origin, 0);
 		if (n)
 			origin->data[n] = 0, origin->len = n;
 		else

@@ -261,22 +261,19 @@ static void rename_aside(const char *dir, const char *name, const char *suffix, 
 	free(to);
 }
 
-/* What can be read of the log that goes: its name and its last checkpoint. Neither need be there. */
-static void last_words(const char *dir, const char *folder, char origin[NOTE_NAME_BYTES], struct buf *note)
+/* What can be read of the log that goes: its name and its last checkpoint. Neither need be there; where the database is gone, its guard stays where it is, for
+ * the log may live on in another directory. */
+static void last_words(const char *dir, char origin[NOTE_NAME_BYTES], struct buf *note)
 {
 	char *path = in_dir(dir, "store.db"), vkey[NOTE_VKEY_BYTES];
 	struct error ignored;
-	struct buf seen;
 	sqlite3 *db = NULL;
 	origin[0] = 0;
-	buf_init(&seen, NOTE_NAME_BYTES - 1);
 	if (fs_exists(path) && schema_open_reader(path, &db, &ignored) == ERR_OK) {
 		if (recover_origin(db, origin, vkey, &ignored) != ERR_OK) origin[0] = 0;
 		recover_note(db, note, &ignored);
 	}
-	if (!origin[0] && guard_read_path(folder, dir, &seen, &ignored) == ERR_OK) memcpy(origin, seen.data, seen.len + 1);
 	sqlite3_close(db);
-	buf_clear(&seen);
 	free(path);
 }
 
@@ -286,7 +283,7 @@ enum err store_set_aside(const char *dir, const char *guard_dir, struct buf *not
 	char origin[NOTE_NAME_BYTES], *suffix = mem_printf("aside-%lld", (long long)(clock_now_us() / 1000)), *folder = guard_folder(guard_dir, e);
 	int lock = -1;
 	enum err err = folder ? take_lock(dir, &lock, e) : ERR_INVALID;
-	if (!err) last_words(dir, folder, origin, note);
+	if (!err) last_words(dir, origin, note);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) rename_aside(dir, names[i], suffix, &err, e);
 	if (!err) {
 		char *shm = in_dir(dir, "store.db-shm");
