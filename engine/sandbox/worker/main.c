@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -143,6 +145,8 @@ int main(void)
 	fcntl(FORKD_PROGRAM_FD, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_DUMPABLE, 0);
 	json_object_seed(0); /* reads /dev/urandom, which no worker can */
+	setenv("TZ", "UTC0", 1);
+	tzset(); /* reads /etc/localtime, which no worker can */
 	confine_prepare();
 	modules_prepare();
 	sigemptyset(&child);
