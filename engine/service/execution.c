@@ -281,18 +281,19 @@ void execution_advance(struct execution *x)
 {
 	if (x->is_advancing || x->is_waiting_for_lock || x->is_loaded_for_reading || x->flow->is_finished) return;
 	x->is_advancing = true;
-	size_t max = 2 * x->graph->count + 2;
-	struct flow_command *commands = mem_alloc(max * sizeof *commands);
+	if (!x->commands) {
+		x->commands_max = 2 * x->graph->count + 2;
+		x->commands = arena_alloc(x->arena, x->commands_max * sizeof *x->commands);
+	}
 	/* Bounded: each round moves at least one step or ends the run. */
 	for (bool again = true; again && !x->flow->is_finished;) {
 		again = false;
-		size_t n = flow_decide(x->flow, clock_now_us(), commands, max);
+		size_t n = flow_decide(x->flow, clock_now_us(), x->commands, x->commands_max);
 		for (size_t i = 0; i < n; i++) {
-			do_command(x, &commands[i]);
-			again = again || changes_state(commands[i].kind);
+			do_command(x, &x->commands[i]);
+			again = again || changes_state(x->commands[i].kind);
 		}
 	}
-	free(commands);
 	if (x->flow->is_finished) execution_later(x, finished, NULL);
 	else revive(x);
 	x->is_advancing = false;

@@ -102,6 +102,8 @@ struct execution {
 	struct store_batch *batch;
 	size_t batch_records;
 	struct later *first, **last;
+	struct flow_command *commands; /* room for what flow decides */
+	size_t commands_max;
 	struct commit *newest;   /* the last one submitted and not yet answered */
 	int commits;
 	struct recent_blob *recent;
