@@ -29,10 +29,10 @@ const struct section *book_section_with(const struct book_reader *r, enum sectio
 {
 	const struct section *root = r->book->scope;
 	for (const struct section *s = section_next(root, root); s; s = section_next(root, s))
-		if (words_of_heading(s->title).role == role) return s;
+		if (r->meanings[s->index].role == role) return s;
 	/* A page of many books may declare things once for all of them. */
 	for (const struct section *s = root == r->d->sections ? NULL : r->d->sections->first; s && s->level <= 2; s = section_next(r->d->sections, s))
-		if (s->level <= 2 && words_of_heading(s->title).role == role) return s;
+		if (s->level <= 2 && r->meanings[s->index].role == role) return s;
 	return NULL;
 }
 
@@ -95,6 +95,8 @@ static enum err read_book(struct book_reader *r, struct error *e)
 	if (err) return error_context(e, "%s", b->path);
 	r->d = b->document;
 	r->title = title_section(r->d);
+	r->meanings = arena_alloc(b->arena, r->d->section_count * sizeof *r->meanings);
+	for (const struct section *s = r->d->sections; s; s = section_next(r->d->sections, s)) r->meanings[s->index] = words_of_heading(s->title);
 	b->scope = b->anchor ? document_section(r->d, b->anchor) : r->d->sections;
 	if (!b->scope) return error_set(e, ERR_NOT_FOUND, "%s: no heading has the anchor #%s", b->path, b->anchor);
 	b->title = "";

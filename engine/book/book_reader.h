@@ -9,8 +9,9 @@
 struct book_reader {
 	struct book *book;
 	const struct document *d;
-	const struct section *title; /* the H1 that is the page's title, or NULL */
-	bool is_native;              /* the page has rung's own sections: only sections that name an action hold steps */
+	const struct section *title;      /* the H1 that is the page's title, or NULL */
+	bool is_native;                   /* the page has rung's own sections: only sections that name an action hold steps */
+	struct heading_meaning *meanings; /* of each section, by its index */
 	size_t meta_capacity, param_capacity, permission_capacity, step_capacity, note_capacity, alert_capacity, cause_capacity;
 };
 

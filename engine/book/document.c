@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ABORT = -1 };          /* md4c 0.4.8 stops at negative values only, whatever its header says */
 enum { SPAN_DEPTH_MAX = 24 }; /* deeper emphasis is shown as plain text: the tree is walked by recursion */
 
 /* State while md4c tells what it finds. */
@@ -20,7 +21,7 @@ struct builder {
 	struct block *at; /* innermost open block */
 	struct span *in;  /* innermost open span, or NULL */
 	size_t skipped;   /* open spans that are too deep to be kept */
-	size_t span_depth, depth;
+	size_t span_depth, depth, headings;
 	bool in_head;
 	struct buf source; /* of the open fence, code or HTML block */
 	const char *refusal;
@@ -113,11 +114,15 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *arg)
 	if (type == MD_BLOCK_QUOTE || type == MD_BLOCK_UL || type == MD_BLOCK_OL) {
 		if (++b->depth > DOCUMENT_DEPTH_MAX) {
 			b->refusal = "nests lists and quotes deeper than 64 levels: flatten it";
-			return 1;
+			return ABORT;
 		}
 	}
+	if (type == MD_BLOCK_H && ++b->headings > DOCUMENT_HEADINGS_MAX) {
+		b->refusal = "has more than 10,000 headings: split it";
+		return ABORT;
+	}
 	struct block *n = add_block(b, kind_of[type]);
-	if (!n) return 1;
+	if (!n) return ABORT;
 	block_details(n, type, detail);
 	n->is_head = type == MD_BLOCK_TR && b->in_head;
 	return 0;
@@ -205,12 +210,12 @@ static int enter_span(MD_SPANTYPE type, void *detail, void *arg)
 		return 0;
 	}
 	struct span *s = add_span(b, span_kind_of(type));
-	if (!s) return 1;
+	if (!s) return ABORT;
 	if (type == MD_SPAN_A || type == MD_SPAN_IMG) {
 		const MD_ATTRIBUTE *to = type == MD_SPAN_A ? &((MD_SPAN_A_DETAIL *)detail)->href : &((MD_SPAN_IMG_DETAIL *)detail)->src;
 		s->target_len = to->size;
 		s->target = original(b, to->text, to->size);
-		if (!s->target && !(s->target = copied(b, to->text ? to->text : "", to->size))) return 1;
+		if (!s->target && !(s->target = copied(b, to->text ? to->text : "", to->size))) return ABORT;
 	}
 	b->in = s;
 	b->span_depth++;
@@ -259,7 +264,7 @@ static int add_source(struct builder *b, const char *text, size_t n, const char 
 	if (here) note_offset(b, here, n);
 	if (buf_add(&b->source, here ? here : text, n)) return 0;
 	b->refusal = "has code that unfolds to more than 8 MiB";
-	return 1;
+	return ABORT;
 }
 
 static int text(MD_TEXTTYPE type, const MD_CHAR *chars, MD_SIZE size, void *arg)
@@ -268,10 +273,10 @@ static int text(MD_TEXTTYPE type, const MD_CHAR *chars, MD_SIZE size, void *arg)
 	const char *here = original(b, chars, size);
 	enum block_kind at = b->at->kind;
 	if (at == BLOCK_FENCE || at == BLOCK_CODE || at == BLOCK_HTML) return add_source(b, chars, size, here);
-	if (at == BLOCK_ITEM && !add_block(b, BLOCK_PARAGRAPH)) return 1;
-	if (type == MD_TEXT_BR || type == MD_TEXT_SOFTBR) return add_span(b, type == MD_TEXT_BR ? SPAN_BREAK : SPAN_SOFT_BREAK) ? 0 : 1;
+	if (at == BLOCK_ITEM && !add_block(b, BLOCK_PARAGRAPH)) return ABORT;
+	if (type == MD_TEXT_BR || type == MD_TEXT_SOFTBR) return add_span(b, type == MD_TEXT_BR ? SPAN_BREAK : SPAN_SOFT_BREAK) ? 0 : ABORT;
 	const char *shown = here ? here : copied(b, chars, size);
-	if (!shown) return 1;
+	if (!shown) return ABORT;
 	if (here) note_offset(b, here, size);
 	size_t shown_len = size;
 	if (type == MD_TEXT_ENTITY && entity_text(shown, size)) {
@@ -285,7 +290,7 @@ static int text(MD_TEXTTYPE type, const MD_CHAR *chars, MD_SIZE size, void *arg)
 		return 0;
 	}
 	struct span *s = add_span(b, kind);
-	if (!s) return 1;
+	if (!s) return ABORT;
 	s->text = shown;
 	s->text_len = shown_len;
 	return 0;
@@ -319,7 +324,7 @@ static void close_sections(struct section *s, const struct section *until, int l
 static struct section *add_section(struct document *d, struct section *parent, const struct block *heading, json_t *seen)
 {
 	struct section *s = arena_alloc(d->arena, sizeof *s);
-	*s = (struct section){.heading = heading, .level = heading->level, .line = heading->line, .parent = parent};
+	*s = (struct section){.index = d->section_count++, .heading = heading, .level = heading->level, .line = heading->line, .parent = parent};
 	s->title = document_plain_dup(d->arena, heading);
 	s->anchor = unique_anchor(d, seen, s->title);
 	s->body = heading->next && heading->next->kind != BLOCK_HEADING ? heading->next : NULL;
@@ -338,6 +343,7 @@ static void build_sections(struct document *d)
 	const struct block *first = d->root->first;
 	*at = (struct section){.title = "", .anchor = "", .line = 1, .body = first && first->kind != BLOCK_HEADING ? first : NULL};
 	d->sections = at;
+	d->section_count = 1;
 	for (const struct block *h = next_heading(first); h; h = next_heading(h->next)) {
 		struct section *parent = at;
 		while (parent->level >= h->level) parent = parent->parent;
@@ -372,7 +378,7 @@ static enum err parse(struct arena *arena, const char *bytes, size_t n, bool is_
 	free(guarded);
 	buf_clear(&b.source);
 	if (rc && !b.refusal) die("out of memory while Markdown is parsed");
-	if (rc) return error_set(e, ERR_TOO_BIG, "the document %s", b.refusal);
+	if (b.refusal) return error_set(e, ERR_TOO_BIG, "the document %s", b.refusal);
 	source_assign_lines(d);
 	build_sections(d);
 	*out = d;

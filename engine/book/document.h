@@ -16,6 +16,7 @@ enum {
 	DOCUMENT_BYTES_MAX = 1 << 20,
 	DOCUMENT_DEPTH_MAX = 64,           /* lists and quotes inside one another */
 	DOCUMENT_PARTS_MAX = 160000,       /* blocks and spans: keeps a document of 1 MiB within 64 MiB of memory */
+	DOCUMENT_HEADINGS_MAX = 10000,     /* each is compared with the tables of words */
 	DOCUMENT_TEXT_BYTES_MAX = 4 << 20, /* of text that had to be copied: a link target used a thousand times, entities */
 };
 
@@ -73,6 +74,7 @@ struct section {
 	const char *title;           /* plain text; "" for the document */
 	const char *anchor;          /* GitHub's slug, made unique in the document as GitHub does (-1, -2, ...) */
 	const struct block *body;    /* first block of its own body, or NULL; the body ends at the next heading */
+	size_t index;                /* in reading order; 0 is the document */
 	int line, line_end;          /* heading's first line (1 for the document) to the last line under it */
 	struct section *parent, *first, *last, *next;
 };
@@ -95,6 +97,7 @@ struct document {
 	int front_matter_error_line;
 	struct block *root;
 	struct section *sections; /* the tree's root */
+	size_t section_count;
 	size_t part_count;
 };
 

@@ -276,7 +276,7 @@ static const char *const interpreters[] = {"sh",    "bash", "dash",    "zsh",   
 static bool is_in(const char *word, size_t n, const char *const *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (strncmp(table[i], word, n) == 0 && !table[i][n]) return true;
+		if (table[i][0] == word[0] && strncmp(table[i], word, n) == 0 && !table[i][n]) return true;
 	return false;
 }
 

@@ -104,9 +104,10 @@ static struct contents look(struct chooser *x, const struct stretch *s)
 {
 	struct contents c = {.tasks = 0};
 	for (const struct block *b = s->from; b && b != s->to; b = b->next) {
-		if (b->kind == BLOCK_LIST)
+		if (b->kind == BLOCK_LIST) {
 			count_list(x, b, &c);
-		else if (is_code(b)) {
+			c.ordered_with_code += b->is_ordered && b->next && b->next != s->to && is_code(b->next); /* a fence at the margin belongs to the item */
+		} else if (is_code(b)) {
 			enum fence_role role = fence_role_of(x->r->book->arena, b);
 			if (role == FENCE_SHELL)
 				c.shells++;
@@ -435,9 +436,9 @@ static void take_body(struct chooser *x, struct stretch whole)
 }
 
 /* What a section means, given what it stands under. */
-static struct heading_meaning inherit(const struct section *s, const struct heading_meaning *above)
+static struct heading_meaning inherit(const struct book_reader *r, const struct section *s, const struct heading_meaning *above)
 {
-	struct heading_meaning m = words_of_heading(s->title);
+	struct heading_meaning m = r->meanings[s->index];
 	bool is_named = m.role == ROLE_ACTION && !m.is_verb;
 	if (above->role == ROLE_NOT_STEPS && !(is_named && m.is_bare)) m.role = ROLE_NOT_STEPS;
 	if (above->role == ROLE_ACTION && (m.role == ROLE_NEUTRAL || m.is_verb)) {
@@ -451,7 +452,7 @@ static struct heading_meaning inherit(const struct section *s, const struct head
 static void take_section(struct chooser *x, const struct section *s, const struct heading_meaning *above)
 {
 	bool is_title = s == x->r->title || s == x->r->d->sections;
-	struct heading_meaning m = inherit(s, above);
+	struct heading_meaning m = inherit(x->r, s, above);
 	if (is_title || s == x->r->book->scope) m = (struct heading_meaning){.role = ROLE_NEUTRAL, .phase = PHASE_STEPS};
 	if (m.role >= ROLE_INFO) return;
 	if (s->body) {

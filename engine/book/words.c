@@ -436,8 +436,9 @@ static void simplify(const char *title, char *out, size_t size)
 
 static bool is_in(const char *word, size_t n, const char *const *table, size_t count)
 {
+	char first = (char)tolower((unsigned char)*word);
 	for (size_t i = 0; i < count; i++)
-		if (strlen(table[i]) == n && strncasecmp(word, table[i], n) == 0) return true;
+		if (table[i][0] == first && strncasecmp(word, table[i], n) == 0 && !table[i][n]) return true;
 	return false;
 }
 
@@ -477,7 +478,7 @@ static bool begins_imperative(const char *text)
 {
 	if ((unsigned char)text[0] & 0x80) {
 		for (size_t i = 0; i < COUNT(phases); i++)
-			if (strncmp(text, phases[i].word, strlen(phases[i].word)) == 0) return true;
+			if (phases[i].word[0] == text[0] && strncmp(text, phases[i].word, strlen(phases[i].word)) == 0) return true;
 		return false;
 	}
 	size_t n = first_word(&text);
