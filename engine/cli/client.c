@@ -31,7 +31,7 @@ struct client {
 	client_event *on_event;
 	void *arg;
 	struct error late; /* an error in an answer that nobody waited for */
-	bool is_closed;
+	bool is_closed, has_more;
 };
 
 /* Where the answer that a request waits for goes. */
@@ -128,6 +128,11 @@ int client_fd(const struct client *c)
 	return c->fd;
 }
 
+bool client_has_more(const struct client *c)
+{
+	return c->has_more;
+}
+
 bool client_wants_write(const struct client *c)
 {
 	return c->out.len > 0;
@@ -202,6 +207,8 @@ static enum err take_frames(struct client *c, struct expected *want, struct erro
 		else if (c->on_event)
 			c->on_event(c->arg, f.head, f.payload, f.payload_len);
 	}
+	/* What came behind the answer is left for the next reading: the caller learns of the answer first. */
+	c->has_more = want && want->is_there;
 	return err == ERR_WAITING ? ERR_OK : err;
 }
 

@@ -25,6 +25,7 @@ void client_close(struct client *c); /* NULL is fine */
 
 void client_on_event(struct client *c, client_event *fn, void *arg);
 int client_fd(const struct client *c);           /* for poll: readable */
+bool client_has_more(const struct client *c);    /* for poll: do not wait, events came behind an answer */
 bool client_wants_write(const struct client *c); /* for poll: writable */
 
 /* The engine's hello: version, pid, user, host, principal, state_dir. Borrowed. */

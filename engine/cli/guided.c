@@ -235,13 +235,13 @@ static void print_leaving(const struct guided *g)
 static void finish_drawing(struct guided *g)
 {
 	struct screen s = guided_screen(g);
-	struct lines none = {.arena = g->arena};
 	if (g->leaving == HAS_ENDED) {
+		struct error e;
+		if (g->session.is_ended) session_refresh(&g->session, &e);
 		lines_add(&g->permanent, "");
 		screen_ending(&g->permanent, g->session.view, &s);
 	}
-	terminal_clear_block(&g->terminal);
-	terminal_draw(&g->terminal, &g->permanent, &none, 0);
+	guided_flush(g);
 }
 
 int guided_run(struct client *c, const char *state_dir, const char *execution, bool is_watching)

@@ -62,6 +62,7 @@ struct screen guided_screen(const struct guided *g);
 void guided_notice(struct guided *g, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The error as a notice; an engine that is gone ends the loop. */
 void guided_trouble(struct guided *g, const struct error *e);
+void guided_flush(struct guided *g);  /* prints what waits to be kept and takes the panel off the screen */
 void guided_redraw(struct guided *g); /* everything, on an empty screen */
 
 /* Asks for a line. Gives allocated text, or NULL where the person went back (Esc, Ctrl-C, the end). */

@@ -1,4 +1,5 @@
 #include "cli/guided.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -47,50 +48,101 @@ static void answer(struct guided *g, const json_t *question, json_t *value)
 	request(g, "answer", json_str(question, "step", ""), json_pack("{s:I,s:o}", "call", json_int(question, "call", 0), "value", value));
 }
 
-/* The value that a typed text is for a question; NULL where it is none, with why. */
-static json_t *value_of(const json_t *question, const char *text, const char **why)
+/* Readers of a typed answer, by the question's type: a new reference, or NULL where the text is none. */
+static json_t *read_text(const json_t *question, const char *text)
 {
-	const char *type = json_str(question, "type", "text");
-	const json_t *choices = json_arr(question, "choices");
+	(void)question;
+	return json_string(text);
+}
+
+static json_t *read_int(const json_t *question, const char *text)
+{
 	char *end;
-	size_t i;
-	json_t *choice;
 	errno = 0;
 	long long n = strtoll(text, &end, 10);
-	bool is_number = *text && !*end && errno == 0;
-	if (strcmp(type, "int") == 0) {
-		*why = "A whole number is expected.";
-		return is_number ? json_integer(n) : NULL;
+	(void)question;
+	return *text && !*end && errno == 0 ? json_integer(n) : NULL;
+}
+
+static json_t *read_number(const json_t *question, const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+	json_t *whole = read_int(question, text);
+	return whole ? whole : *text && !*end ? json_real(n) : NULL;
+}
+
+static json_t *read_bool(const json_t *question, const char *text)
+{
+	static const char *const yes[] = {"y", "yes", "true"}, *const no[] = {"n", "no", "false"};
+	(void)question;
+	for (size_t i = 0; i < 3; i++) {
+		if (strcasecmp(text, yes[i]) == 0) return json_true();
+		if (strcasecmp(text, no[i]) == 0) return json_false();
 	}
-	if (strcmp(type, "bool") == 0) {
-		*why = "Yes or no is expected: y or n.";
-		if (strcasecmp(text, "y") == 0 || strcasecmp(text, "yes") == 0 || strcasecmp(text, "true") == 0) return json_true();
-		return strcasecmp(text, "n") == 0 || strcasecmp(text, "no") == 0 || strcasecmp(text, "false") == 0 ? json_false() : NULL;
-	}
-	if (strcmp(type, "enum") != 0) return json_string(text);
-	*why = "One of the choices is expected: its number, or itself.";
-	json_array_foreach(choices, i, choice) if (json_is_string(choice) && strcmp(json_string_value(choice), text) == 0) return json_incref(choice);
-	if (is_number && n >= 1 && (size_t)n <= json_array_size(choices)) return json_incref(json_array_get(choices, (size_t)n - 1));
 	return NULL;
+}
+
+static json_t *read_choice(const json_t *question, const char *text)
+{
+	const json_t *choices = json_arr(question, "choices");
+	size_t i;
+	json_t *choice, *number = read_int(question, text);
+	json_int_t n = json_integer_value(number);
+	json_decref(number);
+	json_array_foreach(choices, i, choice)
+		if (json_is_string(choice) && strcmp(json_string_value(choice), text) == 0) return json_incref(choice);
+	return n >= 1 && (size_t)n <= json_array_size(choices) ? json_incref(json_array_get(choices, (size_t)n - 1)) : NULL;
+}
+
+static json_t *read_duration(const json_t *question, const char *text)
+{
+	int64_t us;
+	(void)question;
+	return clock_parse_duration(text, &us, NULL) == ERR_OK ? json_string(text) : NULL;
+}
+
+static const struct question_type {
+	const char *name, *expected;
+	json_t *(*read)(const json_t *question, const char *text);
+} question_types[] = {
+    {"string", "A text is expected.", read_text},
+    {"int", "A whole number is expected.", read_int},
+    {"number", "A number is expected.", read_number},
+    {"bool", "Yes or no is expected: y or n.", read_bool},
+    {"enum", "One of the choices is expected: its number, or itself.", read_choice},
+    {"duration", "A duration is expected, such as 90s, 5m or 1h30m.", read_duration},
+};
+
+static const struct question_type *type_of(const json_t *question)
+{
+	const char *name = json_str(question, "type", "string");
+	for (size_t i = 0; i < sizeof question_types / sizeof *question_types; i++)
+		if (strcmp(question_types[i].name, name) == 0) return &question_types[i];
+	return &question_types[0];
 }
 
 static void ask_for_answer(struct guided *g)
 {
 	json_t *question = json_deep_copy(question_of(g));
+	const struct question_type *type = type_of(question);
+	struct arena *a = arena_new();
 	const char *why = NULL;
-	char *typed = mem_strdup("");
+	char *typed = mem_strdup(screen_result(a, json_object_get(question, "default")));
 	while (question && typed) {
 		const char *text[] = {why, NULL};
 		char *next = guided_ask_line(g, "Your answer:", why ? text : NULL, typed);
 		free(typed);
 		typed = next;
-		json_t *value = typed ? value_of(question, typed, &why) : NULL;
+		json_t *value = typed ? type->read(question, typed) : NULL;
+		why = type->expected;
 		if (!value) continue;
 		answer(g, question, value);
 		break;
 	}
 	free(typed);
 	json_decref(question);
+	arena_free(a);
 }
 
 bool guided_takes_question_key(const struct guided *g, int key)

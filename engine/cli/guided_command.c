@@ -122,7 +122,7 @@ static void watch(struct running *r)
 	g->dialog = NULL;
 }
 
-static void show_tail(struct guided *g, struct running *r, const char *shown)
+static void show_command(struct guided *g, const char *shown)
 {
 	struct screen s = guided_screen(g);
 	struct lines command;
@@ -131,7 +131,15 @@ static void show_tail(struct guided *g, struct running *r, const char *shown)
 	for (size_t i = 0; i < command.count && i < 4; i++)
 		lines_add(&g->permanent, line_clip(g->arena, arena_printf(g->arena, "    %s %s", i ? " " : "$", line_safe(g->arena, command.line[i])),
 		                                   (size_t)s.columns - 1, s.unicode));
-	if (!r->spawn.is_terminal) screen_tail(&g->permanent, &r->tail, KEPT_LINES, &s);
+}
+
+static void show_tail(struct guided *g, struct running *r, const char *shown)
+{
+	struct screen s = guided_screen(g);
+	/* What had the terminal is on the screen already. */
+	if (r->spawn.is_terminal) return;
+	show_command(g, shown);
+	screen_tail(&g->permanent, &r->tail, KEPT_LINES, &s);
 }
 
 static void send_finish(struct running *r)
@@ -147,7 +155,12 @@ static bool run(struct running *r, const char *command, const char *shown, const
 {
 	struct guided *g = r->g;
 	struct error e = {0};
-	if (with_terminal) terminal_lend(&g->terminal, true), g->is_lent = true;
+	if (with_terminal) {
+		show_command(g, shown);
+		guided_flush(g);
+		terminal_lend(&g->terminal, true);
+		g->is_lent = true;
+	}
 	enum err err = spawn_start(&g->carry, command, lock, with_terminal, g->terminal.columns, g->terminal.rows, &r->spawn, &e);
 	if (!err) {
 		now = r;

@@ -59,7 +59,8 @@ static void make_block(struct guided *g, struct lines *block, size_t *cursor)
 	                  .waiting_count = waiting_steps(g->session.view),
 	                  .spin = g->spin};
 	p.next_command = step ? guided_next_command(g, step) : 0;
-	p.tail = g->command_tail ? g->command_tail : step ? session_tail(&g->session, g->current) : NULL;
+	/* What a person ran was printed for good when it ended. */
+	p.tail = g->command_tail ? g->command_tail : step && !json_bool(step, "manual", false) ? session_tail(&g->session, g->current) : NULL;
 	p.command_runs = g->command != NULL;
 	screen_panel(block, &p, &s, cursor);
 }
@@ -97,6 +98,14 @@ static void draw(struct guided *g, bool whole)
 	arena_free(a);
 	g->is_dirty = false;
 	g->drawn_us = clock_monotonic_us();
+}
+
+void guided_flush(struct guided *g)
+{
+	struct lines none = {.arena = g->arena};
+	terminal_clear_block(&g->terminal);
+	terminal_draw(&g->terminal, &g->permanent, &none, 0);
+	drop_permanent(g);
 }
 
 void guided_redraw(struct guided *g)
@@ -172,6 +181,7 @@ static int take_signals(struct guided *g)
 static int wait_time(const struct guided *g, int timeout_ms)
 {
 	int ms = timeout_ms;
+	if (!g->is_engine_gone && client_has_more(g->client)) return 0;
 	if (is_anything_running(g) && (ms < 0 || ms > SPIN_EVERY_MS)) ms = SPIN_EVERY_MS;
 	if (g->is_dirty) {
 		int64_t left = (g->drawn_us + DRAW_EVERY_US - clock_monotonic_us()) / 1000 + 1;
@@ -219,13 +229,13 @@ int guided_wait(struct guided *g, int timeout_ms)
 		if (g->is_dirty && !g->is_lent && clock_monotonic_us() >= g->drawn_us + DRAW_EVERY_US) draw(g, false);
 		struct pollfd p[6];
 		int n = wait_once(g, p, timeout_ms);
-		is_quiet = n == 0;
-		if (n == 0 && is_anything_running(g)) g->spin++, g->is_dirty = true;
+		is_quiet = n == 0 && !client_has_more(g->client);
+		if (is_quiet && is_anything_running(g)) g->spin++, g->is_dirty = true;
 		if (n > 0 && p[2].revents && (key = take_signals(g)) != KEY_NONE) return key;
 		if (n > 0 && p[0].revents) read_input(g);
 		if (g->is_lent && g->is_input_closed) return KEY_HANGUP;
 		if (n > 0 && (p[3].revents || p[4].revents || p[5].revents || (g->is_lent && p[0].revents)) && g->on_command(g)) return KEY_CHANGED;
-		if (n > 0 && p[1].revents && (key = take_events(g)) != KEY_NONE) return key;
+		if ((p[1].revents || (p[1].fd >= 0 && client_has_more(g->client))) && (key = take_events(g)) != KEY_NONE) return key;
 		if (clock_monotonic_us() >= until_us) return KEY_NONE;
 	}
 }

@@ -209,13 +209,14 @@ static enum err follow(struct live *l, struct client *c, struct error *e)
 		if (is_interrupted)
 			return error_set(e, ERR_INTERRUPTED, "interrupted; execution %s goes on: rung attach %s, or rung cancel %s", l->session.execution,
 			                 l->session.execution, l->session.execution);
-		if (poll(&p, 1, 1000) <= 0) continue;
+		if (!client_has_more(c) && poll(&p, 1, 1000) <= 0) continue;
 		err = client_read(c, e);
 		/* The last events come in front of the end of the connection. */
 		if (err == ERR_CLOSED && (l->session.is_ended || view_is_over(l->session.view))) err = ERR_OK;
 		if (err == ERR_CLOSED) error_set(e, ERR_CLOSED, "the engine has gone away; what was recorded is safe: rung resume %s", l->session.execution);
 		fflush(stdout);
 	}
+	if (!err && l->session.is_ended) err = session_refresh(&l->session, e);
 	return err;
 }
 

@@ -38,6 +38,8 @@ const char *screen_duration(struct arena *a, const json_t *step, int64_t now_us)
 {
 	json_int_t from = json_int(step, "started_us", 0), to = json_int(step, "finished_us", 0);
 	if (from <= 0) return "";
+	/* A person's word takes no time: no figure is better than 0.0 s. */
+	if (json_bool(step, "manual", false) && to >= from && to - from < 100000) return "";
 	struct buf b;
 	buf_init(&b, 64);
 	clock_duration_words(&b, (to >= from ? to : now_us) - from);

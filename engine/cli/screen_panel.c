@@ -43,14 +43,14 @@ const char *step_command(const json_t *step, size_t at, size_t *fence)
 	return NULL;
 }
 
-/* Steps that are not over, or that wait for a decision: what is still to come. */
+/* Steps that are not over: what is still to come. Those that are stand above, printed for good. */
 static void make_list(struct lines *out, const struct panel *p, const struct screen *s)
 {
 	size_t i;
 	json_t *step;
 	json_array_foreach(json_arr(p->view, "steps"), i, step)
 	{
-		if (step_is_over(step) && !*json_str(step, "waiting", "")) continue;
+		if (step_is_over(step)) continue;
 		lines_add(out, screen_step_line(out->arena, p->view, step, s, p->spin));
 	}
 }
@@ -89,9 +89,12 @@ static void add_rights(struct lines *out, const struct panel *p, const struct sc
 {
 	enum { SHOWN = 4 };
 	const json_t *own = json_arr(p->step, "permissions");
+	/* A step that narrows nothing may call what the book declares. */
+	if (json_array_size(own) == 0) own = json_arr(json_obj(p->view, "book"), "permissions");
 	size_t n = json_array_size(own);
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
-		const char *pattern = json_string_value(json_array_get(own, i));
+		const json_t *one = json_array_get(own, i);
+		const char *pattern = json_is_object(one) ? json_str(one, "pattern", "") : json_string_value(one);
 		lines_printf(out, "  %s %s", i == 0 ? screen_paint(out->arena, s, "1", "May call") : "        ",
 		             line_clip(out->arena, line_safe(out->arena, pattern ? pattern : ""), (size_t)s->columns - 14, s->unicode));
 	}
@@ -129,7 +132,7 @@ static void add_next_command(struct lines *out, const struct panel *p, const str
 	const char *command = step_command(p->step, p->next_command, &fence);
 	if (n == 0) return;
 	if (!command) {
-		lines_printf(out, "  All %zu command%s of this step ran.", n, n == 1 ? " " : "s");
+		lines_add(out, n == 1 ? "  The command of this step ran." : arena_printf(a, "  All %zu commands of this step ran.", n));
 		return;
 	}
 	lines_printf(out, "  %s",
@@ -182,6 +185,7 @@ static void add_question(struct lines *out, const struct panel *p, const struct 
 	{
 		if (strcmp(json_str(q, "step", ""), json_str(p->step, "id", "-")) != 0) continue;
 		lines_wrap(out, line_safe(a, json_str(q, "prompt", "")), (size_t)s->columns - 1, "  ", s->color ? "\033[1m" : "");
+		if (strcmp(json_str(q, "type", ""), "bool") == 0) lines_add(out, "    y  yes    n  no");
 		json_array_foreach(json_arr(q, "choices"), k, choice)
 		    lines_printf(out, "    %zu  %s", k + 1, line_clip(a, screen_result(a, choice), (size_t)s->columns - 12, s->unicode));
 		return;

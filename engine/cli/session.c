@@ -142,6 +142,15 @@ static void merge_view(struct session *s, const json_t *head)
 	json_array_foreach(steps, i, change) merge_step(s, change);
 }
 
+enum err session_refresh(struct session *s, struct error *e)
+{
+	struct answer a = {0};
+	enum err err = client_request(s->client, "attach", json_pack("{s:s}", "execution", s->execution), &a, e);
+	if (!err) merge_view(s, a.value);
+	answer_clear(&a);
+	return err;
+}
+
 static void take_output(struct session *s, const json_t *head, const char *payload, size_t n)
 {
 	const char *step = json_str(head, "step", "");

@@ -41,6 +41,9 @@ enum err session_attach(struct session *s, struct client *c, const char *executi
 void session_set_hooks(struct session *s, const struct session_hooks *hooks, void *arg);
 void session_clear(struct session *s);
 
+/* Reads the whole view again, with the hooks called for what differs: at the end of an execution, so that nothing of its last moment is missing. */
+enum err session_refresh(struct session *s, struct error *e);
+
 /* One request about this execution (and a step, where step is not NULL); more is taken and merged into the arguments (or NULL). */
 enum err session_request(struct session *s, const char *op, const char *step, json_t *more, struct answer *out, struct error *e);
 
