@@ -193,9 +193,12 @@ static enum err start_sandbox(struct engine *en, struct error *e)
 	if (n < 0) return error_errno(e, "/proc/self/exe");
 	self[n] = 0;
 	char *folder = fs_dirname(self), *beside = mem_printf("%s/rung-forkd", folder), *installed = mem_printf("%s/../libexec/rung-forkd", folder);
-	enum err err = sandbox_start(fs_exists(beside) ? beside : installed, mem_strdup(self), &en->sandbox, e);
+	snprintf(en->program, sizeof en->program, "%s", self);
+	snprintf(en->forkd, sizeof en->forkd, "%s", fs_exists(beside) ? beside : installed);
 	free(folder);
-	return err;
+	free(beside);
+	free(installed);
+	return sandbox_start(en->forkd, en->program, &en->sandbox, e);
 }
 
 enum err engine_spawn(struct engine *en, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e)
@@ -265,6 +268,15 @@ static void close_handle(uv_handle_t *h, void *arg)
 	if (!uv_is_closing(h)) uv_close(h, NULL);
 }
 
+static void free_all(struct execution **list)
+{
+	while (*list) {
+		struct execution *x = *list;
+		*list = x->next;
+		execution_free(x);
+	}
+}
+
 static void engine_stop(struct engine *en)
 {
 	char *path = mem_printf("%s/engine.sock", en->state_dir), *pid = mem_printf("%s/engine.pid", en->state_dir);
@@ -278,11 +290,20 @@ static void engine_stop(struct engine *en)
 		execution_drop_processes(x);
 	}
 	client_drop_all(en);
+	store_drain(en->store);
+	free_all(&en->executions);
+	free_all(&en->gone);
 	store_reader_close(en->reader);
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
 	if (en->listen_fd >= 0) close(en->listen_fd);
 	uv_walk(&en->loop, close_handle, NULL);
+	uv_run(&en->loop, UV_RUN_DEFAULT);
+	must(uv_loop_close(&en->loop) == 0);
+	free((char *)en->host);
+	free((char *)en->user);
+	free((char *)en->state_dir);
+	free(en);
 }
 
 static void say_ready(int fd, const char *text)

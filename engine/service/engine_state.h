@@ -3,6 +3,8 @@
 
 #include "service/execution.h"
 
+#include <limits.h>
+
 /* The engine: one loop, the store, the fork server, the executions that it drives, the clients that are connected. */
 struct client;
 
@@ -15,6 +17,7 @@ struct engine {
 	uv_check_t sweeper;
 	int listen_fd;
 	const char *state_dir, *user, *host;
+	char program[PATH_MAX], forkd[PATH_MAX]; /* what the fork server starts, and itself */
 	struct store *store;
 	struct store_reader *reader;
 	struct sandbox *sandbox;

@@ -373,4 +373,5 @@ void execution_free(struct execution *x)
 	graph_free(x->graph);
 	book_free(x->book);
 	arena_free(x->arena);
+	free(x);
 }
