@@ -108,6 +108,7 @@ enum err store_batch_erase(struct store_batch *b, const char *name, struct error
 {
 	if (!record_is_blob_name(name, strlen(name))) return error_set(e, ERR_INVALID, "\"%.80s\" is not the name of a blob", name);
 	struct op *o = add(b, OP_ERASE, NULL);
+	b->has_erase = true;
 	must(decode_hex(o->blob.name, name + strlen("hmac-sha256:"), BLOB_RAW_BYTES));
 	return ERR_OK;
 }

@@ -51,6 +51,7 @@ struct store_batch {
 	struct arena *arena; /* owns every op and every byte of them */
 	struct op *first, **last;
 	size_t bytes, records;
+	bool has_erase;
 	store_done *done;
 	void *arg;
 	/* The answer. */

@@ -61,7 +61,8 @@ void store_batch_timer(struct store_batch *b, const char *execution, const char 
 enum { STORE_BLOB_NAME_BYTES = 77, STORE_BLOB_BYTES_MAX = 1 << 20 };
 void store_batch_blob(struct store_batch *b, const char *execution, const void *bytes, size_t n, char name[STORE_BLOB_NAME_BYTES]);
 
-/* Erases a blob: its bytes and salt are gone once the batch is durable, its name stays, so that the journal still verifies. Put blob.erased in the same batch.
+/* Erases a blob: its bytes and salt are gone from the files once the batch is answered (later where a reader holds
+ * an old snapshot for seconds), its name stays, so that the journal still verifies. Put blob.erased in the same batch.
  */
 enum err store_batch_erase(struct store_batch *b, const char *name, struct error *e);
 

@@ -68,6 +68,7 @@ static void keep_life(struct verify *v, uint64_t seq, const struct record *r)
 	struct life *l = &v->lives[v->lives_n++];
 	*l = (struct life){.seq = seq, .kind = r->kind};
 	/* record_decode has checked the lengths: a ULID, a word, a digest. */
+	must(r->execution);
 	strncpy(l->id, r->execution, sizeof l->id - 1);
 	strncpy(l->state, json_str(r->data, "state", ""), sizeof l->state - 1);
 	strncpy(l->plan, json_str(r->data, "plan", ""), sizeof l->plan - 1);

@@ -100,8 +100,24 @@ static void write_guard(struct store *s, const struct buf *note)
 	if (note->len) guard_write(s->guard, note->data, note->len, &ignored);
 }
 
-/* A time outside the years that can be written is the fault of one batch: it is found before anything is written. Of the rest, a full disk is met with the
- * reserve, and anything else means that nobody knows what the disk holds. */
+/* Copies the WAL into the database. A reader in the way only puts it off; a failure to write or sync is met again, and told, by the next commit. */
+static void checkpoint_wal(struct store *s, int mode)
+{
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL) == SQLITE_OK) s->wal_pages = 0;
+}
+
+/* The WAL still has the pages that held what was erased: it is copied and cut at once. A reader that looks at old pages is waited for, for a while. */
+static void forget_erased(struct store *s, const struct store_batch *group)
+{
+	for (const struct store_batch *b = group; b; b = b->next) {
+		if (!b->has_erase) continue;
+		checkpoint_wal(s, SQLITE_CHECKPOINT_TRUNCATE);
+		return;
+	}
+}
+
+/* What is the fault of one batch was found before anything was written. A full disk is met with the reserve; anything else means that nobody knows what the
+ * disk holds. */
 static void write_group(struct store *s, struct store_batch *group)
 {
 	struct error e = {0};
@@ -115,6 +131,7 @@ static void write_group(struct store *s, struct store_batch *group)
 	}
 	if (!err) {
 		write_guard(s, &note);
+		forget_erased(s, group);
 	} else if (s->is_broken) {
 		e = s->broken;
 	} else if (err != ERR_FULL) {
@@ -125,12 +142,6 @@ static void write_group(struct store *s, struct store_batch *group)
 	}
 	if (err) answer_all(group, err, &e);
 	buf_clear(&note);
-}
-
-/* Copies the WAL into the database. A reader in the way only puts it off; a failure to write or sync is met again, and told, by the next commit. */
-static void checkpoint_wal(struct store *s, int mode)
-{
-	if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL) == SQLITE_OK) s->wal_pages = 0;
 }
 
 enum err writer_open_log(struct store *s, struct error *e)
