@@ -231,16 +231,9 @@ static void allow(struct guided *g)
 	static const struct choice choices[] = {{'y', "y", "allow it and try again"}, {KEY_ESCAPE, "Esc", "no"}, {0, NULL, NULL}};
 	const char *shown[8] = {0};
 	struct arena *a = arena_new();
-	json_t *patterns = json_array(), *d;
+	json_t *patterns = view_denied(g->session.view, g->current);
 	char *id = mem_strdup(g->current);
-	size_t i;
-	json_array_foreach(json_arr(g->session.view, "denied"), i, d)
-	{
-		const char *pattern = json_str(d, "pattern", json_str(d, "words", NULL));
-		if (!pattern || strcmp(json_str(d, "step", ""), id) != 0) continue;
-		if (json_array_size(patterns) < 7) shown[json_array_size(patterns)] = line_safe(a, pattern);
-		json_array_append_new(patterns, json_string(pattern));
-	}
+	for (size_t i = 0; i < json_array_size(patterns) && i < 7; i++) shown[i] = line_safe(a, json_string_value(json_array_get(patterns, i)));
 	int key = json_array_size(patterns) ? guided_ask_key(g, "Allow, for this execution only:", shown, choices) : KEY_ESCAPE;
 	if (key == 'y' && request(g, "allow", NULL, json_pack("{s:O}", "patterns", patterns))) request(g, "again", id, NULL);
 	json_decref(patterns);

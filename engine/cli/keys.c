@@ -99,10 +99,10 @@ static unsigned when_of_waiting(const char *waiting)
 
 static bool is_denied(const json_t *view, const char *step)
 {
-	size_t i;
-	json_t *d;
-	json_array_foreach(json_arr(view, "denied"), i, d) if (strcmp(json_str(d, "step", ""), step) == 0) return true;
-	return false;
+	json_t *patterns = view_denied(view, step);
+	bool yes = json_array_size(patterns) > 0;
+	json_decref(patterns);
+	return yes;
 }
 
 /* Is a step before this one, in the book's order, over? */

@@ -154,10 +154,9 @@ static void add_trouble(struct lines *out, const struct panel *p, const struct s
 	                   : strcmp(state, "diverged") == 0 ? "Diverged:"
 	                                                    : "Failed:";
 	if (strcmp(json_str(p->step, "waiting", ""), "decision") == 0) wrap_fact(out, s, screen_paint(a, s, "31", word), *why ? why : "no reason was given");
-	size_t i;
-	json_t *d;
-	json_array_foreach(json_arr(p->view, "denied"), i, d) if (strcmp(json_str(d, "step", ""), json_str(p->step, "id", "-")) == 0)
-	    wrap_fact(out, s, "Would need", line_safe(a, json_str(d, "pattern", json_str(d, "words", ""))));
+	json_t *patterns = view_denied(p->view, json_str(p->step, "id", "-"));
+	for (size_t i = 0; i < json_array_size(patterns); i++) wrap_fact(out, s, "Would need", line_safe(a, json_string_value(json_array_get(patterns, i))));
+	json_decref(patterns);
 }
 
 static void add_unknown(struct lines *out, const struct panel *p, const struct screen *s)

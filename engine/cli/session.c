@@ -87,6 +87,28 @@ int view_exit_status(const json_t *view)
 	return run_exit_status(state, was_denied);
 }
 
+static bool holds_text(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *v;
+	json_array_foreach(list, i, v)
+		if (json_is_string(v) && strcmp(json_string_value(v), text) == 0) return true;
+	return false;
+}
+
+json_t *view_denied(const json_t *view, const char *step)
+{
+	json_t *out = json_array(), *d;
+	size_t i;
+	json_array_foreach(json_arr(view, "denied"), i, d)
+	{
+		const char *pattern = json_str(d, "pattern", json_str(d, "words", ""));
+		if (strcmp(json_str(d, "step", ""), step) == 0 && *pattern && !holds_text(out, pattern) && !holds_text(json_arr(view, "allowed"), pattern))
+			json_array_append_new(out, json_string(pattern));
+	}
+	return out;
+}
+
 static struct step_tail *find_tail(const struct session *s, const char *step)
 {
 	for (size_t i = 0; i < s->tail_count; i++)

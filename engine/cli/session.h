@@ -61,4 +61,7 @@ bool view_is_over(const json_t *view);
 bool step_is_over(const json_t *step);
 int view_exit_status(const json_t *view);
 
+/* The patterns that would allow what was denied in a step and is not allowed by now, each once: an array of strings, a new reference. */
+json_t *view_denied(const json_t *view, const char *step);
+
 #endif
