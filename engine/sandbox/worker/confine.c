@@ -24,8 +24,9 @@ static unsigned short filter_length;
 
 /* What a worker needs once it runs; anything else ends it. Nothing here opens, connects, starts or signals anything. */
 static const int allowed[] = {
-    SCMP_SYS(read),   SCMP_SYS(write),   SCMP_SYS(exit),      SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall), SCMP_SYS(brk),
-    SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(setitimer), SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),    SCMP_SYS(futex),
+    SCMP_SYS(read),         SCMP_SYS(write),  SCMP_SYS(exit),    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(brk),          SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(setitimer),  SCMP_SYS(getrandom),    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday), SCMP_SYS(futex),  SCMP_SYS(sysinfo), /* the C library asks for the size of memory before it sorts */
 };
 
 /* Memory may move and grow, and never become code. */
