@@ -80,17 +80,18 @@ static void add_code_line(struct styled *s, const char *line, size_t n)
 	}
 }
 
-/* Where a line of code is cut: at the width, without regard to words. */
+/* Where a line of code is cut: at the width, behind a space where one stands in the last third. */
 static size_t code_line_end(const struct styled *s, size_t from, size_t columns)
 {
-	size_t at = from, used = 0;
+	size_t at = from, used = 0, space = 0;
 	uint32_t code;
 	while (at < s->text.len) {
 		size_t step = text_decode(s->text.data + at, s->text.data + s->text.len, &code);
 		size_t width = step ? (size_t)text_columns_of(code) : 1;
-		if (used + width > columns && at > from) break;
+		if (used + width > columns && at > from) return space ? space : at;
 		used += width;
 		at += step ? step : 1;
+		if (code == ' ' && 3 * used > 2 * columns) space = at;
 	}
 	return at;
 }
@@ -109,7 +110,7 @@ static void write_code(struct page *p, const char *source, size_t len)
 			size_t stop = code_line_end(&s, at, room_of(p) - 2);
 			put_prefix(p);
 			if (p->o->color)
-				buf_printf(p->out, "\033[2m%s\033[0m", bar);
+				buf_printf(p->out, "\033[0;2m%s\033[0m", bar);
 			else
 				buf_str(p->out, bar);
 			styled_write(p->out, &s, at, stop, p->o);

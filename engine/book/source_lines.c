@@ -47,7 +47,7 @@ static size_t skip_prefix(const struct document *d, size_t at, bool with_markers
 			if (n == at || n >= d->text_len || !strchr(".)", s[n])) return at;
 			n++;
 		}
-		if (n < d->text_len && s[n] != ' ' && s[n] != '\t') return at;
+		if (n < d->text_len && !strchr(" \t\n", s[n])) return at;
 		at = n;
 	}
 }

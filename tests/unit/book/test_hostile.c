@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "base/clock.h"
@@ -40,7 +41,9 @@ static enum err read_all(const char *name, const char *text, size_t n)
 		book_free(b);
 	}
 	int64_t all = clock_monotonic_us() - start;
-	if (getenv("RUNG_TIMES")) print_message("%-28s %8zu bytes  parse %7.1f ms  all %7.1f ms  %zu steps %s\n", name, n, (double)parsed / 1e3, (double)all / 1e3, steps, err ? e.text : "");
+	if (getenv("RUNG_TIMES"))
+		print_message("%-28s %8zu bytes  parse %7.1f ms  all %7.1f ms  %zu steps %s\n", name, n, (double)parsed / 1e3, (double)all / 1e3, steps,
+		              err ? e.text : "");
 	assert_true(err == ERR_OK || err == ERR_TOO_BIG);
 	assert_true(all < HANG_US);
 	return err;
@@ -61,10 +64,71 @@ static enum err repeat(const char *unit, size_t n)
 
 static void repeated_units_are_read_or_refused(void **state)
 {
-	static const char *const units[] = {"[", "![", "[a]\n", "[a](b\n", "[a](<b", "`", "``a`", "*", "**a* ", "*a_ ", "a**b*c ", "_a", "~~a~", "<", "<!--", "<a b=\"", "<?", "&", "\\", "|", "|a", "a|",
-		"|a|\n", "|-|\n", "-\n", "- a\n", "1. a\n", "- [ ] a\n", "#\n", "# a\n", "# a\n\nb\n\n", "```\n", "```sh\nls\n```\n", "```lua\n```\n", "```lua {id=a}\n```\n", "~~~\n", "    a\n", "<a\n", "> ",
-		">a\n", "> a\n\n", "[a]: b\n", "[a]: b\n\n", "[a]: b\n\n[a]\n\n", "---\n", "***\n", "a\n===\n", "**a:** b\n", "1. `ls -l`\n", "$(", "<a b>", "\t", "\n", " ", "中", "### 1. a\n", "## Steps\n\n1. a\n\n",
-		"## Steps\n\n```lua {needs=a,b}\n```\n", "a <!-- step: id=b --> c\n", "<!-- step: ", "1. a\n```\nls\n```\n", "| a | b |\n|---|---|\n| c | d |\n\n", "\"", "{", "**a**\n\nb\n\n"};
+	static const char *const units[] = {"[",
+	                                    "![",
+	                                    "[a]\n",
+	                                    "[a](b\n",
+	                                    "[a](<b",
+	                                    "`",
+	                                    "``a`",
+	                                    "*",
+	                                    "**a* ",
+	                                    "*a_ ",
+	                                    "a**b*c ",
+	                                    "_a",
+	                                    "~~a~",
+	                                    "<",
+	                                    "<!--",
+	                                    "<a b=\"",
+	                                    "<?",
+	                                    "&",
+	                                    "\\",
+	                                    "|",
+	                                    "|a",
+	                                    "a|",
+	                                    "|a|\n",
+	                                    "|-|\n",
+	                                    "-\n",
+	                                    "- a\n",
+	                                    "1. a\n",
+	                                    "- [ ] a\n",
+	                                    "#\n",
+	                                    "# a\n",
+	                                    "# a\n\nb\n\n",
+	                                    "```\n",
+	                                    "```sh\nls\n```\n",
+	                                    "```lua\n```\n",
+	                                    "```lua {id=a}\n```\n",
+	                                    "~~~\n",
+	                                    "    a\n",
+	                                    "<a\n",
+	                                    "> ",
+	                                    ">a\n",
+	                                    "> a\n\n",
+	                                    "[a]: b\n",
+	                                    "[a]: b\n\n",
+	                                    "[a]: b\n\n[a]\n\n",
+	                                    "---\n",
+	                                    "***\n",
+	                                    "a\n===\n",
+	                                    "**a:** b\n",
+	                                    "1. `ls -l`\n",
+	                                    "$(",
+	                                    "<a b>",
+	                                    "\t",
+	                                    "\n",
+	                                    " ",
+	                                    "中",
+	                                    "### 1. a\n",
+	                                    "## Steps\n\n1. a\n\n",
+	                                    "## Steps\n\n```lua {needs=a,b}\n```\n",
+	                                    "a <!-- step: id=b --> c\n",
+	                                    "<!-- step: ",
+	                                    "1. a\n```\nls\n```\n",
+	                                    "| a | b |\n|---|---|\n| c | d |\n\n",
+	                                    "\"",
+	                                    "{",
+	                                    "**a**\n\nb\n\n"};
 	(void)state;
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) repeat(units[i], 500 * 1000);
 }
@@ -135,9 +199,33 @@ static void odd_bytes_are_read(void **state)
 	static const struct {
 		const char *text;
 		size_t n;
-	} odd[] = {{"", 0}, {"\0\0\0", 3}, {"# a\0b\n\n1. c\0\n", 14}, {"\xff\xfe# a\n", 6}, {"\xef\xbb\xbf", 3}, {"\xef\xbb\xbf---\na: b\n---\n# c", 17}, {"# a\r\n\r\n1. b\r\n2. c", 17}, {"# a\r\r1. b\r", 10},
-		   {"---\n", 4}, {"---\n---\n", 8}, {"---\n---", 7}, {"+++\n+++\n", 8}, {"---\na: [\n---\n", 13}, {"-", 1}, {"1.", 2}, {"```", 3}, {"- ```", 5}, {"> ```\n> a\n```", 12}, {">", 1}, {"#", 1},
-		   {"- \n\n  - \n", 9}, {"|\n|-\n", 5}, {"\\", 1}, {"![](a)", 6}, {"&nbsp;", 6}, {"- ***\n", 6}, {"\xe2\x80\xae# a\x1b[31m", 12}};
+	} odd[] = {{"", 0},
+	           {"\0\0\0", 3},
+	           {"# a\0b\n\n1. c\0\n", 14},
+	           {"\xff\xfe# a\n", 6},
+	           {"\xef\xbb\xbf", 3},
+	           {"\xef\xbb\xbf---\na: b\n---\n# c", 17},
+	           {"# a\r\n\r\n1. b\r\n2. c", 17},
+	           {"# a\r\r1. b\r", 10},
+	           {"---\n", 4},
+	           {"---\n---\n", 8},
+	           {"---\n---", 7},
+	           {"+++\n+++\n", 8},
+	           {"---\na: [\n---\n", 13},
+	           {"-", 1},
+	           {"1.", 2},
+	           {"```", 3},
+	           {"- ```", 5},
+	           {"> ```\n> a\n```", 12},
+	           {">", 1},
+	           {"#", 1},
+	           {"- \n\n  - \n", 9},
+	           {"|\n|-\n", 5},
+	           {"\\", 1},
+	           {"![](a)", 6},
+	           {"&nbsp;", 6},
+	           {"- ***\n", 6},
+	           {"\xe2\x80\xae# a\x1b[31m", 12}};
 	(void)state;
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) assert_int_equal(read_all("odd", odd[i].text, odd[i].n), ERR_OK);
 	char *zeros = calloc(1, 1 << 20);
@@ -175,8 +263,12 @@ static void too_many_bytes_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(repeated_units_are_read_or_refused), cmocka_unit_test(nesting_is_refused_with_a_sentence), cmocka_unit_test(tables_are_read_or_refused),
-	    cmocka_unit_test(long_targets_used_often_do_not_unfold), cmocka_unit_test(odd_bytes_are_read),               cmocka_unit_test(front_matter_cannot_hang),
+	    cmocka_unit_test(repeated_units_are_read_or_refused),
+	    cmocka_unit_test(nesting_is_refused_with_a_sentence),
+	    cmocka_unit_test(tables_are_read_or_refused),
+	    cmocka_unit_test(long_targets_used_often_do_not_unfold),
+	    cmocka_unit_test(odd_bytes_are_read),
+	    cmocka_unit_test(front_matter_cannot_hang),
 	    cmocka_unit_test(too_many_bytes_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
