@@ -28,6 +28,7 @@ enum flow_wait flow_waits_for(const struct flow *f, size_t i)
 	if (s->state == STEP_UNKNOWN) return s->is_verifying ? WAIT_NONE : WAIT_RESOLVE;
 	if (s->state == STEP_WAITING) return WAIT_PERSON;
 	if (s->state == STEP_READY && s->due_us) return WAIT_RETRY;
+	if (s->state == STEP_READY && flow_has_condition(f, i) && !s->is_condition_known) return WAIT_NONE;
 	if (s->state == STEP_READY && f->mode == FLOW_GUIDED && !s->is_requested) return WAIT_GO;
 	if (flow_is_bad(s->state) && !s->is_decided) return WAIT_DECISION;
 	return WAIT_NONE;
@@ -75,7 +76,7 @@ static bool decide_jump(const struct flow *f, size_t i, struct decision *d)
 static void decide_ready(const struct flow *f, size_t i, int64_t now_us, struct decision *d)
 {
 	const struct flow_step *s = &f->steps[i];
-	if (book_step(f, i)->if_source && !s->is_condition_known) {
+	if (flow_has_condition(f, i) && !s->is_condition_known) {
 		add(d, (struct flow_command){.kind = FLOW_DO_EVALUATE, .step = i});
 		return;
 	}

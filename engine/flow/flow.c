@@ -26,6 +26,15 @@ static const struct book_step *book_step(const struct flow *f, size_t i)
 	return &f->graph->book->steps[i];
 }
 
+bool flow_has_condition(const struct flow *f, size_t i)
+{
+	const struct book_step *b = book_step(f, i);
+	if (b->if_source) return true;
+	for (size_t k = 0; k < b->fence_count; k++)
+		if (b->fences[k].role == FENCE_IF) return true;
+	return false;
+}
+
 /* Over in a way that lets the steps after it start. */
 static bool is_met(const struct flow *f, size_t i)
 {
@@ -45,7 +54,7 @@ static void refresh_step(struct flow *f, size_t i)
 	bool met = true;
 	for (size_t k = 0; k < n->need_count; k++) met = met && is_met(f, n->needs[k]);
 	if (!met) s->state = STEP_PENDING;
-	else if (book_step(f, i)->is_manual && (s->is_condition_known || !book_step(f, i)->if_source)) s->state = STEP_WAITING;
+	else if (book_step(f, i)->is_manual && (s->is_condition_known || !flow_has_condition(f, i))) s->state = STEP_WAITING;
 	else s->state = STEP_READY;
 }
 

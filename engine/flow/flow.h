@@ -149,6 +149,9 @@ size_t flow_decide(const struct flow *f, int64_t now_us, struct flow_command *ou
 /* What the step waits for now. */
 enum flow_wait flow_waits_for(const struct flow *f, size_t step);
 
+/* Has the step a condition, as an attribute or as a fence? */
+bool flow_has_condition(const struct flow *f, size_t step);
+
 bool flow_is_over(enum step_state s);   /* no more happens by itself */
 bool flow_is_bad(enum step_state s);    /* failed, diverged, denied, timed out */
 bool flow_run_is_over(enum run_state s);

@@ -126,7 +126,7 @@ static void add_parts(struct parts *p, const struct attempt *a)
 	const struct book_fence *action = step_fence(b, FENCE_ACTION), *verify = step_fence(b, FENCE_VERIFY), *condition = step_fence(b, FENCE_IF);
 	if (a->purpose == ATTEMPT_CONDITION) {
 		if (b->if_source) add_part(p, a, "if", b->if_source, b->if_line);
-		else if (condition) add_part(p, a, "if", condition->source, condition->line);
+		else if (condition) add_part(p, a, "action", condition->source, condition->line);
 		return;
 	}
 	if (a->purpose == ATTEMPT_ACTION && !b->is_manual) {
@@ -203,19 +203,22 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	a->x = x;
 	a->step = step;
 	a->purpose = purpose;
-	a->number = x->flow->steps[step].attempt;
+	a->number = x->flow->steps[step].attempt + (purpose == ATTEMPT_CONDITION);
 	a->now_us = x->flow->steps[step].started_us;
 	buf_init(&a->log, LOG_BYTES_MAX);
 	x->steps[step].live = a;
 	return a;
 }
 
-/* What the record holds of an attempt: calls numbered from first_call on belong to this run of it. */
+/* What the record holds of an attempt. Its condition's calls stand behind all others by number and before them in time. */
 static void over_the_record(struct attempt *a)
 {
+	if (a->purpose == ATTEMPT_CONDITION) a->first_call = WIRE_CALLS_MAX;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt == a->number && c->order > a->recorded) a->recorded = c->order;
+		if (c->attempt != a->number) continue;
+		if (c->order > a->recorded) a->recorded = c->order;
+		if (a->purpose == ATTEMPT_ACTION && c->number > WIRE_CALLS_MAX && c->order > a->delivered) a->delivered = c->order;
 	}
 }
 
@@ -228,14 +231,14 @@ void attempt_begin(struct execution *x, size_t step)
 		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
 		return;
 	}
-	attempt_new(x, step, ATTEMPT_ACTION);
+	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
 void attempt_evaluate(struct execution *x, size_t step)
 {
 	if (x->steps[step].live) return;
-	attempt_new(x, step, ATTEMPT_CONDITION);
+	over_the_record(attempt_new(x, step, ATTEMPT_CONDITION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
@@ -250,7 +253,7 @@ void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 {
 	struct emit em = {.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .by = by, .data = json_pack("{s:s}", "why", "verify")};
 	if (execution_emit(x, em, NULL)) return;
-	attempt_new(x, step, ATTEMPT_ACTION);
+	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
@@ -390,7 +393,7 @@ static void conclude_action(struct attempt *a)
 	}
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt != a->number || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
+		if (c->attempt != a->number || c->number <= a->first_call + a->asked || c->is_in_verify || c->number > WIRE_CALLS_MAX) continue;
 		free(why);
 		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number, c->module, c->function);
 		outcome = STEP_DIVERGED;
@@ -413,7 +416,7 @@ static void conclude(struct attempt *a)
 void attempt_calls_changed(struct execution *x, size_t step)
 {
 	struct attempt *a = x->steps[step].live;
-	if (!a || a->purpose == ATTEMPT_CONDITION) return;
+	if (!a) return;
 	if (x->flow->steps[step].state == STEP_UNKNOWN && a->purpose == ATTEMPT_ACTION) {
 		/* What its other calls bring is recorded as it comes; the attempt is run again when the unknown ones are resolved. */
 		if (count_open(a) == 0) attempt_drop(a);
@@ -421,7 +424,8 @@ void attempt_calls_changed(struct execution *x, size_t step)
 		return;
 	}
 	if (count_open(a)) return;
-	if (a->is_stopping) finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
+	if (a->is_stopping && a->purpose == ATTEMPT_CONDITION) attempt_drop(a);
+	else if (a->is_stopping) finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
 	else if (a->has_ended) conclude(a);
 }
 
@@ -450,7 +454,6 @@ static void attempt_failed_to_start(struct attempt *a, const struct error *e)
 	a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", e->text);
 	a->has_ended = true;
 	attempt_calls_changed(x, a->step);
-	if (x->steps[a->step].live == a && a->purpose == ATTEMPT_CONDITION) conclude(a);
 	execution_step_on(x);
 }
 
@@ -493,16 +496,13 @@ static bool worker_frame(void *owner, const struct frame *f)
 	struct execution *x = a->x;
 	if (strcmp(t, "log") == 0) logged(a, f);
 	else if (strcmp(t, "idle") == 0) idle(a);
-	else if (strcmp(t, "call") == 0 && a->purpose != ATTEMPT_CONDITION) {
+	else if (strcmp(t, "call") == 0 && !(a->purpose == ATTEMPT_CONDITION && book_step(a)->if_source)) {
 		if (!call_asked(a, f)) return false;
 	} else if (strcmp(t, "end") == 0) {
 		a->end = json_incref(f->head);
 		a->has_ended = true;
-		if (a->purpose == ATTEMPT_CONDITION) conclude(a);
-		else {
-			if (count_open(a)) call_cancel_open(x, a->step);
-			attempt_calls_changed(x, a->step);
-		}
+		if (count_open(a)) call_cancel_open(x, a->step);
+		attempt_calls_changed(x, a->step);
 	} else {
 		return false;
 	}
@@ -540,10 +540,7 @@ static void worker_closed(void *owner, const struct error *e)
 	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why",
 			   json_sprintf("the worker ended: %s", e->kind == ERR_CLOSED ? "a limit was reached, or it was killed" : e->text));
 	a->has_ended = true;
-	if (a->purpose == ATTEMPT_CONDITION) conclude(a);
-	else {
-		call_cancel_open(x, a->step);
-		attempt_calls_changed(x, a->step);
-	}
+	call_cancel_open(x, a->step);
+	attempt_calls_changed(x, a->step);
 	execution_step_on(x);
 }

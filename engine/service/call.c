@@ -488,7 +488,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	struct execution *x = q->a->x;
 	json_t *form = recorded_form(q);
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s}", "module", q->module, "function", q->function, "effect", effect_word(q->effect), "arguments", execution_blob_json(x, form), "purpose",
-			      q->is_in_verify ? "verify" : "action");
+			      q->a->purpose == ATTEMPT_CONDITION ? "if" : q->is_in_verify ? "verify" : "action");
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
@@ -554,7 +554,7 @@ static bool new_call(struct asking *q)
 	c->words = words_of(x->arena, q->arguments);
 	const char *who;
 	char *pattern;
-	if (!execution_allows(x, q->a->step, q->is_in_verify || q->a->purpose != ATTEMPT_ACTION, "sh", q->words, q->word_count, &who, &pattern)) {
+	if (!execution_allows(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count, &who, &pattern)) {
 		refuse(q, who, pattern);
 		return true;
 	}
@@ -599,6 +599,14 @@ static void diverged(struct asking *q, char *why)
 {
 	struct execution *x = q->a->x;
 	struct attempt *a = q->a;
+	if (a->purpose == ATTEMPT_CONDITION) {
+		a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", why);
+		a->has_ended = true;
+		free(why);
+		call_cancel_open(x, a->step);
+		attempt_calls_changed(x, a->step);
+		return;
+	}
 	a->is_stopping = true;
 	a->stop_outcome = STEP_DIVERGED;
 	call_cancel_open(x, a->step);
@@ -639,7 +647,7 @@ bool call_asked(struct attempt *a, const struct frame *f)
 			   .function = json_str(f->head, "function", ""),
 			   .arguments = json_obj(f->head, "arguments"),
 			   .options = json_obj(f->head, "options"),
-			   .is_in_verify = strcmp(json_str(f->head, "part", "action"), "verify") == 0 || a->purpose == ATTEMPT_VERIFICATION};
+			   .is_in_verify = strcmp(json_str(f->head, "part", "action"), "verify") == 0 || a->purpose != ATTEMPT_ACTION};
 	bool known = false;
 	for (size_t i = 0; i < sizeof callable / sizeof *callable; i++) known = known || (strcmp(callable[i].module, q.module) == 0 && strcmp(callable[i].function, q.function) == 0);
 	if (!known || !q.arguments || json_int(f->head, "c", 0) != (json_int_t)a->asked + 1 || a->asked >= WIRE_CALLS_MAX) return false;

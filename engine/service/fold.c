@@ -67,7 +67,7 @@ static void fold_call_started(struct folding *f)
 	c->module = arena_strdup(x->arena, str(f, "module"));
 	c->function = arena_strdup(x->arena, str(f, "function"));
 	c->effect = effect_find(str(f, "effect"));
-	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "verify") == 0;
+	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
 	c->is_question = strcmp(c->module, "ask") == 0;
 	c->state = CALL_STARTED;
 	c->is_sent_again = json_int(f->r->data, "again", 0) > 0;

@@ -180,6 +180,33 @@ def conditions_skip_and_their_errors_fail(w):
 
 
 @test
+def a_condition_fence_may_look_and_only_look(w):
+    def book(condition):
+        path = w.book([{"fences": [(condition, "lua {if}"), ('local r = sh{"echo", "ran"} return {said = r.stdout}', "lua {id=a retry=1}")]}], permissions=("sh echo *",))
+        with open(path) as f:
+            text = f.read().replace("## Permissions\n", "## Permissions\n\n- read: `sh sh -c *`\n")
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+    yes = 'local r = sh{"sh", "-c", "echo y"} return r.stdout == "y\\n"'
+    v = w.over(w.run(book(yes)))
+    same((v["state"], v["steps"][0]["result"]), ("succeeded", {"said": "ran\n"}))
+    v = w.over(w.run(book(yes.replace("==", "~="))))
+    same((v["state"], states(v)), ("succeeded", ["skipped"]))
+    v = w.over(w.run(book('sh{"echo", "x"} return true')))
+    same((v["state"], states(v)), ("failed", ["failed"]))
+    # Its answers are recorded: a crash in it, or behind it, asks nothing twice.
+    mark = w.path("if")
+    x = w.run(book('sh{"sh", "-c", "echo x >> %s"} sh{"sh", "-c", "touch %s.on; sleep 0.5"} return true' % (mark, mark)))
+    r.deadline(20, "condition under way", lambda: os.path.exists(mark + ".on"))
+    w.restart()
+    w.client.ask("resume", execution=x)
+    same(w.over(x)["state"], "succeeded")
+    with open(mark) as f:
+        same(len(f.readlines()), 1)
+
+
+@test
 def verify_proves_the_outcome(w):
     def steps(proof):
         return [{"fences": [("return {n = 1}", "lua {id=a}"), (proof, "lua {verify}")]}]
