@@ -39,7 +39,7 @@ static enum err link_step(struct graph *g, const json_t *ids, size_t i, struct e
 }
 
 /* Names the steps of a cycle, from any of its members: each step that is left waits for another that is left. */
-static enum err cycle_error(const struct graph *g, const size_t *waiting, size_t at, struct error *e)
+static enum err cycle_error(const struct graph *g, const size_t *waiting, size_t at, size_t *fault, struct error *e)
 {
 	struct buf path;
 	unsigned char *seen = arena_alloc(g->arena, g->count);
@@ -62,6 +62,7 @@ static enum err cycle_error(const struct graph *g, const size_t *waiting, size_t
 		at = next;
 	} while (at != first && ++shown < 20);
 	buf_str(&path, g->book->steps[at].id);
+	*fault = first;
 	const struct book_step *s = &g->book->steps[first];
 	error_set(e, ERR_INVALID, "%s:%d: the steps wait for one another and none can start: %s; take one of these needs away", g->book->path, s->line,
 	          path.data ? path.data : s->id);
@@ -70,7 +71,7 @@ static enum err cycle_error(const struct graph *g, const size_t *waiting, size_t
 }
 
 /* Takes away, again and again, what waits for nothing; what is left is in a cycle or waits for one. */
-static enum err check_cycles(const struct graph *g, struct error *e)
+static enum err check_cycles(const struct graph *g, size_t *fault, struct error *e)
 {
 	size_t edges = 0, done = 0, ready_count = 0;
 	for (size_t i = 0; i < g->count; i++) edges += g->nodes[i].need_count;
@@ -94,22 +95,24 @@ static enum err check_cycles(const struct graph *g, struct error *e)
 			if (--waiting[to[k]] == 0) ready[ready_count++] = to[k];
 	}
 	for (size_t i = 0; i < g->count && done < g->count; i++)
-		if (waiting[i]) return cycle_error(g, waiting, i, e);
+		if (waiting[i]) return cycle_error(g, waiting, i, fault, e);
 	return ERR_OK;
 }
 
-enum err graph_build(const struct book *b, struct graph **out, struct error *e)
+static enum err build(const struct book *b, struct graph **out, size_t *fault, struct error *e)
 {
 	struct arena *a = arena_new();
 	struct graph *g = arena_alloc(a, sizeof *g);
 	*g = (struct graph){.arena = a, .book = b, .count = b->step_count};
 	g->nodes = arena_alloc(a, g->count * sizeof *g->nodes);
-	json_t *ids = json_object();
-	for (size_t i = 0; i < g->count; i++) json_object_set_new(ids, b->steps[i].id, json_integer((json_int_t)i));
+	g->ids = json_object();
+	for (size_t i = 0; i < g->count; i++) json_object_set_new(g->ids, b->steps[i].id, json_integer((json_int_t)i));
 	enum err err = ERR_OK;
-	for (size_t i = 0; i < g->count && !err; i++) err = link_step(g, ids, i, e);
-	if (!err) err = check_cycles(g, e);
-	json_decref(ids);
+	for (size_t i = 0; i < g->count && !err; i++) {
+		err = link_step(g, g->ids, i, e);
+		*fault = i;
+	}
+	if (!err) err = check_cycles(g, fault, e);
 	if (err)
 		graph_free(g);
 	else
@@ -117,16 +120,31 @@ enum err graph_build(const struct book *b, struct graph **out, struct error *e)
 	return err;
 }
 
+enum err graph_build(const struct book *b, struct graph **out, struct error *e)
+{
+	size_t fault;
+	return build(b, out, &fault, e);
+}
+
+size_t graph_fault(const struct book *b, struct error *why)
+{
+	struct graph *g;
+	size_t fault = SIZE_MAX;
+	if (build(b, &g, &fault, why) != ERR_OK) return fault;
+	graph_free(g);
+	return SIZE_MAX;
+}
+
 void graph_free(struct graph *g)
 {
-	if (g) arena_free(g->arena);
+	if (!g) return;
+	json_decref(g->ids);
+	arena_free(g->arena);
 }
 
 size_t graph_find(const struct graph *g, const char *id)
 {
-	for (size_t i = 0; i < g->count; i++)
-		if (strcmp(g->book->steps[i].id, id) == 0) return i;
-	return SIZE_MAX;
+	return find(g->ids, id);
 }
 
 static json_t *edge(const struct graph *g, size_t from, size_t to, const char *kind)

@@ -185,7 +185,9 @@ static void write_row(struct execution *x)
 				      .started_us = x->started_us,
 				      .finished_us = x->finished_us,
 				      .is_open = !x->flow->is_finished,
-				      .epoch = x->epoch};
+				      .epoch = x->epoch,
+				      .steps = x->graph->count};
+	for (size_t i = 0; i < x->graph->count; i++) row.steps_done += flow_is_over(x->flow->steps[i].state);
 	store_batch_execution(x->batch, &row);
 }
 

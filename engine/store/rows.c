@@ -26,6 +26,8 @@ void row_of_execution(struct buf *b, const struct store_execution *x)
 	put_number(b, (uint64_t)x->finished_us);
 	put_number(b, x->is_open);
 	put_number(b, x->epoch);
+	put_number(b, x->steps);
+	put_number(b, x->steps_done);
 }
 
 void row_of_plan(struct buf *b, const char *digest)
@@ -67,7 +69,9 @@ void row_read_execution(sqlite3_stmt *q, struct store_execution *x)
 	                              .started_us = sqlite3_column_int64(q, 7),
 	                              .finished_us = sqlite3_column_int64(q, 8),
 	                              .is_open = sqlite3_column_int64(q, 9) != 0,
-	                              .epoch = (uint64_t)sqlite3_column_int64(q, 10)};
+	                              .epoch = (uint64_t)sqlite3_column_int64(q, 10),
+	                              .steps = (uint64_t)sqlite3_column_int64(q, 11),
+	                              .steps_done = (uint64_t)sqlite3_column_int64(q, 12)};
 }
 
 void row_bind_execution(sqlite3_stmt *q, const struct store_execution *x)
@@ -78,4 +82,6 @@ void row_bind_execution(sqlite3_stmt *q, const struct store_execution *x)
 	sqlite3_bind_int64(q, 9, x->finished_us);
 	sqlite3_bind_int64(q, 10, x->is_open);
 	sqlite3_bind_int64(q, 11, (sqlite3_int64)x->epoch);
+	sqlite3_bind_int64(q, 12, (sqlite3_int64)x->steps);
+	sqlite3_bind_int64(q, 13, (sqlite3_int64)x->steps_done);
 }

@@ -17,7 +17,7 @@ void row_of_timer(struct buf *out, const char *execution, const char *step, cons
 void row_of_blob(struct buf *out, const unsigned char name[BLOB_RAW_BYTES], const char *execution, bool is_erased);
 
 /* The columns of an execution in the order that row_read_execution wants them, from the first column of q. Strings live until q moves. */
-#define EXECUTION_COLUMNS "id, book, title, state, driver, parent, plan, started_us, finished_us, is_open, epoch"
+#define EXECUTION_COLUMNS "id, book, title, state, driver, parent, plan, started_us, finished_us, is_open, epoch, steps, steps_done"
 enum { EXECUTION_COLUMN_N = 11 };
 void row_read_execution(sqlite3_stmt *q, struct store_execution *x);
 

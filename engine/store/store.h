@@ -39,6 +39,7 @@ enum err store_set_aside(const char *dir, const char *guard_dir, struct buf *not
 struct store_execution {
 	const char *id, *book, *title, *state, *driver, *parent, *plan; /* plan: digest, hex */
 	int64_t started_us, finished_us;                                /* 0: not yet */
+	uint64_t steps, steps_done;                                     /* of the book; over */
 	bool is_open;
 	uint64_t epoch;
 };

@@ -49,7 +49,7 @@ static char *dump(const struct place *p)
 	    "SELECT quote(id), quote(nodes), quote(sum), '', '' FROM head",
 	    "SELECT quote(id) || quote(book) || quote(title), quote(state) || quote(driver), quote(parent) || quote(plan), quote(started_us) || ' ' || "
 	    "quote(finished_us),"
-	    " quote(is_open) || ' ' || quote(epoch) FROM execution ORDER BY id",
+	    " quote(is_open) || ' ' || quote(epoch) || ' ' || quote(steps) || ' ' || quote(steps_done) FROM execution ORDER BY id",
 	    "SELECT quote(digest), quote(bytes), '', '', '' FROM plan ORDER BY digest",
 	    "SELECT quote(name), quote(execution), quote(salt), quote(bytes), '' FROM blob ORDER BY name",
 	    "SELECT quote(execution), quote(step), quote(kind), quote(due_us), '' FROM timer ORDER BY execution, step, kind",
@@ -285,6 +285,7 @@ static void everything_else_that_is_changed_is_named(void **state)
 	    {"UPDATE execution SET plan = book", "another plan"},
 	    {"UPDATE execution SET title = 'Disk empty'", "digest that the last checkpoint signed"},
 	    {"UPDATE execution SET epoch = 2", "digest that the last checkpoint signed"},
+	    {"UPDATE execution SET steps_done = 2", "digest that the last checkpoint signed"},
 	    {"UPDATE execution SET driver = NULL", "digest that the last checkpoint signed"},
 	    {"DELETE FROM execution WHERE id = '01JD9Z8Q6M3T4N5P6R7S8T9V0W'", "its row was removed"},
 	    {"INSERT INTO execution SELECT '01JD9Z8Q6M3T4N5P6R7S8T9V2W', book, title, state, driver, parent, plan, 0, 0, 0, 1 FROM execution LIMIT 1",
