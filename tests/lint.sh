@@ -59,8 +59,8 @@ part_layers() {
 
 part_names() {
 	result "the top level holds what belongs there" "$(files | sed 's,/.*,,' | sort -u | grep -vxE 'engine|runbooks|playbooks|modules|tests|Makefile|README\.md|\..*' || true)"
-	# The words are put together here, so that this file does not hold them.
-	result "nothing is left for later" "$(files | xargs grep -nIE "$(printf '\\b(TO%s|FIX%s|XX%s)\\b' DO ME X)" | grep -v 'XXXXXX' || true)"
+	# A comment that begins with such a word; a word put together here, so that this file does not hold it.
+	result "nothing is left for later" "$(files | xargs grep -nIE "(//|/\*|#|--|;)[[:space:]]*$(printf '(TO%s|FIX%s|XX%s)' DO ME X)\\b" || true)"
 	result "no path of one machine" "$(files | xargs grep -nIE "(^|[^A-Za-z0-9_.])/$(printf '(wo%s|home/[a-z]+)' rk)/" || true)"
 	result "no file over 700 lines" "$(files 'engine/*.[ch]' 'modules/*.[ch]' 'modules/*.lua' | xargs awk '{ lines[FILENAME]++ } END { for (f in lines) if (lines[f] > 700) print f ": " lines[f] " lines" }')"
 	result "every folder of modules has its README" "$(for d in modules/*/; do [ -e "${d}README.md" ] || echo "$d"; done)"
