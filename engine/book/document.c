@@ -16,8 +16,8 @@ enum { SPAN_DEPTH_MAX = 24 }; /* deeper emphasis is shown as plain text: the tre
 /* State while md4c tells what it finds. */
 struct builder {
 	struct document *d;
-	const char *guarded; /* what md4c reads: the text from `from` on */
-	size_t from, copied;
+	struct source_copy copy; /* what md4c reads */
+	size_t copied;
 	struct block *at; /* innermost open block */
 	struct span *in;  /* innermost open span, or NULL */
 	size_t skipped;   /* open spans that are too deep to be kept */
@@ -139,13 +139,14 @@ static int leave_block(MD_BLOCKTYPE type, void *detail, void *arg)
 	return 0;
 }
 
-/* The bytes that md4c's pointer stands for: those of the original text where it points into what md4c read. */
-static const char *original(struct builder *b, const char *p, size_t n)
+/* The bytes that md4c's pointer stands for: those of the original text where it points into what md4c read; *n may become less. */
+static const char *original(struct builder *b, const char *p, size_t *n)
 {
-	uintptr_t at = (uintptr_t)p, start = (uintptr_t)b->guarded;
-	size_t len = b->d->text_len - b->from;
-	if (at < start || at + n > start + len) return NULL;
-	return b->d->text + b->from + (at - start);
+	uintptr_t at = (uintptr_t)p, start = (uintptr_t)b->copy.text;
+	if (at < start || at + *n > start + b->copy.len) return NULL;
+	size_t from = source_copy_offset(&b->copy, at - start), to = source_copy_offset(&b->copy, at - start + *n);
+	*n = to - from;
+	return b->d->text + from;
 }
 
 /* Remembers where the open block's content stands. */
@@ -214,7 +215,7 @@ static int enter_span(MD_SPANTYPE type, void *detail, void *arg)
 	if (type == MD_SPAN_A || type == MD_SPAN_IMG) {
 		const MD_ATTRIBUTE *to = type == MD_SPAN_A ? &((MD_SPAN_A_DETAIL *)detail)->href : &((MD_SPAN_IMG_DETAIL *)detail)->src;
 		s->target_len = to->size;
-		s->target = original(b, to->text, to->size);
+		s->target = original(b, to->text, &s->target_len);
 		if (!s->target && !(s->target = copied(b, to->text ? to->text : "", to->size))) return ABORT;
 	}
 	b->in = s;
@@ -270,17 +271,17 @@ static int add_source(struct builder *b, const char *text, size_t n, const char 
 static int text(MD_TEXTTYPE type, const MD_CHAR *chars, MD_SIZE size, void *arg)
 {
 	struct builder *b = arg;
-	const char *here = original(b, chars, size);
+	size_t shown_len = size;
+	const char *here = original(b, chars, &shown_len);
 	enum block_kind at = b->at->kind;
-	if (at == BLOCK_FENCE || at == BLOCK_CODE || at == BLOCK_HTML) return add_source(b, chars, size, here);
+	if (at == BLOCK_FENCE || at == BLOCK_CODE || at == BLOCK_HTML) return add_source(b, chars, shown_len, here);
 	if (at == BLOCK_ITEM && !add_block(b, BLOCK_PARAGRAPH)) return ABORT;
 	if (type == MD_TEXT_BR || type == MD_TEXT_SOFTBR) return add_span(b, type == MD_TEXT_BR ? SPAN_BREAK : SPAN_SOFT_BREAK) ? 0 : ABORT;
 	const char *shown = here ? here : copied(b, chars, size);
 	if (!shown) return ABORT;
-	if (here) note_offset(b, here, size);
-	size_t shown_len = size;
-	if (type == MD_TEXT_ENTITY && entity_text(shown, size)) {
-		shown = entity_text(shown, size);
+	if (here) note_offset(b, here, shown_len);
+	if (type == MD_TEXT_ENTITY && entity_text(shown, shown_len)) {
+		shown = entity_text(shown, shown_len);
 		shown_len = strlen(shown);
 	}
 	enum span_kind kind = type == MD_TEXT_HTML ? SPAN_HTML : SPAN_TEXT;
@@ -365,8 +366,8 @@ static enum err parse(struct arena *arena, const char *bytes, size_t n, bool is_
 	if (err) return err;
 	d->root = arena_alloc(arena, sizeof *d->root);
 	*d->root = (struct block){.kind = BLOCK_DOCUMENT, .line = 1, .info = "", .source = "", .first_offset = SIZE_MAX, .last_offset = SIZE_MAX};
-	char *guarded = source_guarded(d, from);
-	struct builder b = {.d = d, .guarded = guarded, .from = from, .at = d->root};
+	struct builder b = {.d = d, .at = d->root};
+	source_copy_make(d, from, &b.copy);
 	buf_init(&b.source, 8 * DOCUMENT_BYTES_MAX);
 	MD_PARSER parser = {.flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS,
 	                    .enter_block = enter_block,
@@ -374,8 +375,8 @@ static enum err parse(struct arena *arena, const char *bytes, size_t n, bool is_
 	                    .enter_span = enter_span,
 	                    .leave_span = leave_span,
 	                    .text = text};
-	int rc = md_parse(guarded, (MD_SIZE)(d->text_len - from), &parser, &b);
-	free(guarded);
+	int rc = md_parse(b.copy.text, (MD_SIZE)b.copy.len, &parser, &b);
+	source_copy_clear(&b.copy);
 	buf_clear(&b.source);
 	if (rc && !b.refusal) die("out of memory while Markdown is parsed");
 	if (b.refusal) return error_set(e, ERR_TOO_BIG, "the document %s", b.refusal);

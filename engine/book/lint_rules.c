@@ -6,6 +6,7 @@
 #include "book/shell.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -267,13 +268,14 @@ void lint_steps(struct linter *l)
 	for (size_t i = 0; i < b->step_count; i++) json_object_set_new(ids, b->steps[i].id, json_true());
 	for (size_t i = 0; i < b->step_count; i++) check_needs(l, &b->steps[i], ids);
 	json_decref(ids);
-	struct graph *g;
 	struct error e;
-	if (l->report->errors == before) {
-		if (graph_build(b, &g, &e) == ERR_OK)
-			graph_free(g);
-		else
-			lint_add(l, "cycle", 1, 0, "take one of the needs away", "%s", e.text);
+	size_t fault = l->report->errors == before ? graph_fault(b, &e) : SIZE_MAX;
+	if (fault != SIZE_MAX) {
+		char *place = mem_printf("%s:%d: ", b->path, b->steps[fault].line);
+		bool has_place = strncmp(e.text, place, strlen(place)) == 0;
+		lint_add(l, "cycle", b->steps[fault].line, 0, "leave `needs` out where a step only waits for the one before it", "%s",
+		         has_place ? e.text + strlen(place) : e.text);
+		free(place);
 	}
 	for (size_t i = 0; i < b->step_count; i++) {
 		check_safety(l, &b->steps[i]);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is done to the bytes before md4c sees them. */
@@ -167,7 +168,7 @@ static int read_run(const struct document *d, int line, struct run *r)
 	return line;
 }
 
-char *source_guarded(const struct document *d, size_t from)
+static char *guarded(const struct document *d, size_t from)
 {
 	size_t len = d->text_len - from, all = 0;
 	char *copy = mem_alloc(len + 1);
@@ -193,4 +194,97 @@ char *source_guarded(const struct document *d, size_t from)
 			if (copy[i - from] == '[') copy[i - from] = 'x';
 	}
 	return copy;
+}
+
+/* `|-|:-:|`: a row of dashes under a table's head of which a run is shorter than three. */
+static bool is_short_delimiter(const char *s, size_t n)
+{
+	size_t run = 0, pipes = 0;
+	bool is_short = false;
+	for (size_t i = 0; i <= n; i++) {
+		char c = i < n ? s[i] : '|';
+		if (c == '-') {
+			run++;
+			continue;
+		}
+		is_short = is_short || (run > 0 && run < 3);
+		run = 0;
+		if (!strchr(" \t|:>", c)) return false;
+		pipes += i < n && c == '|';
+	}
+	return is_short && pipes;
+}
+
+struct widener {
+	const struct document *d;
+	struct source_copy *copy;
+	struct buf out;
+	size_t capacity, added;
+};
+
+static void widen_line(struct widener *w, const char *s, size_t n)
+{
+	size_t run = 0;
+	for (size_t i = 0; i <= n; i++) {
+		bool is_dash = i < n && s[i] == '-';
+		if (!is_dash && run > 0 && run < 3) {
+			struct source_copy *c = w->copy;
+			c->splices = arena_grow(w->d->arena, c->splices, c->splice_count, &w->capacity, sizeof *c->splices);
+			w->added += 3 - run;
+			c->splices[c->splice_count++] = (struct source_splice){.at = w->out.len, .added = w->added};
+			buf_add(&w->out, "---", 3 - run);
+		}
+		run = is_dash ? run + 1 : 0;
+		if (i < n) buf_char(&w->out, s[i]);
+	}
+}
+
+void source_copy_make(const struct document *d, size_t from, struct source_copy *copy)
+{
+	*copy = (struct source_copy){.text = guarded(d, from), .len = d->text_len - from, .from = from};
+	struct widener w = {.d = d, .copy = copy};
+	bool has_pipe = false;
+	size_t n, kept = from;
+	buf_init(&w.out, 16 * DOCUMENT_BYTES_MAX);
+	for (int line = source_line_of(d, from); line <= (int)d->line_count; line++) {
+		const char *s = document_line(d, line, &n);
+		size_t at = (size_t)(s - d->text);
+		if (has_pipe && is_short_delimiter(s, n)) {
+			buf_add(&w.out, copy->text + (kept - from), at - kept);
+			widen_line(&w, s, n);
+			kept = at + n;
+		}
+		has_pipe = memchr(s, '|', n) != NULL;
+	}
+	if (!copy->splice_count) {
+		buf_clear(&w.out);
+		return;
+	}
+	buf_add(&w.out, copy->text + (kept - from), d->text_len - kept);
+	free(copy->text);
+	copy->len = w.out.len;
+	copy->text = buf_take(&w.out);
+}
+
+void source_copy_clear(struct source_copy *copy)
+{
+	free(copy->text);
+	copy->text = NULL;
+}
+
+size_t source_copy_offset(const struct source_copy *copy, size_t at)
+{
+	size_t low = 0, high = copy->splice_count;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (copy->splices[mid].at <= at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0) return copy->from + at;
+	const struct source_splice *last = &copy->splices[low - 1];
+	size_t before = low > 1 ? copy->splices[low - 2].added : 0, own = last->added - before;
+	if (at < last->at + own) at = last->at + own; /* inside what was added: the byte behind it */
+	return copy->from + at - last->added;
 }
