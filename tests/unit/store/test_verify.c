@@ -288,7 +288,7 @@ static void everything_else_that_is_changed_is_named(void **state)
 	    {"UPDATE execution SET steps_done = 2", "digest that the last checkpoint signed"},
 	    {"UPDATE execution SET driver = NULL", "digest that the last checkpoint signed"},
 	    {"DELETE FROM execution WHERE id = '01JD9Z8Q6M3T4N5P6R7S8T9V0W'", "its row was removed"},
-	    {"INSERT INTO execution SELECT '01JD9Z8Q6M3T4N5P6R7S8T9V2W', book, title, state, driver, parent, plan, 0, 0, 0, 1 FROM execution LIMIT 1",
+	    {"INSERT INTO execution SELECT '01JD9Z8Q6M3T4N5P6R7S8T9V2W', book, title, state, driver, parent, plan, 0, 0, 0, 1, 0, 0 FROM execution LIMIT 1",
 	     "no record says that it started"},
 	    {"UPDATE timer SET due_us = due_us + 1", "digest that the last checkpoint signed"},
 	    {"DELETE FROM timer", "digest that the last checkpoint signed"},
