@@ -104,7 +104,7 @@ static void seed_random(lua_State *L, const json_t *seed)
 void environment_open(lua_State *L, struct worker *w)
 {
 	open_libraries(L);
-	lua_gc(L, LUA_GCINC, 150, 0, 0); /* collects at half more than what was alive, not at twice: large strings leave room below the limit */
+	lua_gc(L, LUA_GCSTOP); /* nothing of this is garbage */
 	seed_random(L, json_arr(w->head, "seed"));
 	wrap(L, NULL, "setmetatable", no_metatable_events);
 	wrap(L, "math", "randomseed", seed_needs_number);
@@ -119,4 +119,6 @@ void environment_open(lua_State *L, struct worker *w)
 		value_push(L, json_object_get(w->head, given[i]), VALUE_READ_ONLY | VALUE_BYTES);
 		lua_setglobal(L, given[i]);
 	}
+	lua_gc(L, LUA_GCRESTART);
+	lua_gc(L, LUA_GCINC, 150, 0, 0); /* collects at half more than what was alive, not at twice: large strings leave room below the limit */
 }
