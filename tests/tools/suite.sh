@@ -44,10 +44,10 @@ timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
 status=$?
 tenths=$((($(date +%s%N) - started) / 100000000))
 
-passed=$(grep -cE '^ok( |$)' "$log")
-failed=$(grep -cE '^not ok( |$)' "$log")
-skipped=$(grep -cE '^ok .*# *skip' "$log")
-passed=$((passed - skipped))
+# cmocka says "not ok 3 # SKIP name" of a test that was skipped, the others "ok 3 name # skip why".
+skipped=$(grep -ciE '^(not )?ok .*# *skip' "$log")
+passed=$(($(grep -cE '^ok( |$)' "$log") - $(grep -ciE '^ok .*# *skip' "$log")))
+failed=$(($(grep -cE '^not ok( |$)' "$log") - $(grep -ciE '^not ok .*# *skip' "$log")))
 why=
 [ "$status" -ne 124 ] && [ "$status" -ne 137 ] || why="ran out of its $limit s"
 if [ -n "$why" ] || { [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; }; then
@@ -67,7 +67,7 @@ if [ "$word" = ok ]; then
 	echo "$line"
 else
 	# In one piece, so that two suites do not mix.
-	printf '%s\n%s\n' "$line" "$(tail -n 80 "$log" | sed 's/^/    | /')"
+	printf '%s\n%s\n' "$line" "$({ grep -aE '^not ok' "$log" | head -n 20 && echo ...; tail -n 60 "$log"; } | sed 's/^/    | /')"
 fi
 echo "$passed $failed" >"$log.result"
 exit 0
