@@ -77,6 +77,17 @@ static const char *choose_title(struct book_reader *r)
 	return file_title(b->arena, b->path);
 }
 
+/* Which of the folders runbooks/ and playbooks/ is the innermost of a path? */
+static bool is_in_playbooks(const char *path)
+{
+	bool is_playbook = false;
+	for (const char *part = path; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
+		if (strncmp(part, "playbooks/", 10) == 0) is_playbook = true;
+		if (strncmp(part, "runbooks/", 9) == 0) is_playbook = false;
+	}
+	return is_playbook;
+}
+
 static enum book_kind choose_kind(const struct book_reader *r)
 {
 	const struct book *b = r->book;
@@ -85,7 +96,7 @@ static enum book_kind choose_kind(const struct book_reader *r)
 	if (kind && text_equal_nocase(kind, "runbook")) return BOOK_RUNBOOK;
 	const struct section *info = book_section_with(r, ROLE_INFO);
 	if (info) return strncmp(info->title, "Playbook", 8) == 0 ? BOOK_PLAYBOOK : BOOK_RUNBOOK;
-	return b->cause_count || b->alert_count || strstr(b->path, "playbook") ? BOOK_PLAYBOOK : BOOK_RUNBOOK;
+	return b->cause_count || b->alert_count || is_in_playbooks(b->path) ? BOOK_PLAYBOOK : BOOK_RUNBOOK;
 }
 
 static enum err read_book(struct book_reader *r, struct error *e)

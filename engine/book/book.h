@@ -54,6 +54,7 @@ struct book_fence {
 	const char *language; /* "lua", "bash", "" ... */
 	const char *source;   /* the lines between the fences, without the indentation of the fence */
 	int line;             /* of the first line of source */
+	int line_end;         /* of the block, its closing line included */
 	bool is_run;          /* a shell fence that says {run} */
 	/* FENCE_SHELL: the commands one at a time, as shown, and what output the author expects. */
 	const char **commands;

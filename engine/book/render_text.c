@@ -124,6 +124,8 @@ size_t styled_columns(const struct styled *s, size_t from, size_t to)
 
 size_t styled_line(const struct styled *s, size_t from, size_t columns, size_t *next)
 {
+	*next = from;
+	if (from >= s->text.len) return from;
 	const char *p = s->text.data, *end = p + s->text.len;
 	size_t at = from, used = 0, space = 0;
 	uint32_t code;

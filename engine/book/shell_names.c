@@ -1,11 +1,12 @@
 #include "book/shell.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Names in commands: placeholders, variables that are used and variables that are assigned. */
 
-enum { PLACEHOLDER_BYTES_MAX = 48 };
+enum { PLACEHOLDER_BYTES_MAX = 48, MARKUP_BYTES = 1000 };
 
 static bool is_upper_name(char c)
 {
@@ -25,6 +26,9 @@ static size_t placeholder_at(const char *s)
 	while (n < PLACEHOLDER_BYTES_MAX && (islower((unsigned char)s[1 + n]) || isdigit((unsigned char)s[1 + n]) || (s[1 + n] && strchr(" _-./", s[1 + n]))))
 		n++;
 	if (s[1 + n] != '>' || strchr(" -./", s[n])) return 0;
+	char close[PLACEHOLDER_BYTES_MAX + 4];
+	int len = snprintf(close, sizeof close, "</%.*s", (int)n, s + 1);
+	if (memmem(s, strnlen(s, MARKUP_BYTES), close, (size_t)len)) return 0; /* <name>...</name> is markup of a file that is written */
 	return n;
 }
 

@@ -67,11 +67,26 @@ static void add_fence(struct book_reader *r, struct book_step *s, size_t *capaci
 	struct arena *a = r->book->arena;
 	s->fences = arena_grow(a, s->fences, s->fence_count, capacity, sizeof *s->fences);
 	struct book_fence *f = &s->fences[s->fence_count++];
-	*f = (struct book_fence){.role = fence_role_of(a, b), .source = b->source, .line = b->kind == BLOCK_FENCE ? b->line + 1 : b->line};
+	*f = (struct book_fence){
+	    .role = fence_role_of(a, b), .source = b->source, .line_end = b->line_end, .line = b->kind == BLOCK_FENCE ? b->line + 1 : b->line};
 	if (b->kind == BLOCK_PARAGRAPH) f->source = document_plain_dup(a, b);
 	f->language = b->kind == BLOCK_FENCE ? attributes_language(a, b->info) : "";
 	if (f->role == FENCE_SHELL) shell_split(a, f);
 	read_fence_attributes(r, s, f, b);
+}
+
+/* Does a line stand in a fence of the step? What a fence shows is no attribute of the step. */
+static bool is_in_fence(const struct book_step *s, int line)
+{
+	size_t low = 0, high = s->fence_count;
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (s->fences[mid].line <= line)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low > 0 && line <= s->fences[low - 1].line_end;
 }
 
 /* `<!-- step: id=x owner=dba -->` in the lines of the step. */
@@ -86,10 +101,11 @@ static void read_comments(struct book_reader *r, struct book_step *s)
 		const char *inside = at + sizeof open - 1, *end = memmem(inside, (size_t)(d->text + to - inside), "-->", 3);
 		if (!end) return;
 		int line = source_line_of(d, (size_t)(inside - d->text));
+		from = (size_t)(end - d->text);
+		if (is_in_fence(s, line)) continue;
 		struct attributes t;
 		attributes_parse_bare(r->book->arena, inside, (size_t)(end - inside), &t);
 		step_apply_attributes(r, s, &t, line, (int)(inside - (d->text + d->line_starts[line - 1])) + 1);
-		from = (size_t)(end - d->text);
 	}
 }
 

@@ -108,6 +108,7 @@ static void names_are_found_where_the_shell_would_see_them(void **state)
 	names("cat <in >out; a <<EOF; b < c > d; <Big> <-x> <a-> 1<2>3", "");
 	names("echo ${X:-default} ${LIST[0]}", "v:LIST ");
 	names("# don't\necho $NODE", "v:NODE ");
+	names("echo '<name>x</name>' <a>", "p:a ");
 	names("curl \"http://<host>/x\"", "p:host ");
 }
 
