@@ -1,3 +1,3 @@
 -- json: in C (engine/sandbox/worker/lua_json.c).
 local rung = ...
-return rung.json
+return rung.open_json()

@@ -13,6 +13,8 @@ for _, level in pairs{"debug", "info", "warn", "error"} do
 	log[level] = function(...) rung.log(level, text(...)) end
 end
 
-print = rung.export(function(...) rung.log("info", text(...)) end)
+rung.print = rung.export(function(...) rung.log("info", text(...)) end)
+
+print = rung.print
 
 return setmetatable(log, {__call = rung.export(function(_, ...) rung.log("info", text(...)) end), __metatable = false})

@@ -33,7 +33,10 @@ local absent = {
 	wait = "durable waits", poll = "durable waits",
 }
 
-for name, what in pairs(absent) do
+-- In the place of such a name: whatever is done with it says what it is.
+function rung.absent(name)
+	local what = absent[name]
+	if not what then return nil end
 	local refuse = rung.export(function() raise(name .. ": " .. what .. " are not in this version of rung (modules/README.md lists what is)") end)
-	_G[name] = setmetatable({}, {__call = refuse, __index = refuse, __newindex = refuse, __name = name, __metatable = false})
+	return setmetatable({}, {__call = refuse, __index = refuse, __newindex = refuse, __name = name, __metatable = false})
 end

@@ -197,6 +197,18 @@ _G.xpcall = rung.export(function(f, handler, ...)
 	end, ...))
 end)
 
+-- A global that is not there may be a module that no one has used yet.
+setmetatable(_G, {
+	__metatable = false,
+	__index = function(_, name)
+		if name == "print" then
+			rung.open("log")
+			return rung.print
+		end
+		return rung.absent(name) or rung.open(name)
+	end,
+})
+
 -- require: modules of rung, and those of the workspace that came with the attempt.
 local loading = {}
 rung.loaded = rung.loaded or {}
@@ -206,6 +218,8 @@ require = rung.export(function(name)
 	local value = rung.loaded[name]
 	if value ~= nil then return value end
 	if loading[name] then raise("require: module " .. name .. " requires itself") end
+	value = rung.open(name)
+	if value ~= nil then return value end
 	local f = rung.load(name)
 	if not f then raise("require: there is no module " .. name .. ", neither of rung nor in this workspace's modules/") end
 	loading[name] = true

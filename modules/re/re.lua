@@ -1,7 +1,7 @@
 -- re: regular expressions as Perl and most tools write them (PCRE2), with limits. The engine of it is engine/sandbox/worker/lua_re.c.
 local rung = ...
 local raise = rung.raise
-local exec = rung.re.exec -- exec(pattern, subject, from): first, last, {whole, captures by number and by name}; or nil
+local exec = rung.open_re().exec -- exec(pattern, subject, from): first, last, {whole, captures by number and by name}; or nil
 local type, tonumber, tostring, concat = type, tonumber, tostring, table.concat
 
 local re = {}

@@ -25,16 +25,6 @@ local function words(command)
 	return argv
 end
 
--- "30s", or a number of seconds.
-function rung.microseconds(what, value)
-	local us, why
-	if type(value) == "string" then us, why = rung.duration_us(value)
-	elseif type(value) == "number" and value > 0 and value < 3e8 then us = value * 1000000 // 1 | 0
-	else why = "a duration such as \"30s\" or a number of seconds was expected" end
-	if not us then raise(what .. ": " .. why) end
-	return us
-end
-
 local function environment(env)
 	if env == nil then return nil end
 	if type(env) ~= "table" then raise("sh: env must be a table of names and values") end
@@ -62,14 +52,6 @@ local function shown(argv)
 	local quoted = {}
 	for i, w in ipairs(argv) do quoted[i] = w:find("^[%w%-%./_=:,@+%%]+$") and w or "'" .. w:gsub("'", "'\\''") .. "'" end
 	return rung.shorten(concat(quoted, " "), 80)
-end
-
--- One line of at most n bytes.
-function rung.shorten(s, n)
-	s = s:gsub("%s+", " ")
-	if #s <= n then return s end
-	local cut = s:sub(1, n)
-	return cut:gsub("[\x80-\xBF]*$", ""):gsub("[\xC0-\xFF]$", "") .. "..."
 end
 
 local function last_line(s)

@@ -1,3 +1,3 @@
 -- yaml: in C (engine/sandbox/worker/lua_yaml.c).
 local rung = ...
-return rung.yaml
+return rung.open_yaml()

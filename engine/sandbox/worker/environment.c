@@ -17,7 +17,8 @@ static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},       {LUA_TABLI
 static const struct {
 	const char *library, *name; /* library NULL: a global */
 } removed[] = {
-    {NULL, "collectgarbage"}, {NULL, "dofile"}, {NULL, "load"}, {NULL, "loadfile"}, {NULL, "rawget"}, {NULL, "rawset"}, {NULL, "warn"}, {"string", "dump"},
+    {NULL, "collectgarbage"}, {NULL, "dofile"}, {NULL, "load"},  {NULL, "loadfile"}, {NULL, "rawget"},
+    {NULL, "rawset"},         {NULL, "warn"},   {NULL, "print"}, {"string", "dump"},
 };
 
 /* What the engine gives, under these names in the attempt's header and in Lua. */
@@ -113,7 +114,7 @@ void environment_open(lua_State *L, struct worker *w)
 	order_open(L);
 	plain_open(L);
 	primitives_push(L);
-	modules_open(L, -1);
+	modules_start(L);
 	lua_pop(L, 1);
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
 		value_push(L, json_object_get(w->head, given[i]), VALUE_READ_ONLY | VALUE_BYTES);

@@ -56,10 +56,11 @@ static int array(lua_State *L)
 	return 1;
 }
 
-void lua_json_push(lua_State *L)
+int lua_json_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"decode", decode}, {"encode", encode}, {"array", array}, {NULL, NULL}};
 	luaL_newlib(L, functions);
 	lua_pushlightuserdata(L, NULL);
 	lua_setfield(L, -2, "null");
+	return 1;
 }

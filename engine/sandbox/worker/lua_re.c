@@ -166,8 +166,10 @@ static int refuse_match(lua_State *L, int code)
 
 static int exec(lua_State *L)
 {
-	size_t n, pattern_len;
-	luaL_checklstring(L, 1, &pattern_len);
+	size_t n;
+	if (!lua_isstring(L, 1) || !lua_isstring(L, 2))
+		return attempt_error(L, "re: the text and the pattern must be strings, one is a %s", luaL_typename(L, lua_isstring(L, 2) ? 1 : 2));
+	luaL_checkstring(L, 1);
 	const char *s = luaL_checklstring(L, 2, &n);
 	lua_Integer from = luaL_optinteger(L, 3, 1);
 	lua_settop(L, 3);
@@ -204,7 +206,7 @@ static void contexts_make(void)
 	pcre2_set_heap_limit(limits, MATCH_HEAP_KIB_MAX);
 }
 
-void lua_re_push(lua_State *L)
+int lua_re_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"exec", exec}, {NULL, NULL}};
 	contexts_make();
@@ -217,4 +219,5 @@ void lua_re_push(lua_State *L)
 	lua_setfield(L, -2, "metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &cache_key);
 	luaL_newlib(L, functions);
+	return 1;
 }

@@ -234,8 +234,9 @@ static int decode_all(lua_State *L)
 	return 1;
 }
 
-void lua_yaml_push(lua_State *L)
+int lua_yaml_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"decode", decode_one}, {"decode_all", decode_all}, {NULL, NULL}};
 	luaL_newlib(L, functions);
+	return 1;
 }

@@ -6,14 +6,17 @@
 #include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { EMBEDDED_MAX = 64, COMPILED_BYTES_MAX = 1 << 20 };
 
 static struct buf compiled[EMBEDDED_MAX];
+static const char private_key; /* its address is the registry's key of the table rung */
 
-/* Those that others build on come first; the rest in the order of their names. */
-static const char *const first[] = {"parallel", "outcome"};
+/* Those that every attempt has from the start; the others are opened by their first use, which spares half of an attempt's start. */
+static const char *const always[] = {"parallel", "outcome"};
 
 static int add_piece(lua_State *L, const void *piece, size_t n, void *to)
 {
@@ -77,21 +80,38 @@ static void open_one(lua_State *L, size_t i, int index)
 	lua_pop(L, 1);
 }
 
-static bool is_first(const char *name)
+/* The embedded module with that name, or SIZE_MAX. */
+static size_t find(const char *name)
 {
-	for (size_t i = 0; i < sizeof first / sizeof *first; i++)
-		if (strcmp(first[i], name) == 0) return true;
-	return false;
+	for (size_t i = 0; embedded_modules[i].name; i++)
+		if (strcmp(embedded_modules[i].name, name) == 0) return i;
+	return SIZE_MAX;
 }
 
-void modules_open(lua_State *L, int index)
+void modules_start(lua_State *L)
 {
-	index = lua_absindex(L, index);
-	for (size_t f = 0; f < sizeof first / sizeof *first; f++)
-		for (size_t i = 0; embedded_modules[i].name; i++)
-			if (strcmp(embedded_modules[i].name, first[f]) == 0) open_one(L, i, index);
-	for (size_t i = 0; embedded_modules[i].name; i++)
-		if (!is_first(embedded_modules[i].name)) open_one(L, i, index);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &private_key);
+	for (size_t f = 0; f < sizeof always / sizeof *always; f++) {
+		size_t i = find(always[f]);
+		must(i != SIZE_MAX);
+		open_one(L, i, lua_gettop(L));
+	}
+}
+
+int modules_open(lua_State *L)
+{
+	size_t i = lua_type(L, 1) == LUA_TSTRING ? find(lua_tostring(L, 1)) : SIZE_MAX;
+	if (i == SIZE_MAX) return 0;
+	lua_settop(L, 1);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &private_key);
+	luaL_getsubtable(L, 2, "loaded");
+	lua_getfield(L, 3, embedded_modules[i].name);
+	if (lua_isnil(L, -1)) {
+		open_one(L, i, 2);
+		lua_getfield(L, 3, embedded_modules[i].name);
+	}
+	return lua_isboolean(L, -1) ? 0 : 1;
 }
 
 int modules_load(lua_State *L)

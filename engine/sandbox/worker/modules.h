@@ -6,8 +6,11 @@
 /* Compiles the embedded modules once, in the fork server: every attempt of every worker then loads them without parsing. */
 void modules_prepare(void);
 
-/* Runs every embedded module in L, each with the private table `rung` (at index) as its argument: see modules/README.md, "How a module is built". */
-void modules_open(lua_State *L, int index);
+/* Opens what every attempt has, with the private table `rung` (at the top) as the argument: see modules/README.md, "How a module is built". */
+void modules_start(lua_State *L);
+
+/* A function of Lua: what the embedded module with that name gives, opened now where it is not yet; nothing where there is none. */
+int modules_open(lua_State *L);
 
 /* Pushes the function of the workspace's module with that name, or nil: the sources came with the attempt. Raises where it does not compile. */
 int modules_load(lua_State *L);

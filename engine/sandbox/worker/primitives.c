@@ -1,10 +1,7 @@
 #include "sandbox/worker/primitives.h"
-#include "base/clock.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "sandbox/worker/limit.h"
 #include "sandbox/worker/modules.h"
-#include "sandbox/worker/plain.h"
 #include "sandbox/worker/value.h"
 #include "sandbox/worker/worker.h"
 
@@ -274,120 +271,14 @@ static int rung_close(lua_State *L)
 	return 2;
 }
 
-/* ---- time, text ---- */
-
-static int rung_now_us(lua_State *L)
-{
-	lua_pushinteger(L, worker_of(L)->now_us);
-	return 1;
-}
-
-/* rung.duration_us("1h30m"): an integer, or nil and what was expected. */
-static int rung_duration_us(lua_State *L)
-{
-	int64_t us;
-	struct error e;
-	if (clock_parse_duration(luaL_checkstring(L, 1), &us, &e) == ERR_OK) return lua_pushinteger(L, us), 1;
-	lua_pushnil(L);
-	lua_pushstring(L, e.text);
-	return 2;
-}
-
-static int rung_rfc3339(lua_State *L)
-{
-	char text[CLOCK_RFC3339_BYTES];
-	lua_Integer us = luaL_checkinteger(L, 1);
-	/* Years 0000 to 9999: what the form has room for. */
-	luaL_argcheck(L, us >= INT64_C(-62167219200000000) && us < INT64_C(253402300800000000), 1, "a time between the years 0 and 9999 was expected");
-	clock_rfc3339(text, us);
-	lua_pushstring(L, text);
-	return 1;
-}
-
-static int rung_parse_time(lua_State *L)
-{
-	int64_t us;
-	const char *text = luaL_checkstring(L, 1);
-	if (clock_parse_rfc3339(text, &us) || clock_parse_date(text, &us))
-		lua_pushinteger(L, us);
-	else
-		lua_pushnil(L);
-	return 1;
-}
-
-static int rung_duration_words(lua_State *L)
-{
-	struct buf b;
-	buf_init(&b, 64);
-	clock_duration_words(&b, luaL_checkinteger(L, 1));
-	lua_pushlstring(L, b.data, b.len);
-	buf_clear(&b);
-	return 1;
-}
-
-static int rung_visible(lua_State *L)
-{
-	size_t n;
-	const char *s = luaL_checklstring(L, 1, &n);
-	struct buf b;
-	buf_init(&b, n * 4 + 8);
-	text_visible(&b, s, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
-	lua_pushlstring(L, b.data ? b.data : "", b.len);
-	buf_clear(&b);
-	return 1;
-}
-
-static int rung_is_utf8(lua_State *L)
-{
-	size_t n;
-	const char *s = luaL_checklstring(L, 1, &n);
-	lua_pushboolean(L, text_is_utf8(s, n));
-	return 1;
-}
-
-/* rung.log(level, text): said at once, so that it is there when the step ends badly. */
-static int rung_log(lua_State *L)
-{
-	size_t n;
-	struct worker *w = worker_of(L);
-	const char *level = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 2, &n);
-	struct buf b;
-	if (n > WORKER_TEXT_BYTES_MAX) n = WORKER_TEXT_BYTES_MAX;
-	buf_init(&b, n * 4 + 8);
-	/* What is not UTF-8, and what could steer a terminal, is made visible; a cut code point becomes <hex>. */
-	text_visible(&b, text, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
-	worker_say(w, json_pack("{s:s,s:s,s:s#}", "t", "log", "level", level, "text", b.data ? b.data : "", (int)b.len));
-	buf_clear(&b);
-	worker_flush(w);
-	return 0;
-}
-
 static const luaL_Reg functions[] = {
-    {"error", rung_error},
-    {"ends", rung_ends},
-    {"keep_trace", rung_keep_trace},
-    {"send", rung_send},
-    {"answer", rung_answer},
-    {"take", rung_take},
-    {"create", rung_create},
-    {"status", rung_status},
-    {"resume", rung_resume},
-    {"yield", rung_yield},
-    {"running", rung_running},
-    {"can_yield", rung_can_yield},
-    {"close", rung_close},
-    {"now_us", rung_now_us},
-    {"duration_us", rung_duration_us},
-    {"rfc3339", rung_rfc3339},
-    {"parse_time", rung_parse_time},
-    {"duration_words", rung_duration_words},
-    {"visible", rung_visible},
-    {"is_utf8", rung_is_utf8},
-    {"log", rung_log},
-    {"load", modules_load},
-    {"raise", rung_raise},
-    {"export", primitives_export},
-    {NULL, NULL},
+    {"error", rung_error},     {"ends", rung_ends},           {"keep_trace", rung_keep_trace},
+    {"raise", rung_raise},     {"export", primitives_export}, {"send", rung_send},
+    {"answer", rung_answer},   {"take", rung_take},           {"create", rung_create},
+    {"status", rung_status},   {"resume", rung_resume},       {"yield", rung_yield},
+    {"running", rung_running}, {"can_yield", rung_can_yield}, {"close", rung_close},
+    {"load", modules_load},    {"open", modules_open},        {"open_json", lua_json_open},
+    {"open_re", lua_re_open},  {"open_yaml", lua_yaml_open},  {NULL, NULL},
 };
 
 void primitives_push(lua_State *L)
@@ -398,11 +289,7 @@ void primitives_push(lua_State *L)
 	lua_pushboolean(L, false);
 	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &error_mark);
-	luaL_newlib(L, functions);
-	lua_json_push(L);
-	lua_setfield(L, -2, "json");
-	lua_re_push(L);
-	lua_setfield(L, -2, "re");
-	lua_yaml_push(L);
-	lua_setfield(L, -2, "yaml");
+	lua_createtable(L, 0, 48);
+	luaL_setfuncs(L, functions, 0);
+	helpers_add(L);
 }

@@ -15,9 +15,12 @@ int primitives_export(lua_State *L);
 /* Is the value at index an error of rung's own (made by rung.error)? */
 bool primitives_is_error(lua_State *L, int index);
 
-/* Each pushes a library's table. */
-void lua_json_push(lua_State *L);
-void lua_re_push(lua_State *L);
-void lua_yaml_push(lua_State *L);
+/* Adds the helpers (helpers.c) to the private table at the top. */
+void helpers_add(lua_State *L);
+
+/* Functions of Lua, each of which makes a library's table: only where a step uses it. */
+int lua_json_open(lua_State *L);
+int lua_re_open(lua_State *L);
+int lua_yaml_open(lua_State *L);
 
 #endif
