@@ -1,8 +1,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

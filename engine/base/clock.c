@@ -32,7 +32,8 @@ void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us)
 	struct tm tm;
 	must(gmtime_r(&s, &tm) != NULL && tm.tm_year >= -1900 && tm.tm_year <= 8099);
 	char text[96];
-	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
+	snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	         fraction);
 	memcpy(out, text, CLOCK_RFC3339_BYTES - 1);
 	out[CLOCK_RFC3339_BYTES - 1] = 0;
 }
@@ -109,7 +110,9 @@ enum err clock_parse_duration(const char *text, int64_t *us, struct error *e)
 		p = end + len;
 	}
 	if (!p || *p || p == text)
-		return error_set(e, ERR_INVALID, "\"%.40s\" is no duration: write a number and a unit (ms, s, m, h, d, w), such as 90s, 5m or 1h30m, ten years at most", text ? text : "");
+		return error_set(e, ERR_INVALID,
+		                 "\"%.40s\" is no duration: write a number and a unit (ms, s, m, h, d, w), such as 90s, 5m or 1h30m, ten years at most",
+		                 text ? text : "");
 	*us = sum;
 	return ERR_OK;
 }
@@ -117,11 +120,16 @@ enum err clock_parse_duration(const char *text, int64_t *us, struct error *e)
 void clock_duration_words(struct buf *b, int64_t us)
 {
 	int64_t s = us / 1000000;
-	if (us < 0) buf_str(b, "0 s");
-	else if (s < 60) buf_printf(b, "%lld.%lld s", (long long)s, (long long)(us / 100000 % 10));
-	else if (s < 3600) buf_printf(b, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
-	else if (s < 86400) buf_printf(b, "%lld h %lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
-	else buf_printf(b, "%lld day%s", (long long)(s / 86400), s / 86400 == 1 ? "" : "s");
+	if (us < 0)
+		buf_str(b, "0 s");
+	else if (s < 60)
+		buf_printf(b, "%lld.%lld s", (long long)s, (long long)(us / 100000 % 10));
+	else if (s < 3600)
+		buf_printf(b, "%lld min %lld s", (long long)(s / 60), (long long)(s % 60));
+	else if (s < 86400)
+		buf_printf(b, "%lld h %lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
+	else
+		buf_printf(b, "%lld day%s", (long long)(s / 86400), s / 86400 == 1 ? "" : "s");
 }
 
 static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -15,7 +15,8 @@ enum err frame_write(struct buf *out, const json_t *head, const void *payload, s
 {
 	size_t at = out->len;
 	char prefix[FRAME_PREFIX_BYTES] = {0};
-	bool ok = n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && json_dump_callback(head, add_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
+	bool ok =
+	    n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && json_dump_callback(head, add_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
 	size_t len = ok ? out->len - at - sizeof prefix : 0;
 	if (ok && len <= UINT32_MAX && buf_add(out, payload, n)) {
 		put_u32(out->data + at, (uint32_t)len);
@@ -54,7 +55,8 @@ enum err frame_reader_next(struct frame_reader *r, struct frame *f, struct error
 	size_t left = r->in.len - r->taken;
 	size_t head_len = left >= FRAME_PREFIX_BYTES ? get_u32(at) : 0, payload_len = left >= FRAME_PREFIX_BYTES ? get_u32(at + 4) : 0;
 	if (head_len > r->head_max || payload_len > r->payload_max)
-		return error_set(e, ERR_PROTOCOL, "a frame of %zu and %zu bytes is over the limit of %zu and %zu", head_len, payload_len, r->head_max, r->payload_max);
+		return error_set(e, ERR_PROTOCOL, "a frame of %zu and %zu bytes is over the limit of %zu and %zu", head_len, payload_len, r->head_max,
+		                 r->payload_max);
 	if (left < FRAME_PREFIX_BYTES || left < FRAME_PREFIX_BYTES + head_len + payload_len) {
 		/* The frames before this point are done with: only now, so that a burst of frames costs one move. */
 		buf_drop(&r->in, r->taken);

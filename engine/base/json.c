@@ -1,6 +1,6 @@
 #include "base/json.h"
-#include "base/text.h"
 #include "base/encode.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -12,8 +12,10 @@ static bool too_deep(const char *text, size_t n, size_t max_depth)
 	for (size_t i = 0; i < n; i++) {
 		char c = text[i];
 		if (in_string) {
-			if (c == '\\') i++;
-			else if (c == '"') in_string = false;
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '[' || c == '{') {
@@ -53,7 +55,8 @@ size_t json_depth(const json_t *v)
 	if (json_is_object(v)) {
 		const char *k;
 		json_t *m;
-		json_object_foreach((json_t *)v, k, m) {
+		json_object_foreach((json_t *)v, k, m)
+		{
 			size_t d = json_depth(m);
 			if (d > deepest) deepest = d;
 		}
@@ -62,7 +65,8 @@ size_t json_depth(const json_t *v)
 	if (json_is_array(v)) {
 		size_t i;
 		json_t *m;
-		json_array_foreach(v, i, m) {
+		json_array_foreach(v, i, m)
+		{
 			size_t d = json_depth(m);
 			if (d > deepest) deepest = d;
 		}

@@ -81,8 +81,10 @@ static void decide_ready(const struct flow *f, size_t i, int64_t now_us, struct 
 		return;
 	}
 	if (f->mode == FLOW_GUIDED && !s->is_requested) return;
-	if (s->due_us > now_us) add(d, (struct flow_command){.kind = FLOW_DO_WAKE, .step = i, .at_us = s->due_us});
-	else add(d, (struct flow_command){.kind = FLOW_DO_START, .step = i});
+	if (s->due_us > now_us)
+		add(d, (struct flow_command){.kind = FLOW_DO_WAKE, .step = i, .at_us = s->due_us});
+	else
+		add(d, (struct flow_command){.kind = FLOW_DO_START, .step = i});
 }
 
 static enum run_state final_state(const struct flow *f)
@@ -92,8 +94,10 @@ static enum run_state final_state(const struct flow *f)
 		enum step_state s = f->steps[i].state;
 		if (flow_is_bad(s) && book_step(f, i)->on_failure == ON_FAILURE_CONTINUE && s != STEP_DIVERGED) continue;
 		if (s == STEP_DIVERGED) return RUN_DIVERGED;
-		if (s == STEP_TIMED_OUT && worst == RUN_SUCCEEDED) worst = RUN_TIMED_OUT;
-		else if (flow_is_bad(s) && s != STEP_TIMED_OUT) worst = RUN_FAILED;
+		if (s == STEP_TIMED_OUT && worst == RUN_SUCCEEDED)
+			worst = RUN_TIMED_OUT;
+		else if (flow_is_bad(s) && s != STEP_TIMED_OUT)
+			worst = RUN_FAILED;
 	}
 	return worst;
 }
@@ -108,7 +112,8 @@ static bool all_over(const struct flow *f)
 static void decide_cancel(const struct flow *f, struct decision *d)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions) add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
+		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions)
+			add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
 	if (d->count == 0) add(d, (struct flow_command){.kind = FLOW_DO_FINISH, .run_state = RUN_CANCELLED});
 }
 
@@ -123,8 +128,10 @@ size_t flow_decide(const struct flow *f, int64_t now_us, struct flow_command *ou
 	for (size_t i = 0; i < f->graph->count; i++) {
 		const struct flow_step *s = &f->steps[i];
 		if (s->state != STEP_RUNNING || !s->due_us) continue;
-		if (s->due_us <= now_us) add(&d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i, .is_timeout = true});
-		else add(&d, (struct flow_command){.kind = FLOW_DO_WAKE, .step = i, .at_us = s->due_us});
+		if (s->due_us <= now_us)
+			add(&d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i, .is_timeout = true});
+		else
+			add(&d, (struct flow_command){.kind = FLOW_DO_WAKE, .step = i, .at_us = s->due_us});
 	}
 	bool stopping = is_stopping(f);
 	if (stopping && !is_busy(f)) {

@@ -53,9 +53,12 @@ static void refresh_step(struct flow *f, size_t i)
 	const struct graph_node *n = &f->graph->nodes[i];
 	bool met = true;
 	for (size_t k = 0; k < n->need_count; k++) met = met && is_met(f, n->needs[k]);
-	if (!met) s->state = STEP_PENDING;
-	else if (book_step(f, i)->is_manual && (s->is_condition_known || !flow_has_condition(f, i))) s->state = STEP_WAITING;
-	else s->state = STEP_READY;
+	if (!met)
+		s->state = STEP_PENDING;
+	else if (book_step(f, i)->is_manual && (s->is_condition_known || !flow_has_condition(f, i)))
+		s->state = STEP_WAITING;
+	else
+		s->state = STEP_READY;
 }
 
 /* With a person at the run a bad end waits for a word, unless the book says what follows. */
@@ -128,8 +131,10 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 	/* A loop made with `go` is bounded like one made with goto. */
 	if (s->go_to <= ev->step && s->goto_used >= book_step(f, ev->step)->goto_max) s->state = STEP_FAILED, s->go_to = SIZE_MAX;
 	if (!flow_is_bad(s->state)) return;
-	if (may_retry(f, ev->step) && !f->is_cancelling) arm_retry(f, ev->step, ev->t_us);
-	else s->is_decided = book_decides(f, ev->step);
+	if (may_retry(f, ev->step) && !f->is_cancelling)
+		arm_retry(f, ev->step, ev->t_us);
+	else
+		s->is_decided = book_decides(f, ev->step);
 }
 
 static void settle(struct flow *f, const struct flow_event *ev)
@@ -205,7 +210,8 @@ static enum err reset(struct flow *f, const struct flow_event *ev, struct error 
 	bool *marked = mem_zero(f->graph->count);
 	mark_reset(f, ev->step, ev->by, marked);
 	enum err err = ERR_OK;
-	if (!none_under_way(f, marked)) err = error_set(e, ERR_CONFLICT, "step %s cannot start again while it, or a step that depends on it, is under way", book_step(f, ev->step)->id);
+	if (!none_under_way(f, marked))
+		err = error_set(e, ERR_CONFLICT, "step %s cannot start again while it, or a step that depends on it, is under way", book_step(f, ev->step)->id);
 	if (!err && ev->by != SIZE_MAX) {
 		f->steps[ev->by].goto_used++;
 		f->steps[ev->by].go_to = SIZE_MAX;
@@ -221,8 +227,10 @@ static enum err reset(struct flow *f, const struct flow_event *ev, struct error 
 static void call_event(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
-	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
-	else if (ev->kind == FLOW_CALL_FINISHED && s->open_calls) s->open_calls--;
+	if (ev->kind == FLOW_CALL_STARTED)
+		s->open_calls++;
+	else if (ev->kind == FLOW_CALL_FINISHED && s->open_calls)
+		s->open_calls--;
 	else if (ev->kind == FLOW_CALL_UNKNOWN) {
 		if (s->open_calls) s->open_calls--;
 		s->unknown_calls++;
@@ -303,28 +311,47 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 	enum err err = ERR_OK;
 	struct flow_step *s = ev->step < f->graph->count ? &f->steps[ev->step] : NULL;
 	switch (ev->kind) {
-	case FLOW_REQUESTED: s->is_requested = true; break;
-	case FLOW_CONDITION: condition(f, ev); break;
+	case FLOW_REQUESTED:
+		s->is_requested = true;
+		break;
+	case FLOW_CONDITION:
+		condition(f, ev);
+		break;
 	case FLOW_SKIP:
 		s->state = STEP_SKIPPED;
 		s->started_us = s->finished_us = ev->t_us;
 		break;
-	case FLOW_ATTEMPT_STARTED: start_attempt(f, ev); break;
-	case FLOW_ATTEMPT_FINISHED: end_attempt(f, ev); break;
+	case FLOW_ATTEMPT_STARTED:
+		start_attempt(f, ev);
+		break;
+	case FLOW_ATTEMPT_FINISHED:
+		end_attempt(f, ev);
+		break;
 	case FLOW_CALL_STARTED:
 	case FLOW_CALL_FINISHED:
 	case FLOW_CALL_UNKNOWN:
-	case FLOW_CALL_RESOLVED: call_event(f, ev); break;
-	case FLOW_VERIFICATION_STARTED: s->is_verifying = true; break;
-	case FLOW_VERIFICATION_FINISHED: s->is_verifying = false; break;
+	case FLOW_CALL_RESOLVED:
+		call_event(f, ev);
+		break;
+	case FLOW_VERIFICATION_STARTED:
+		s->is_verifying = true;
+		break;
+	case FLOW_VERIFICATION_FINISHED:
+		s->is_verifying = false;
+		break;
 	case FLOW_QUESTION_ASKED:
-	case FLOW_QUESTION_ANSWERED: question_event(f, ev); break;
-	case FLOW_SETTLED: settle(f, ev); break;
+	case FLOW_QUESTION_ANSWERED:
+		question_event(f, ev);
+		break;
+	case FLOW_SETTLED:
+		settle(f, ev);
+		break;
 	case FLOW_RESET:
 		err = reset(f, ev, e);
 		if (err) return err;
 		break;
-	default: return run_event(f, ev);
+	default:
+		return run_event(f, ev);
 	}
 	flow_refresh(f);
 	return ERR_OK;

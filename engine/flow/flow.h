@@ -60,25 +60,25 @@ enum flow_mode { FLOW_AUTO, FLOW_GUIDED };
 
 /* What happened. Each is a record of the journal. */
 enum flow_event_kind {
-	FLOW_REQUESTED,         /* a person starts the step */
-	FLOW_CONDITION,         /* `if` was evaluated: outcome SUCCEEDED (true), SKIPPED (false) or FAILED (it raised) */
-	FLOW_SKIP,              /* without having run */
+	FLOW_REQUESTED, /* a person starts the step */
+	FLOW_CONDITION, /* `if` was evaluated: outcome SUCCEEDED (true), SKIPPED (false) or FAILED (it raised) */
+	FLOW_SKIP,      /* without having run */
 	FLOW_ATTEMPT_STARTED,
-	FLOW_ATTEMPT_FINISHED,  /* outcome; to: where `go` leads, or SIZE_MAX */
+	FLOW_ATTEMPT_FINISHED, /* outcome; to: where `go` leads, or SIZE_MAX */
 	FLOW_CALL_STARTED,
 	FLOW_CALL_FINISHED,
 	FLOW_CALL_UNKNOWN,
-	FLOW_CALL_RESOLVED,     /* answered again or failed: the attempt goes on */
+	FLOW_CALL_RESOLVED,        /* answered again or failed: the attempt goes on */
 	FLOW_VERIFICATION_STARTED, /* the proof of a step with unknown calls */
 	FLOW_VERIFICATION_FINISHED,
 	FLOW_QUESTION_ASKED,
 	FLOW_QUESTION_ANSWERED,
-	FLOW_SETTLED,           /* outcome SUCCEEDED, FAILED or SKIPPED by a person or by verify */
-	FLOW_RESET,             /* the step and all that depends on it start again; by: the step whose goto or go did it, or SIZE_MAX (a person) */
+	FLOW_SETTLED, /* outcome SUCCEEDED, FAILED or SKIPPED by a person or by verify */
+	FLOW_RESET,   /* the step and all that depends on it start again; by: the step whose goto or go did it, or SIZE_MAX (a person) */
 	FLOW_PAUSED,
 	FLOW_RESUMED,
-	FLOW_CANCEL,            /* a person asked */
-	FLOW_FINISHED,          /* run_state */
+	FLOW_CANCEL,   /* a person asked */
+	FLOW_FINISHED, /* run_state */
 	FLOW_EVENT_N
 };
 
@@ -94,24 +94,24 @@ struct flow_event {
 
 struct flow_step {
 	enum step_state state;
-	uint32_t attempt;      /* of the last attempt started, from 1; 0: none */
+	uint32_t attempt; /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
 	int retries_used, goto_used;
-	bool is_verifying;     /* its proof is run, to settle what is unknown */
+	bool is_verifying;                                 /* its proof is run, to settle what is unknown */
 	bool is_requested, is_condition_known, is_decided; /* decided: a bad end stands, by on_failure or by a person */
-	size_t go_to;          /* where `go` leads; SIZE_MAX: nowhere */
+	size_t go_to;                                      /* where `go` leads; SIZE_MAX: nowhere */
 	int64_t started_us, finished_us;
-	int64_t due_us;        /* running: deadline; waiting: reminder; retry: not before. 0: none */
-	int64_t left_us;       /* of the timeout, while a question is open */
+	int64_t due_us;  /* running: deadline; waiting: reminder; retry: not before. 0: none */
+	int64_t left_us; /* of the timeout, while a question is open */
 };
 
 struct flow {
 	const struct graph *graph; /* borrowed */
 	enum flow_mode mode;
-	struct flow_step *steps;   /* graph->count of them */
-	enum run_state state;      /* kept up to date by flow_apply */
+	struct flow_step *steps; /* graph->count of them */
+	enum run_state state;    /* kept up to date by flow_apply */
 	bool is_paused, is_cancelling, is_finished;
-	int64_t last_us;           /* of the last event */
+	int64_t last_us; /* of the last event */
 };
 
 struct flow *flow_new(const struct graph *g, enum flow_mode mode);
@@ -152,8 +152,8 @@ enum flow_wait flow_waits_for(const struct flow *f, size_t step);
 /* Has the step a condition, as an attribute or as a fence? */
 bool flow_has_condition(const struct flow *f, size_t step);
 
-bool flow_is_over(enum step_state s);   /* no more happens by itself */
-bool flow_is_bad(enum step_state s);    /* failed, diverged, denied, timed out */
+bool flow_is_over(enum step_state s); /* no more happens by itself */
+bool flow_is_bad(enum step_state s);  /* failed, diverged, denied, timed out */
 bool flow_run_is_over(enum run_state s);
 
 const char *step_state_name(enum step_state s);

@@ -125,10 +125,11 @@ json_t *flow_states_json(void)
 {
 	json_t *steps = json_array(), *runs = json_array(), *moves = json_array();
 	for (int i = 0; i < STEP_STATE_N; i++)
-		json_array_append_new(steps, json_pack("{s:s,s:s,s:b}", "name", step_table[i].name, "means", step_table[i].means, "over", step_table[i].is_over));
+		json_array_append_new(steps,
+		                      json_pack("{s:s,s:s,s:b}", "name", step_table[i].name, "means", step_table[i].means, "over", step_table[i].is_over));
 	for (int i = 0; i < RUN_STATE_N; i++)
-		json_array_append_new(runs, json_pack("{s:s,s:s,s:b,s:i}", "name", run_table[i].name, "means", run_table[i].means, "over", run_table[i].is_over, "exit",
-						      run_table[i].exit_status));
+		json_array_append_new(runs, json_pack("{s:s,s:s,s:b,s:i}", "name", run_table[i].name, "means", run_table[i].means, "over", run_table[i].is_over,
+		                                      "exit", run_table[i].exit_status));
 	for (int i = 0; i < FLOW_EVENT_N; i++) {
 		if (!transitions[i].name) continue;
 		json_t *from = json_array();

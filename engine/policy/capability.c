@@ -142,7 +142,9 @@ enum err capability_parse(struct arena *a, const char *pattern, struct capabilit
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strlen(kinds[i]) == kind_len && strncmp(kinds[i], pattern, kind_len) == 0) c->kind = kinds[i];
 	if (!c->kind)
-		return error_set(e, ERR_INVALID, "\"%.80s\" is no capability: it starts with its kind (sh, ssh, http, secret, notify, runbook), as in `sh systemctl restart *`", pattern);
+		return error_set(e, ERR_INVALID,
+		                 "\"%.80s\" is no capability: it starts with its kind (sh, ssh, http, secret, notify, runbook), as in `sh systemctl restart *`",
+		                 pattern);
 	struct parser p = {.arena = a, .at = pattern + kind_len, .literal = arena_alloc(a, n + 1)};
 	enum err err = parse_words(&p, c, e);
 	if (!err && c->count == 0) err = error_set(e, ERR_INVALID, "the kind alone allows nothing: say which calls, as in `%s ...`", c->kind);
@@ -192,12 +194,18 @@ static void match_value(struct reach *r, const json_t *v)
 static void match_token(struct reach *r, const struct token *t, const json_t *params)
 {
 	switch (t->kind) {
-	case TOKEN_TEXT: match_text(r, t->text); break;
-	case TOKEN_STAR: match_star(r); break;
+	case TOKEN_TEXT:
+		match_text(r, t->text);
+		break;
+	case TOKEN_STAR:
+		match_star(r);
+		break;
 	case TOKEN_CHOICE:
 		for (size_t i = 0; i < t->choice_count; i++) match_text(r, t->choices[i]);
 		break;
-	case TOKEN_PARAM: match_value(r, json_object_get(params, t->text)); break;
+	case TOKEN_PARAM:
+		match_value(r, json_object_get(params, t->text));
+		break;
 	}
 }
 
@@ -266,8 +274,8 @@ static bool word_is_free(const struct word *w)
 
 const char *capability_danger(const struct capability *c)
 {
-	static const char *const interpreters[] = {"sh",   "bash", "dash", "zsh", "ksh",  "python", "python3", "perl", "ruby",    "node",
-						   "sudo", "doas", "su",   "env", "xargs", "ssh",   "nohup",   "eval", "busybox", "lua"};
+	static const char *const interpreters[] = {"sh",   "bash", "dash", "zsh", "ksh",   "python", "python3", "perl", "ruby",    "node",
+	                                           "sudo", "doas", "su",   "env", "xargs", "ssh",    "nohup",   "eval", "busybox", "lua"};
 	if (strcmp(c->kind, "sh") != 0) return NULL;
 	if (word_is_free(&c->words[0])) return "it allows every command";
 	if (c->words[0].tokens[0].kind != TOKEN_TEXT || !word_is_free(&c->words[c->count - 1])) return NULL;

@@ -11,9 +11,12 @@ static void inert(struct buf *out, const char *text)
 	buf_init(&visible, 1 << 20);
 	text_visible(&visible, text, strlen(text), TEXT_KEEP_NEWLINE);
 	for (const char *c = visible.data ? visible.data : ""; *c; c++) {
-		if (*c == '\n') buf_str(out, " ");
-		else if (*c == '<') buf_str(out, "&lt;");
-		else if (*c == '&') buf_str(out, "&amp;");
+		if (*c == '\n')
+			buf_str(out, " ");
+		else if (*c == '<')
+			buf_str(out, "&lt;");
+		else if (*c == '&')
+			buf_str(out, "&amp;");
 		else {
 			if (strchr("\\`*_{}[]()#+!|~>:@", *c)) buf_char(out, '\\');
 			buf_char(out, *c);
@@ -74,7 +77,8 @@ static void steps(const json_t *r, struct buf *out)
 		if (json_int(s, "duration_us", 0)) clock_duration_words(&took, json_int(s, "duration_us", 0));
 		buf_str(out, "| ");
 		inert(out, json_str(s, "title", "?"));
-		buf_printf(out, "%s | %s | %lld | %s | ", json_bool(s, "manual", false) ? " (by hand)" : "", json_str(s, "state", "?"), (long long)json_int(s, "attempts", 0), took.data ? took.data : "");
+		buf_printf(out, "%s | %s | %lld | %s | ", json_bool(s, "manual", false) ? " (by hand)" : "", json_str(s, "state", "?"),
+		           (long long)json_int(s, "attempts", 0), took.data ? took.data : "");
 		inert(out, json_str(s, "why", ""));
 		if (json_str(s, "note", NULL)) buf_str(out, " Note: ");
 		inert(out, json_str(s, "note", ""));

@@ -54,7 +54,8 @@ struct line {
 
 static void of_started(struct line *l)
 {
-	buf_printf(l->out, "began: %s, %s, %lld steps, plan %.12s", json_str(l->d, "book", "?"), json_str(l->d, "mode", "?"), (long long)json_int(l->d, "steps", 0), json_str(l->d, "plan", "?"));
+	buf_printf(l->out, "began: %s, %s, %lld steps, plan %.12s", json_str(l->d, "book", "?"), json_str(l->d, "mode", "?"),
+	           (long long)json_int(l->d, "steps", 0), json_str(l->d, "plan", "?"));
 }
 
 static void of_finished(struct line *l)
@@ -217,8 +218,8 @@ static void add_line(struct building *b, const json_t *record)
 	const char *kind = json_str(record, "k", "?");
 	for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
 		if (strcmp(sayings[i].kind, kind) == 0) sayings[i].say(&l);
-	json_t *o = json_pack("{s:s,s:I,s:s,s:s?,s:s?,s:o}", "t", json_str(record, "t", ""), "seq", json_int(record, "seq", 0), "kind", kind, "step", json_str(record, "s", NULL), "by",
-			      json_str(record, "by", NULL), "text", json_bytes(text.data ? text.data : "", text.len));
+	json_t *o = json_pack("{s:s,s:I,s:s,s:s?,s:s?,s:o}", "t", json_str(record, "t", ""), "seq", json_int(record, "seq", 0), "kind", kind, "step",
+	                      json_str(record, "s", NULL), "by", json_str(record, "by", NULL), "text", json_bytes(text.data ? text.data : "", text.len));
 	if (json_object_get(record, "a")) json_object_set(o, "attempt", json_object_get(record, "a"));
 	if (json_object_get(record, "c")) json_object_set(o, "call", json_object_get(record, "c"));
 	json_array_append_new(b->timeline, o);
@@ -234,9 +235,10 @@ static json_t *step_line(const json_t *s, size_t *manual, size_t *done)
 		++*done;
 		*manual += is_manual;
 	}
-	return json_pack("{s:O?,s:O?,s:O?,s:b,s:s,s:O?,s:I,s:O?,s:O?,s:O?}", "id", json_object_get(s, "id"), "title", json_object_get(s, "title"), "phase", json_object_get(s, "phase"), "manual",
-			 is_manual, "state", state, "attempts", json_object_get(s, "attempt"), "duration_us", to > from && from ? to - from : (json_int_t)0, "why", json_object_get(s, "why"), "note",
-			 json_object_get(s, "note"), "result", json_object_get(s, "result"));
+	return json_pack("{s:O?,s:O?,s:O?,s:b,s:s,s:O?,s:I,s:O?,s:O?,s:O?}", "id", json_object_get(s, "id"), "title", json_object_get(s, "title"), "phase",
+	                 json_object_get(s, "phase"), "manual", is_manual, "state", state, "attempts", json_object_get(s, "attempt"), "duration_us",
+	                 to > from && from ? to - from : (json_int_t)0, "why", json_object_get(s, "why"), "note", json_object_get(s, "note"), "result",
+	                 json_object_get(s, "result"));
 }
 
 json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg)
@@ -247,10 +249,11 @@ json_t *report_build(const json_t *view, const json_t *records, const char *chec
 	json_array_foreach(records, i, r) add_line(&b, r);
 	json_array_foreach(json_object_get(view, "steps"), i, r) json_array_append_new(steps, step_line(r, &manual, &done));
 	json_int_t from = json_int(view, "started_us", 0), to = json_int(view, "finished_us", 0);
-	json_t *o = json_pack("{s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:I,s:I,s:I,s:I,s:I,s:o,s:O?,s:o,s:s}", "execution", json_object_get(view, "execution"), "book", json_object_get(view, "book"), "plan",
-			      json_object_get(view, "plan"), "state", json_object_get(view, "state"), "driver", json_object_get(view, "driver"), "params", json_object_get(view, "params"), "started_us", from,
-			      "finished_us", to, "duration_us", to ? to - from : (json_int_t)0, "steps_done", (json_int_t)done, "steps_by_hand", (json_int_t)manual, "steps", steps, "notes",
-			      json_object_get(view, "notes"), "timeline", b.timeline, "checkpoint", checkpoint);
+	json_t *o = json_pack("{s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:I,s:I,s:I,s:I,s:I,s:o,s:O?,s:o,s:s}", "execution", json_object_get(view, "execution"), "book",
+	                      json_object_get(view, "book"), "plan", json_object_get(view, "plan"), "state", json_object_get(view, "state"), "driver",
+	                      json_object_get(view, "driver"), "params", json_object_get(view, "params"), "started_us", from, "finished_us", to, "duration_us",
+	                      to ? to - from : (json_int_t)0, "steps_done", (json_int_t)done, "steps_by_hand", (json_int_t)manual, "steps", steps, "notes",
+	                      json_object_get(view, "notes"), "timeline", b.timeline, "checkpoint", checkpoint);
 	must(o != NULL);
 	return o;
 }

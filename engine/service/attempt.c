@@ -108,13 +108,17 @@ static void add_shell_part(struct parts *p, const struct attempt *a, const struc
 	buf_str(&b, "return sh(");
 	buf_char(&b, '"');
 	for (const char *c = f->source; *c; c++) {
-		if (*c == '\n') buf_str(&b, "\\n");
-		else if (*c == '"' || *c == '\\') buf_printf(&b, "\\%c", *c);
-		else buf_char(&b, *c);
+		if (*c == '\n')
+			buf_str(&b, "\\n");
+		else if (*c == '"' || *c == '\\')
+			buf_printf(&b, "\\%c", *c);
+		else
+			buf_char(&b, *c);
 	}
 	buf_str(&b, "\", {env = {");
 	for (size_t i = 0; i < a->x->book->param_count; i++)
-		if (a->x->book->params[i].is_input) buf_printf(&b, "[\"%s\"] = tostring(params[\"%s\"]),", a->x->book->params[i].name, a->x->book->params[i].name);
+		if (a->x->book->params[i].is_input)
+			buf_printf(&b, "[\"%s\"] = tostring(params[\"%s\"]),", a->x->book->params[i].name, a->x->book->params[i].name);
 	buf_str(&b, "}})");
 	add_part(p, a, "action", b.data, f->line);
 	buf_clear(&b);
@@ -125,8 +129,10 @@ static void add_parts(struct parts *p, const struct attempt *a)
 	const struct book_step *b = book_step(a);
 	const struct book_fence *action = step_fence(b, FENCE_ACTION), *verify = step_fence(b, FENCE_VERIFY), *condition = step_fence(b, FENCE_IF);
 	if (a->purpose == ATTEMPT_CONDITION) {
-		if (b->if_source) add_part(p, a, "if", b->if_source, b->if_line);
-		else if (condition) add_part(p, a, "action", condition->source, condition->line);
+		if (b->if_source)
+			add_part(p, a, "if", b->if_source, b->if_line);
+		else if (condition)
+			add_part(p, a, "action", condition->source, condition->line);
 		return;
 	}
 	if (a->purpose == ATTEMPT_ACTION && !b->is_manual) {
@@ -153,7 +159,8 @@ static json_t *run_object(const struct attempt *a)
 {
 	char key[256];
 	snprintf(key, sizeof key, "%s.%.180s.%u", a->x->id, book_step(a)->id, a->number);
-	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->number, "key", key, "step", book_step(a)->id);
+	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->number, "key", key,
+	                 "step", book_step(a)->id);
 }
 
 /* The same for the same attempt, so that math.random gives the same again when it is run over its record. */
@@ -169,8 +176,8 @@ static json_t *seed_of(const struct attempt *a)
 static json_t *attempt_message(struct attempt *a, struct parts *p)
 {
 	struct execution *x = a->x;
-	return json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p->list, "params", x->params, "steps", results_for(x, p), "run", run_object(a), "modules",
-			 "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms", CPU_MS, "memory_bytes", LUA_BYTES);
+	return json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p->list, "params", x->params, "steps", results_for(x, p), "run",
+	                 run_object(a), "modules", "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms", CPU_MS, "memory_bytes", LUA_BYTES);
 }
 
 static void attempt_failed_to_start(struct attempt *a, const struct error *e);
@@ -251,7 +258,8 @@ void attempt_revive(struct execution *x, size_t step)
 
 void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 {
-	struct emit em = {.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .by = by, .data = json_pack("{s:s}", "why", "verify")};
+	struct emit em = {
+	    .kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .by = by, .data = json_pack("{s:s}", "why", "verify")};
 	if (execution_emit(x, em, NULL)) return;
 	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
@@ -266,7 +274,8 @@ void attempt_settle_by_verify(struct execution *x, size_t step)
 	over_the_record(a);
 	a->first_call = execution_next_call(x, step, a->number) - 1;
 	a->delivered = a->recorded;
-	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->number, .data = json_pack("{s:s}", "why", "unknown")}, NULL);
+	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->number, .data = json_pack("{s:s}", "why", "unknown")},
+	               NULL);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
@@ -294,8 +303,9 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 	size_t step = a->step;
 	const char *log_name = a->log.len ? execution_blob(x, a->log.data, a->log.len) : NULL;
 	json_t *kept = result && !json_is_null(result) ? json_incref((json_t *)result) : NULL;
-	json_t *data = json_pack("{s:s,s:s?,s:s?,s:s?,s:o*,s:i}", "outcome", step_state_name(outcome), "to", to, "result", kept ? execution_blob_json(x, kept) : NULL, "error",
-				 execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->asked);
+	json_t *data =
+	    json_pack("{s:s,s:s?,s:s?,s:s?,s:o*,s:i}", "outcome", step_state_name(outcome), "to", to, "result", kept ? execution_blob_json(x, kept) : NULL,
+	              "error", execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->asked);
 	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->number, .data = data};
 	struct error e;
 	char *kept_why = mem_strdup(why);
@@ -347,7 +357,11 @@ static void conclude_condition(struct attempt *a)
 	const json_t *value = json_object_get(a->end, "value");
 	bool holds = value && !json_is_null(value) && !json_is_false(value), raised = strcmp(word, "succeeded") != 0;
 	char *why = raised ? why_of(a->end) : NULL;
-	json_t *data = json_pack("{s:s,s:b,s:s?}", "outcome", raised ? "failed" : holds ? "succeeded" : "skipped", "value", holds, "error", execution_blob_text(x, why));
+	json_t *data = json_pack("{s:s,s:b,s:s?}", "outcome",
+	                         raised  ? "failed"
+	                         : holds ? "succeeded"
+	                                 : "skipped",
+	                         "value", holds, "error", execution_blob_text(x, why));
 	attempt_retire(a);
 	execution_emit(x, (struct emit){.kind = RECORD_CONDITION_EVALUATED, .step = step, .data = data}, NULL);
 	if (why) x->steps[step].why = arena_strdup(x->arena, why);
@@ -369,7 +383,8 @@ static void conclude_verification(struct attempt *a)
 	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_FINISHED, .step = step, .attempt = number, .data = data}, NULL);
 	if (holds) {
 		data = json_pack("{s:s,s:s,s:s?}", "outcome", "succeeded", "why", "verify", "result", result ? execution_blob_json(x, result) : NULL);
-		if (!execution_emit(x, (struct emit){.kind = RECORD_STEP_SETTLED, .step = step, .attempt = number, .data = data}, NULL)) x->steps[step].result = json_incref(result);
+		if (!execution_emit(x, (struct emit){.kind = RECORD_STEP_SETTLED, .step = step, .attempt = number, .data = data}, NULL))
+			x->steps[step].result = json_incref(result);
 	}
 	json_decref(result);
 	free(why);
@@ -380,10 +395,14 @@ static void conclude_action(struct attempt *a)
 	const char *word = json_str(a->end, "outcome", "failed"), *to = json_str(a->end, "to", NULL);
 	enum step_state outcome = STEP_FAILED;
 	char *why = why_of(a->end);
-	if (strcmp(word, "succeeded") == 0) outcome = STEP_SUCCEEDED;
-	else if (strcmp(word, "skipped") == 0) outcome = STEP_SKIPPED;
-	else if (strcmp(word, "go") == 0) outcome = STEP_SUCCEEDED;
-	else if (was_denied(a)) outcome = STEP_DENIED;
+	if (strcmp(word, "succeeded") == 0)
+		outcome = STEP_SUCCEEDED;
+	else if (strcmp(word, "skipped") == 0)
+		outcome = STEP_SKIPPED;
+	else if (strcmp(word, "go") == 0)
+		outcome = STEP_SUCCEEDED;
+	else if (was_denied(a))
+		outcome = STEP_DENIED;
 	if (strcmp(word, "go") != 0) to = NULL;
 	if (to && graph_find(a->x->graph, to) == SIZE_MAX) {
 		free(why);
@@ -395,7 +414,8 @@ static void conclude_action(struct attempt *a)
 		const struct call *c = a->x->steps[a->step].calls[i];
 		if (c->attempt != a->number || c->number <= a->first_call + a->asked || c->is_in_verify || c->number > WIRE_CALLS_MAX) continue;
 		free(why);
-		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number, c->module, c->function);
+		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
+		                 c->module, c->function);
 		outcome = STEP_DIVERGED;
 		to = NULL;
 	}
@@ -408,9 +428,12 @@ static void conclude_action(struct attempt *a)
 
 static void conclude(struct attempt *a)
 {
-	if (a->purpose == ATTEMPT_CONDITION) conclude_condition(a);
-	else if (a->purpose == ATTEMPT_VERIFICATION) conclude_verification(a);
-	else conclude_action(a);
+	if (a->purpose == ATTEMPT_CONDITION)
+		conclude_condition(a);
+	else if (a->purpose == ATTEMPT_VERIFICATION)
+		conclude_verification(a);
+	else
+		conclude_action(a);
 }
 
 void attempt_calls_changed(struct execution *x, size_t step)
@@ -419,14 +442,19 @@ void attempt_calls_changed(struct execution *x, size_t step)
 	if (!a) return;
 	if (x->flow->steps[step].state == STEP_UNKNOWN && a->purpose == ATTEMPT_ACTION) {
 		/* What its other calls bring is recorded as it comes; the attempt is run again when the unknown ones are resolved. */
-		if (count_open(a) == 0) attempt_drop(a);
-		else worker_release(a, false);
+		if (count_open(a) == 0)
+			attempt_drop(a);
+		else
+			worker_release(a, false);
 		return;
 	}
 	if (count_open(a)) return;
-	if (a->is_stopping && a->purpose == ATTEMPT_CONDITION) attempt_drop(a);
-	else if (a->is_stopping) finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
-	else if (a->has_ended) conclude(a);
+	if (a->is_stopping && a->purpose == ATTEMPT_CONDITION)
+		attempt_drop(a);
+	else if (a->is_stopping)
+		finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
+	else if (a->has_ended)
+		conclude(a);
 }
 
 void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
@@ -436,7 +464,12 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 		/* A question was open, or commands ran on a person's terminal: nothing of ours is under way. */
 		call_settle_open(x, step, "cancelled", true);
 		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));
-		execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = x->flow->steps[step].attempt ? x->flow->steps[step].attempt : 1, .data = data}, NULL);
+		execution_emit(x,
+		               (struct emit){.kind = RECORD_ATTEMPT_FINISHED,
+		                             .step = step,
+		                             .attempt = x->flow->steps[step].attempt ? x->flow->steps[step].attempt : 1,
+		                             .data = data},
+		               NULL);
 		return;
 	}
 	if (a->is_stopping) return;
@@ -465,7 +498,9 @@ static void logged(struct attempt *a, const struct frame *f)
 	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
 	if (a->delivered < a->recorded) return; /* shown already, before the attempt was run again */
 	engine_broadcast(a->x->engine, a->x,
-			 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", book_step(a)->id, "level", json_str(f->head, "level", "info"), "text", text), NULL, 0);
+	                 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", book_step(a)->id, "level",
+	                           json_str(f->head, "level", "info"), "text", text),
+	                 NULL, 0);
 }
 
 /* Every branch waits. Where all of them wait for a person, the worker ends; the answer runs the attempt again. */
@@ -494,8 +529,10 @@ static bool worker_frame(void *owner, const struct frame *f)
 	if (strcmp(t, "ready") == 0) return true;
 	if (!a || a->has_ended) return false;
 	struct execution *x = a->x;
-	if (strcmp(t, "log") == 0) logged(a, f);
-	else if (strcmp(t, "idle") == 0) idle(a);
+	if (strcmp(t, "log") == 0)
+		logged(a, f);
+	else if (strcmp(t, "idle") == 0)
+		idle(a);
 	else if (strcmp(t, "call") == 0 && !(a->purpose == ATTEMPT_CONDITION && book_step(a)->if_source)) {
 		if (!call_asked(a, f)) return false;
 	} else if (strcmp(t, "end") == 0) {
@@ -538,7 +575,7 @@ static void worker_closed(void *owner, const struct error *e)
 		return;
 	}
 	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why",
-			   json_sprintf("the worker ended: %s", e->kind == ERR_CLOSED ? "a limit was reached, or it was killed" : e->text));
+	                   json_sprintf("the worker ended: %s", e->kind == ERR_CLOSED ? "a limit was reached, or it was killed" : e->text));
 	a->has_ended = true;
 	call_cancel_open(x, a->step);
 	attempt_calls_changed(x, a->step);

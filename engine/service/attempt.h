@@ -1,7 +1,7 @@
 #ifndef RUNG_SERVICE_ATTEMPT_H
 #define RUNG_SERVICE_ATTEMPT_H
 
-#include "service/execution.h"
+#include "service/call.h"
 
 /* Attempts: the worker's side of a step. An attempt is run over the calls that its records hold already; where they end, calls are made. */
 
@@ -22,51 +22,34 @@ struct attempt {
 	uint32_t number;
 	enum attempt_purpose purpose;
 	struct worker *worker;
-	uint32_t first_call;   /* calls of this run count from here (a verification after an action: behind its calls) */
-	uint32_t asked;        /* calls asked so far in this run */
-	uint32_t delivered;    /* recorded answers handed over: their orders 1..delivered */
-	uint32_t recorded;     /* finished calls that the record held when it began */
+	uint32_t first_call; /* calls of this run count from here (a verification after an action: behind its calls) */
+	uint32_t asked;      /* calls asked so far in this run */
+	uint32_t delivered;  /* recorded answers handed over: their orders 1..delivered */
+	uint32_t recorded;   /* finished calls that the record held when it began */
 	bool is_stopping, has_ended, is_in_verify;
 	enum step_state stop_outcome;
-	json_t *end;           /* the worker's last word, kept until its calls are settled */
+	json_t *end; /* the worker's last word, kept until its calls are settled */
 	struct buf log;
-	int64_t now_us;        /* time.now() */
+	int64_t now_us; /* time.now() */
 };
 
-void attempt_begin(struct execution *x, size_t step);    /* records attempt.started; the worker starts when that is durable */
-void attempt_evaluate(struct execution *x, size_t step); /* `if` */
-void attempt_revive(struct execution *x, size_t step);   /* again, over the record */
-void attempt_settle_by_verify(struct execution *x, size_t step); /* an unknown `once`: true settles the step, false proves nothing */
+void attempt_begin(struct execution *x, size_t step);                         /* records attempt.started; the worker starts when that is durable */
+void attempt_evaluate(struct execution *x, size_t step);                      /* `if` */
+void attempt_revive(struct execution *x, size_t step);                        /* again, over the record */
+void attempt_settle_by_verify(struct execution *x, size_t step);              /* an unknown `once`: true settles the step, false proves nothing */
 void attempt_verify_manual(struct execution *x, size_t step, const char *by); /* a person says it is done: the step's proof runs */
 
 /* Ends the worker and the commands of a step; when all is settled the attempt is over with that outcome. */
 void attempt_stop(struct execution *x, size_t step, enum step_state outcome);
 
-void attempt_drop(struct attempt *a);          /* forgets it without a record */
-void attempt_drop_idle(struct execution *x);   /* workers that are kept for the next attempt */
-
-/* The worker's frame asked for a call; false: it said what it may not. */
-bool call_asked(struct attempt *a, const struct frame *f);
+void attempt_drop(struct attempt *a);        /* forgets it without a record */
+void attempt_drop_idle(struct execution *x); /* workers that are kept for the next attempt */
 
 /* Everything that the attempt's open calls needed is settled: goes on with what it waited for (its end, say). */
 void attempt_calls_changed(struct execution *x, size_t step);
 
 /* Hands over recorded answers, in their order, as far as their calls have been asked. */
 void attempt_deliver(struct attempt *a);
-
-/* The finish of a question. */
-void call_answered(struct execution *x, struct call *c, const json_t *value, const char *by);
-
-/* Calls in flight of a step whose process is gone, by effect class. Open questions only where with_questions: they wait for a person as they are. */
-void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions);
-void call_cancel_open(struct execution *x, size_t step);
-const char *call_words(struct execution *x, struct call *c); /* what it does, in one line for people */
-void call_release(struct call *c);
-void call_drop_actor(struct execution *x);
-void call_output(struct execution *x, struct call *c, int stream, const void *data, size_t n);
-/* The outcome record of a call with what it printed. data: code, signal, ... is taken. */
-void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data);
-void call_unknown(struct execution *x, struct call *c, const char *why);
 
 /* Waits until no process holds the execution's lock, ending those that do after a while; then calls go. */
 void lock_wait(struct execution *x, void (*go)(struct execution *x));

@@ -81,7 +81,9 @@ static enum err check_unattended(struct execution *x, struct error *e)
 	}
 	enum err err = ERR_OK;
 	if (missing.len)
-		err = error_set(e, ERR_DENIED, "the book declares what is not allowed: %s. Nothing was run. Allow each with --allow 'PATTERN', or all with --allow declared", missing.data);
+		err = error_set(e, ERR_DENIED,
+		                "the book declares what is not allowed: %s. Nothing was run. Allow each with --allow 'PATTERN', or all with --allow declared",
+		                missing.data);
 	buf_clear(&missing);
 	return err;
 }
@@ -91,8 +93,9 @@ static json_t *plan_json(const struct execution *x)
 	json_t *permissions = json_array();
 	for (size_t i = 0; i < x->book->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", x->book->permissions[i].pattern, "read", x->book->permissions[i].is_read));
-	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes", json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor,
-			 "path", x->book_path, "workspace", x->workspace, "parameters", x->params, "permissions", permissions, "modules");
+	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
+	                 json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor, "path", x->book_path, "workspace", x->workspace,
+	                 "parameters", x->params, "permissions", permissions, "modules");
 }
 
 /* The plan holds the book's bytes, so that resume needs no file; its digest names it. */
@@ -140,7 +143,9 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
 	if (!err) err = graph_build(x->book, &x->graph, e);
 	if (!err && x->book->step_count == 0)
-		err = error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis", x->book_path);
+		err =
+		    error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis",
+		              x->book_path);
 	buf_clear(&b);
 	free(file);
 	return err;
@@ -157,8 +162,8 @@ static enum err refuse_secrets(const struct execution *x, struct error *e)
 {
 	for (size_t i = 0; i < x->book->param_count; i++)
 		if (x->book->params[i].type == PARAM_SECRET)
-			return error_set(e, ERR_INVALID, "%s:%d: parameter %s is a secret, which this version cannot keep unseen yet", x->book_path, x->book->params[i].line,
-					 x->book->params[i].name);
+			return error_set(e, ERR_INVALID, "%s:%d: parameter %s is a secret, which this version cannot keep unseen yet", x->book_path,
+			                 x->book->params[i].line, x->book->params[i].name);
 	return ERR_OK;
 }
 
@@ -169,8 +174,8 @@ static void started(struct execution *x, json_t *data)
 	execution_step_on(x);
 }
 
-enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared, const char *driver, struct execution **out,
-		       struct error *e)
+enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
+                       const char *driver, struct execution **out, struct error *e)
 {
 	struct execution *x = execution_alloc(en);
 	unsigned char random[10];
@@ -190,8 +195,9 @@ enum err execution_new(struct engine *en, const char *book_path, const json_t *g
 	fold_ready(x, mode);
 	store_plan_of(x);
 	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", declared);
-	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode", mode == FLOW_AUTO ? "auto" : "guided", "driver", driver,
-			      "parameters", execution_blob_json(x, x->params), "rights", execution_blob_json(x, rights), "steps", (int)x->graph->count);
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
+	                      mode == FLOW_AUTO ? "auto" : "guided", "driver", driver, "parameters", execution_blob_json(x, x->params), "rights",
+	                      execution_blob_json(x, rights), "steps", (int)x->graph->count);
 	if (x->book->anchor) json_object_set_new(d, "anchor", json_string(x->book->anchor));
 	json_decref(rights);
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = driver, .data = d}, NULL);
@@ -258,7 +264,8 @@ static void read_extra(struct execution *x, const struct record *r)
 	size_t n;
 	if (r->kind == RECORD_NOTE_ADDED) {
 		char *text = execution_read_blob(x, json_str(r->data, "note", NULL), &n);
-		json_array_append_new(x->notes, json_pack("{s:s?,s:s,s:s,s:I}", "step", r->step, "by", r->by ? r->by : "?", "text", text, "t_us", (json_int_t)r->t_us));
+		json_array_append_new(x->notes,
+		                      json_pack("{s:s?,s:s,s:s,s:I}", "step", r->step, "by", r->by ? r->by : "?", "text", text, "t_us", (json_int_t)r->t_us));
 		free(text);
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
@@ -281,7 +288,9 @@ static bool read_record(void *arg, uint64_t seq, const char *line, size_t n)
 	struct record r;
 	json_t *hold = NULL;
 	g->err = record_decode(line, n, &r, &hold, g->e);
-	if (!g->err && g->is_first) g->err = r.kind == RECORD_EXECUTION_STARTED ? read_start(g->x, &r, g->e) : error_set(g->e, ERR_VERIFY, "its first record is no execution.started");
+	if (!g->err && g->is_first)
+		g->err =
+		    r.kind == RECORD_EXECUTION_STARTED ? read_start(g->x, &r, g->e) : error_set(g->e, ERR_VERIFY, "its first record is no execution.started");
 	g->is_first = false;
 	if (!g->err) g->err = execution_fold(g->x, &r, g->e);
 	if (!g->err) read_extra(g->x, &r);

@@ -1,6 +1,6 @@
+#include "service/client.h"
 #include "base/log.h"
 #include "service/attempt.h"
-#include "service/client.h"
 #include "service/protocol.h"
 
 #include <pwd.h>
@@ -44,8 +44,7 @@ void client_detach(struct client *c, const char *execution)
 
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n)
 {
-	for (struct client *c = en->clients; c; c = c->next)
-		/* A client that does not read misses output; it is in the journal, and it can ask for it. */
+	for (struct client *c = en->clients; c; c = c->next) /* A client that does not read misses output; it is in the journal, and it can ask for it. */
 		if (client_is_attached(c, x->id) && !(n && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES)) link_send(c->link, head, payload, n);
 	json_decref(head);
 }
@@ -94,8 +93,10 @@ static bool principal_of(int fd, char *out, size_t n)
 	struct passwd pw, *found = NULL;
 	char space[4096];
 	getpwuid_r(peer.uid, &pw, space, sizeof space, &found);
-	if (found) snprintf(out, n, "user:%s", found->pw_name);
-	else snprintf(out, n, "user:%u", (unsigned)peer.uid);
+	if (found)
+		snprintf(out, n, "user:%s", found->pw_name);
+	else
+		snprintf(out, n, "user:%u", (unsigned)peer.uid);
 	return true;
 }
 

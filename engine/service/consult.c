@@ -15,9 +15,9 @@ void op_hello(struct request *q)
 {
 	const struct engine *en = q->engine;
 	request_answer(q,
-		       json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "version", RUNG_VERSION, "pid", (int)getpid(), "user", en->user, "host", en->host, "principal", q->client->principal, "state_dir",
-				 en->state_dir),
-		       NULL, 0);
+	               json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "version", RUNG_VERSION, "pid", (int)getpid(), "user", en->user, "host", en->host, "principal",
+	                         q->client->principal, "state_dir", en->state_dir),
+	               NULL, 0);
 }
 
 /* Runs fn on the execution as it stands: live, or folded from the store for this one question. */
@@ -55,24 +55,6 @@ void op_detach(struct request *q)
 
 /* --- output of a call ----------------------------------------------------------------------------------------------------------------- */
 
-static void read_output(struct execution *x, const struct call *c, const char *stream, struct buf *out)
-{
-	int s = strcmp(stream, "stderr") == 0;
-	size_t i;
-	json_t *name;
-	json_array_foreach(json_arr(c->finished, s ? "stderr" : "stdout"), i, name)
-	{
-		size_t n;
-		char *bytes = execution_read_blob(x, json_string_value(name), &n);
-		buf_add(out, bytes, n);
-		free(bytes);
-	}
-	if (!c->finished && c->out[s].len) {
-		buf_add(out, c->out[s].data, c->out[s].len);
-		if (c->tail[s].len) buf_add(out, c->tail[s].data, c->tail[s].len);
-	}
-}
-
 static void answer_output(struct request *q, struct execution *x)
 {
 	size_t step = graph_find(x->graph, json_str(q->args, "step", ""));
@@ -84,7 +66,7 @@ static void answer_output(struct request *q, struct execution *x)
 	}
 	struct buf all;
 	buf_init(&all, 32 << 20);
-	read_output(x, c, json_str(q->args, "stream", "stdout"), &all);
+	output_add(x, c, strcmp(json_str(q->args, "stream", "stdout"), "stderr") == 0, &all);
 	size_t from = (size_t)json_int(q->args, "from", 0);
 	if (from > all.len) from = all.len;
 	size_t n = all.len - from < OUTPUT_PIECE ? all.len - from : OUTPUT_PIECE;
@@ -108,9 +90,10 @@ static bool list_one(void *arg, const struct store_execution *x)
 {
 	struct listing *l = arg;
 	const struct execution *live = engine_find(l->engine, x->id);
-	json_array_append_new(l->list,
-			      json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b}", "execution", x->id, "book", x->book, "title", x->title, "state", x->state, "driver", x->driver, "started_us",
-					(json_int_t)x->started_us, "finished_us", (json_int_t)x->finished_us, "steps_done", (json_int_t)x->steps_done, "steps", (json_int_t)x->steps, "open", x->is_open, "interrupted", x->is_open && !live));
+	json_array_append_new(l->list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b}", "execution", x->id, "book", x->book, "title", x->title,
+	                                         "state", x->state, "driver", x->driver, "started_us", (json_int_t)x->started_us, "finished_us",
+	                                         (json_int_t)x->finished_us, "steps_done", (json_int_t)x->steps_done, "steps", (json_int_t)x->steps, "open",
+	                                         x->is_open, "interrupted", x->is_open && !live));
 	return true;
 }
 

@@ -52,8 +52,10 @@ struct execution *engine_lookup(struct engine *en, const char *prefix, char id_o
 		f.count++;
 	}
 	if (f.count == 0 && store_executions(en->reader, false, prefix, NULL, 2, found_one, &f, e)) return NULL;
-	if (f.count == 0) error_set(e, ERR_NOT_FOUND, "there is no execution %s (`rung log` lists them)", prefix);
-	else if (f.count > 1) error_set(e, ERR_USAGE, "more than one execution begins with %s: write more of its id", prefix);
+	if (f.count == 0)
+		error_set(e, ERR_NOT_FOUND, "there is no execution %s (`rung log` lists them)", prefix);
+	else if (f.count > 1)
+		error_set(e, ERR_USAGE, "more than one execution begins with %s: write more of its id", prefix);
 	if (f.count != 1) return NULL;
 	memcpy(id_out, f.id, 27);
 	error_set(e, ERR_OK, "%s", "");
@@ -139,8 +141,10 @@ static void check_idle(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	int64_t now = clock_monotonic_us();
-	if (is_busy(en)) en->idle_since_us = now;
-	else if (en->idle_us && now - en->idle_since_us >= en->idle_us) engine_end(en, 0);
+	if (is_busy(en))
+		en->idle_since_us = now;
+	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
+		engine_end(en, 0);
 }
 
 static void connection(uv_poll_t *h, int status, int events)
@@ -321,10 +325,14 @@ int engine_main(int argc, char **argv)
 	en->listen_fd = -1;
 	en->idle_us = INT64_C(600000000);
 	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--state") == 0) en->state_dir = argv[i + 1];
-		else if (strcmp(argv[i], "--ready-fd") == 0) ready_fd = atoi(argv[i + 1]);
-		else if (strcmp(argv[i], "--idle") == 0) clock_parse_duration(argv[i + 1], &en->idle_us, &e);
-		else error_set(&e, ERR_USAGE, "rung engine has no option %s", argv[i]);
+		if (strcmp(argv[i], "--state") == 0)
+			en->state_dir = argv[i + 1];
+		else if (strcmp(argv[i], "--ready-fd") == 0)
+			ready_fd = atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--idle") == 0)
+			clock_parse_duration(argv[i + 1], &en->idle_us, &e);
+		else
+			error_set(&e, ERR_USAGE, "rung engine has no option %s", argv[i]);
 	}
 	if (!en->state_dir && !e.kind) error_set(&e, ERR_USAGE, "rung engine --state DIR");
 	char whole[PATH_MAX];

@@ -56,8 +56,10 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 		drop_laters(l);
 		log_line(LOG_ERROR, "execution %s: %s", x->id, e ? e->text : "its records could not be stored");
 		/* What was folded is not what is stored: this execution cannot go on in this engine. A broken store ends the engine. */
-		if (err == ERR_IO) engine_end(x->engine, 1);
-		else if (!x->is_gone) engine_remove(x->engine, x);
+		if (err == ERR_IO)
+			engine_end(x->engine, 1);
+		else if (!x->is_gone)
+			engine_remove(x->engine, x);
 		return;
 	}
 	run_laters(x, l);
@@ -144,14 +146,14 @@ static json_t *without_nulls(json_t *data)
 enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 {
 	struct record r = {.t_us = clock_now_us(),
-			   .kind = em.kind,
-			   .execution = x->id,
-			   .step = em.step != SIZE_MAX ? x->book->steps[em.step].id : NULL,
-			   .attempt = em.attempt,
-			   .call = em.call,
-			   .epoch = x->epoch,
-			   .by = em.by ? em.by : "system:engine",
-			   .data = without_nulls(em.data)};
+	                   .kind = em.kind,
+	                   .execution = x->id,
+	                   .step = em.step != SIZE_MAX ? x->book->steps[em.step].id : NULL,
+	                   .attempt = em.attempt,
+	                   .call = em.call,
+	                   .epoch = x->epoch,
+	                   .by = em.by ? em.by : "system:engine",
+	                   .data = without_nulls(em.data)};
 	enum err err = execution_fold(x, &r, e);
 	if (!err) {
 		if (!x->batch) x->batch = store_batch_new();
@@ -177,16 +179,16 @@ void execution_later(struct execution *x, void (*fn)(struct execution *, json_t 
 static void write_row(struct execution *x)
 {
 	struct store_execution row = {.id = x->id,
-				      .book = x->book_path,
-				      .title = x->book->title,
-				      .state = run_state_name(x->flow->state),
-				      .driver = x->driver,
-				      .plan = x->plan_digest,
-				      .started_us = x->started_us,
-				      .finished_us = x->finished_us,
-				      .is_open = !x->flow->is_finished,
-				      .epoch = x->epoch,
-				      .steps = x->graph->count};
+	                              .book = x->book_path,
+	                              .title = x->book->title,
+	                              .state = run_state_name(x->flow->state),
+	                              .driver = x->driver,
+	                              .plan = x->plan_digest,
+	                              .started_us = x->started_us,
+	                              .finished_us = x->finished_us,
+	                              .is_open = !x->flow->is_finished,
+	                              .epoch = x->epoch,
+	                              .steps = x->graph->count};
 	for (size_t i = 0; i < x->graph->count; i++) row.steps_done += flow_is_over(x->flow->steps[i].state);
 	store_batch_execution(x->batch, &row);
 }
@@ -242,20 +244,35 @@ static void do_command(struct execution *x, const struct flow_command *c)
 {
 	struct error e;
 	switch (c->kind) {
-	case FLOW_DO_EVALUATE: attempt_evaluate(x, c->step); break;
-	case FLOW_DO_START: attempt_begin(x, c->step); break;
-	case FLOW_DO_STOP: attempt_stop(x, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED); break;
+	case FLOW_DO_EVALUATE:
+		attempt_evaluate(x, c->step);
+		break;
+	case FLOW_DO_START:
+		attempt_begin(x, c->step);
+		break;
+	case FLOW_DO_STOP:
+		attempt_stop(x, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED);
+		break;
 	case FLOW_DO_SKIP:
-		execution_emit(x, (struct emit){.kind = RECORD_STEP_SKIPPED, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "go", "to", x->book->steps[c->by].id)}, &e);
+		execution_emit(
+		    x, (struct emit){.kind = RECORD_STEP_SKIPPED, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "go", "to", x->book->steps[c->by].id)},
+		    &e);
 		break;
 	case FLOW_DO_RESET:
-		execution_emit(x, (struct emit){.kind = RECORD_STEP_RESET, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "goto", "from", x->book->steps[c->by].id)}, &e);
+		execution_emit(
+		    x,
+		    (struct emit){.kind = RECORD_STEP_RESET, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "goto", "from", x->book->steps[c->by].id)},
+		    &e);
 		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].is_dirty = true;
 		break;
 	case FLOW_DO_FINISH:
-		execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))}, &e);
+		execution_emit(
+		    x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))},
+		    &e);
 		break;
-	case FLOW_DO_WAKE: arm_timer(x, c->at_us); break;
+	case FLOW_DO_WAKE:
+		arm_timer(x, c->at_us);
+		break;
 	}
 }
 
@@ -275,8 +292,10 @@ static void finished(struct execution *x, json_t *data)
 static void revive(struct execution *x)
 {
 	for (size_t i = 0; i < x->graph->count; i++)
-		if (x->flow->steps[i].state == STEP_RUNNING && !x->steps[i].live && !x->flow->is_cancelling) attempt_revive(x, i);
-		else if (x->flow->steps[i].state == STEP_UNKNOWN && !x->steps[i].live && !x->flow->is_cancelling) attempt_settle_by_verify(x, i);
+		if (x->flow->steps[i].state == STEP_RUNNING && !x->steps[i].live && !x->flow->is_cancelling)
+			attempt_revive(x, i);
+		else if (x->flow->steps[i].state == STEP_UNKNOWN && !x->steps[i].live && !x->flow->is_cancelling)
+			attempt_settle_by_verify(x, i);
 }
 
 void execution_advance(struct execution *x)
@@ -296,8 +315,10 @@ void execution_advance(struct execution *x)
 			again = again || changes_state(x->commands[i].kind);
 		}
 	}
-	if (x->flow->is_finished) execution_later(x, finished, NULL);
-	else revive(x);
+	if (x->flow->is_finished)
+		execution_later(x, finished, NULL);
+	else
+		revive(x);
 	x->is_advancing = false;
 }
 
@@ -308,7 +329,8 @@ void execution_step_on(struct execution *x)
 	execution_commit(x);
 }
 
-bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who, char **pattern)
+bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who,
+                      char **pattern)
 {
 	const struct book_step *b = &x->book->steps[step];
 	*pattern = capability_exact(x->arena, kind, words, count);

@@ -28,36 +28,36 @@ struct call {
 	enum step_effect effect;
 	enum call_state state;
 	bool is_in_verify, is_question;
-	uint64_t client;         /* of a shell command that a client runs; else 0 */
-	const char *words;       /* for people: the command as one line */
+	uint64_t client;                    /* of a shell command that a client runs; else 0 */
+	const char *words;                  /* for people: the command as one line */
 	char *arguments_blob, *answer_blob; /* names; NULL: none */
-	char digest[65];         /* of the canonical arguments */
-	json_t *finished;        /* d of its call.finished */
-	uint32_t order;          /* among the finished calls of its attempt, from 1: the order of delivery */
+	char digest[65];                    /* of the canonical arguments */
+	json_t *finished;                   /* d of its call.finished */
+	uint32_t order;                     /* among the finished calls of its attempt, from 1: the order of delivery */
 	int64_t started_us, finished_us;
-	const char *outcome;     /* "ok", "failed", "denied", "timeout": of call.finished */
+	const char *outcome; /* "ok", "failed", "denied", "timeout": of call.finished */
 	/* Live only. */
-	struct buf out[2];       /* the bytes kept; moved to blobs when it ends */
-	struct buf tail[2];      /* the last part, once the first is full */
-	uint64_t seen_bytes[2];  /* all that came */
+	struct buf out[2];      /* the bytes kept; moved to blobs when it ends */
+	struct buf tail[2];     /* the last part, once the first is full */
+	uint64_t seen_bytes[2]; /* all that came */
 	int spool_fd[2];
-	uint64_t id;             /* the actor's name for it while it is in flight; 0: it is not */
-	bool is_intended;        /* its intent is on the way to the store; it leaves when that is durable */
+	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
+	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
 	bool is_dispatched, is_sent_again, is_cancelled, is_over_limit;
 };
 
 struct step_data {
 	struct call **calls; /* of all attempts, in asking order within each */
 	size_t call_count, call_capacity;
-	json_t *result;      /* what the step returned; NULL: nothing, or not read yet */
+	json_t *result; /* what the step returned; NULL: nothing, or not read yet */
 	char *result_blob, *why_blob, *note_blob, *log_blob;
-	char *why;           /* read from the blob when it is asked for */
+	char *why; /* read from the blob when it is asked for */
 	const char *to;
 	struct attempt *live;
 	int worker_losses;
-	bool is_dirty;       /* differs from what attached clients were told */
+	bool is_dirty; /* differs from what attached clients were told */
 	bool is_verify_tried;
-	int told;            /* state and wait that attached clients know of */
+	int told; /* state and wait that attached clients know of */
 };
 
 /* One that asked and waits until what it asked for is durable. */
@@ -88,10 +88,10 @@ struct execution {
 	json_t *params;
 	const char *book_path, *workspace; /* as shown; the folder that the book belongs to */
 	const char *driver, *trigger;
-	json_t *allow;                  /* patterns, as given */
+	json_t *allow; /* patterns, as given */
 	struct capability **allowed;
 	size_t allowed_count, allowed_capacity;
-	struct capability **declared;   /* one for each permission of the book that parses */
+	struct capability **declared; /* one for each permission of the book that parses */
 	bool *declared_is_read;
 	size_t declared_count;
 	bool is_all_declared;
@@ -104,7 +104,7 @@ struct execution {
 	struct later *first, **last;
 	struct flow_command *commands; /* room for what flow decides */
 	size_t commands_max;
-	struct commit *newest;   /* the last one submitted and not yet answered */
+	struct commit *newest; /* the last one submitted and not yet answered */
 	int commits;
 	struct recent_blob *recent;
 	size_t recent_count, recent_capacity;
@@ -117,7 +117,7 @@ struct execution {
 	void (*lock_go)(struct execution *x);
 	int64_t lock_since_us;
 	uint64_t next_call_id;
-	struct call **flying;    /* dispatched to the actor, no outcome yet */
+	struct call **flying; /* dispatched to the actor, no outcome yet */
 	size_t flying_count, flying_capacity;
 	uint64_t output_bytes;
 	int actor_losses;
@@ -128,8 +128,8 @@ struct execution {
 
 /* Makes a new execution of a book for a principal; the records are in its first batch, nothing is submitted yet. given: parameters as text or values.
  * ERR_INVALID for a book that cannot run or parameters that do not fit, ERR_DENIED in auto mode where a declared capability is not allowed. */
-enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared, const char *driver, struct execution **out,
-		       struct error *e);
+enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
+                       const char *driver, struct execution **out, struct error *e);
 
 /* Reads an execution back from the store by folding its records. Nothing moves until execution_take_up. */
 enum err execution_load(struct engine *en, const char *id, struct execution **out, struct error *e);
@@ -142,7 +142,8 @@ enum err execution_allow(struct execution *x, const json_t *patterns, struct err
 
 void execution_free(struct execution *x);
 
-/* Adds a record to the batch and folds it. data is taken. step SIZE_MAX and call 0 where there is none. A record that flow refuses is not added: ERR_CONFLICT. */
+/* Adds a record to the batch and folds it. data is taken. step SIZE_MAX and call 0 where there is none. A record that flow refuses is not added: ERR_CONFLICT.
+ */
 struct emit {
 	enum record_kind kind;
 	size_t step;
@@ -175,7 +176,7 @@ void execution_commit(struct execution *x);
 /* advance and commit. */
 void execution_step_on(struct execution *x);
 
-json_t *execution_view(struct execution *x); /* whole; new reference */
+json_t *execution_view(struct execution *x);      /* whole; new reference */
 void execution_tell_changes(struct execution *x); /* to attached clients, once durable */
 
 /* What step i returned: borrowed, NULL where nothing. */
@@ -187,7 +188,8 @@ struct call *execution_call_add(struct execution *x, size_t step, uint32_t attem
 uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt);
 
 /* Is a call of that kind allowed now? words: for sh the argument list. who: what allowed it (a word for the journal) or why not (a sentence). */
-bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who, char **pattern);
+bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who,
+                      char **pattern);
 
 /* Ends what runs; records stay. */
 void execution_drop_processes(struct execution *x);

@@ -148,11 +148,14 @@ static void fold_step(struct folding *f)
 		s->why = NULL;
 		s->is_verify_tried = false;
 		break;
-	case RECORD_VERIFICATION_FINISHED: s->is_verify_tried = true; break;
+	case RECORD_VERIFICATION_FINISHED:
+		s->is_verify_tried = true;
+		break;
 	case RECORD_CONDITION_EVALUATED:
 		if (str(f, "error")) keep(&s->why_blob, str(f, "error"), f->x->arena), s->why = NULL;
 		break;
-	default: break;
+	default:
+		break;
 	}
 	s->is_dirty = true;
 }

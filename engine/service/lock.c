@@ -26,7 +26,8 @@ int lock_take(struct execution *x, struct error *e)
 {
 	char *path = lock_path(x);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) error_errno(e, "%s", path);
+	if (fd < 0)
+		error_errno(e, "%s", path);
 	else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		error_set(e, ERR_CONFLICT, "commands of execution %s are still running", x->id);
 		close(fd);
@@ -71,7 +72,6 @@ static void end_holders(const char *path)
 	}
 	if (d) closedir(d);
 }
-
 
 static void poll_lock(uv_timer_t *t)
 {

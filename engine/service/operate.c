@@ -31,7 +31,8 @@ void op_run(struct request *q)
 	}
 	json_t *none = json_object();
 	json_t *given = json_obj(q->args, "params");
-	if (execution_new(q->engine, book, given ? given : none, mode, json_arr(q->args, "allow"), json_bool(q->args, "declared", false), q->client->principal, &x, &e)) {
+	if (execution_new(q->engine, book, given ? given : none, mode, json_arr(q->args, "allow"), json_bool(q->args, "declared", false), q->client->principal,
+	                  &x, &e)) {
 		request_fail(q, &e);
 	} else {
 		engine_add(q->engine, x);
@@ -100,15 +101,19 @@ static bool fits(const struct request *q, const struct call *c, const json_t *va
 	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *arguments = json_obj(form, "arguments"), *choices = json_arr(arguments, "choices");
 	const char *type = json_str(arguments, "type", "string");
 	int64_t us;
-	if (strcmp(type, "bool") == 0) good = json_is_boolean(value);
-	else if (strcmp(type, "int") == 0) good = json_is_integer(value);
+	if (strcmp(type, "bool") == 0)
+		good = json_is_boolean(value);
+	else if (strcmp(type, "int") == 0)
+		good = json_is_integer(value);
 	else if (strcmp(type, "enum") == 0) {
 		good = false;
 		size_t i;
 		json_t *v;
 		json_array_foreach(choices, i, v) good = good || json_equal(v, value);
-	} else if (strcmp(type, "number") == 0) good = json_is_number(value);
-	else good = json_is_string(value) && (strcmp(type, "duration") != 0 || clock_parse_duration(json_string_value(value), &us, NULL) == ERR_OK);
+	} else if (strcmp(type, "number") == 0)
+		good = json_is_number(value);
+	else
+		good = json_is_string(value) && (strcmp(type, "duration") != 0 || clock_parse_duration(json_string_value(value), &us, NULL) == ERR_OK);
 	if (!good) error_set(e, ERR_INVALID, "the answer does not fit: the question asks for %s", strcmp(type, "enum") == 0 ? "one of its choices" : type);
 	json_decref(form);
 	free(text);
@@ -122,8 +127,10 @@ void op_answer(struct request *q)
 	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, (uint32_t)json_int(q->args, "call", 0));
 	json_t *value = json_object_get(q->args, "value");
 	struct error e;
-	if (!c || !c->is_question || c->state != CALL_STARTED) request_refuse(q, ERR_CONFLICT, "step %s has no such open question", q->x->book->steps[step].id);
-	else if (!value || !fits(q, c, value, &e)) request_fail(q, &e);
+	if (!c || !c->is_question || c->state != CALL_STARTED)
+		request_refuse(q, ERR_CONFLICT, "step %s has no such open question", q->x->book->steps[step].id);
+	else if (!value || !fits(q, c, value, &e))
+		request_fail(q, &e);
 	else {
 		call_answered(q->x, c, value, q->client->principal);
 		request_answer_durable(q, NULL);
@@ -136,7 +143,8 @@ static void resolve_done(struct request *q, size_t step, const char *reason)
 {
 	struct execution *x = q->x;
 	const json_t *result = json_object_get(q->args, "result");
-	json_t *d = json_pack("{s:s,s:s,s:s?,s:s?}", "outcome", "succeeded", "why", "resolved", "reason", execution_blob_text(x, reason), "result", result ? execution_blob_json(x, result) : NULL);
+	json_t *d = json_pack("{s:s,s:s,s:s?,s:s?}", "outcome", "succeeded", "why", "resolved", "reason", execution_blob_text(x, reason), "result",
+	                      result ? execution_blob_json(x, result) : NULL);
 	struct error e;
 	if (x->steps[step].live) attempt_drop(x->steps[step].live);
 	struct emit em = {.kind = RECORD_STEP_SETTLED, .step = step, .attempt = x->flow->steps[step].attempt, .by = q->client->principal, .data = d};
@@ -152,7 +160,9 @@ static void resolve_call(struct request *q, struct call *c, const char *answer, 
 {
 	struct execution *x = q->x;
 	json_t *d = json_pack("{s:s,s:s?}", "answer", answer, "reason", execution_blob_text(x, reason));
-	execution_emit(x, (struct emit){.kind = RECORD_CALL_RESOLVED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = q->client->principal, .data = d}, NULL);
+	execution_emit(
+	    x, (struct emit){.kind = RECORD_CALL_RESOLVED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = q->client->principal, .data = d},
+	    NULL);
 	if (strcmp(answer, "failed") != 0) return;
 	char *why = mem_printf("%s says that the call failed: %s", q->client->principal, reason);
 	call_finish(x, c, "failed", json_pack("{s:s?,s:s}", "error", execution_blob_text(x, why), "why", "resolved"));
@@ -174,8 +184,10 @@ void op_resolve(struct request *q)
 		request_refuse(q, ERR_USAGE, "a reason is needed: how do you know?");
 		return;
 	}
-	if (x->flow->steps[step].state != STEP_UNKNOWN || (x->steps[step].live && x->steps[step].live->purpose == ATTEMPT_ACTION && x->flow->steps[step].open_calls)) {
-		request_refuse(q, ERR_CONFLICT, "step %s is %s: nothing of it waits to be resolved", x->book->steps[step].id, step_state_name(x->flow->steps[step].state));
+	if (x->flow->steps[step].state != STEP_UNKNOWN ||
+	    (x->steps[step].live && x->steps[step].live->purpose == ATTEMPT_ACTION && x->flow->steps[step].open_calls)) {
+		request_refuse(q, ERR_CONFLICT, "step %s is %s: nothing of it waits to be resolved", x->book->steps[step].id,
+		               step_state_name(x->flow->steps[step].state));
 		return;
 	}
 	if (is_done) {
@@ -191,8 +203,10 @@ void op_resolve(struct request *q)
 		resolve_call(q, c, answer, reason);
 		resolved++;
 	}
-	if (resolved) request_answer_durable(q, json_pack("{s:I}", "resolved", (json_int_t)resolved));
-	else request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
+	if (resolved)
+		request_answer_durable(q, json_pack("{s:I}", "resolved", (json_int_t)resolved));
+	else
+		request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
 }
 
 /* --- the whole execution ------------------------------------------------------------------------------------------------------------- */
@@ -206,8 +220,10 @@ void op_resume(struct request *q)
 {
 	struct error e;
 	if (q->x) {
-		if (q->x->flow->is_paused) emit_or_fail(q, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .data = json_pack("{s:s}", "why", "person")}, NULL);
-		else request_answer(q, json_pack("{s:s}", "execution", q->x->id), NULL, 0);
+		if (q->x->flow->is_paused)
+			emit_or_fail(q, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .data = json_pack("{s:s}", "why", "person")}, NULL);
+		else
+			request_answer(q, json_pack("{s:s}", "execution", q->x->id), NULL, 0);
 		return;
 	}
 	struct execution *x;
@@ -245,7 +261,8 @@ void op_stop(struct request *q)
 		}
 		if (s != STEP_SUCCEEDED && s != STEP_SKIPPED) state = RUN_FAILED;
 	}
-	json_t *d = json_pack("{s:s,s:s,s:s?}", "state", run_state_name(state), "why", "person", "reason", execution_blob_text(x, json_str(q->args, "note", NULL)));
+	json_t *d =
+	    json_pack("{s:s,s:s,s:s?}", "state", run_state_name(state), "why", "person", "reason", execution_blob_text(x, json_str(q->args, "note", NULL)));
 	emit_or_fail(q, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = d}, NULL);
 }
 
@@ -259,8 +276,10 @@ void op_note(struct request *q)
 		return;
 	}
 	struct execution *x = q->x;
-	json_array_append_new(x->notes, json_pack("{s:s?,s:s,s:s,s:I}", "step", id, "by", q->client->principal, "text", text, "t_us", (json_int_t)clock_now_us()));
-	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s?,s:s,s:s}", "ev", "note", "execution", x->id, "step", id, "by", q->client->principal, "text", text), NULL, 0);
+	json_array_append_new(x->notes,
+	                      json_pack("{s:s?,s:s,s:s,s:I}", "step", id, "by", q->client->principal, "text", text, "t_us", (json_int_t)clock_now_us()));
+	engine_broadcast(x->engine, x,
+	                 json_pack("{s:s,s:s,s:s?,s:s,s:s}", "ev", "note", "execution", x->id, "step", id, "by", q->client->principal, "text", text), NULL, 0);
 	emit_or_fail(q, (struct emit){.kind = RECORD_NOTE_ADDED, .step = step, .data = json_pack("{s:s}", "note", execution_blob_text(x, text))}, NULL);
 }
 
@@ -268,7 +287,8 @@ void op_allow(struct request *q)
 {
 	struct error e;
 	json_t *patterns = json_arr(q->args, "patterns");
-	if (strcmp(q->client->principal, q->x->driver) != 0) request_refuse(q, ERR_DENIED, "what %s allows is theirs to say: they drive this execution", q->x->driver);
+	if (strcmp(q->client->principal, q->x->driver) != 0)
+		request_refuse(q, ERR_DENIED, "what %s allows is theirs to say: they drive this execution", q->x->driver);
 	else if (!patterns || execution_allow(q->x, patterns, &e)) {
 		if (!patterns) error_set(&e, ERR_USAGE, "allow needs patterns");
 		request_fail(q, &e);
@@ -293,11 +313,12 @@ void op_shell_start(struct request *q)
 	}
 	uint32_t attempt = f->attempt ? f->attempt : 1, number = execution_next_call(x, step, attempt);
 	json_t *form = json_pack("{s:s,s:s,s:I}", "command", command, "cwd", json_str(q->args, "cwd", ""), "fence", json_int(q->args, "fence", 0));
-	json_t *d = json_pack("{s:s,s:s,s:s,s:s}", "module", "shell", "function", json_bool(q->args, "terminal", false) ? "terminal" : "command", "effect", "once", "arguments",
-			      execution_blob_json(x, form));
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s}", "module", "shell", "function", json_bool(q->args, "terminal", false) ? "terminal" : "command", "effect",
+	                      "once", "arguments", execution_blob_json(x, form));
 	json_decref(form);
 	struct error e;
-	if (execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = step, .attempt = attempt, .call = number, .by = q->client->principal, .data = d}, &e)) {
+	if (execution_emit(
+	        x, (struct emit){.kind = RECORD_CALL_STARTED, .step = step, .attempt = attempt, .call = number, .by = q->client->principal, .data = d}, &e)) {
 		request_fail(q, &e);
 		return;
 	}

@@ -90,7 +90,8 @@ static bool find_execution(struct request *q, enum needs needs)
 		return false;
 	}
 	if (q->x || needs == NEEDS_EXECUTION) return true;
-	request_refuse(q, ERR_CONFLICT, "execution %s is not under way in this engine: `rung log %s` shows how it stands, `rung resume %s` takes it up", q->execution, q->execution, q->execution);
+	request_refuse(q, ERR_CONFLICT, "execution %s is not under way in this engine: `rung log %s` shows how it stands, `rung resume %s` takes it up",
+	               q->execution, q->execution, q->execution);
 	return false;
 }
 
@@ -100,12 +101,15 @@ bool operations_frame(struct client *c, const struct frame *f)
 	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
 	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
 	json_t *none = json_object();
-	struct request q = {.client = c, .engine = c->engine, .id = json_integer_value(id), .args = args ? args : none, .payload = f->payload, .payload_len = f->payload_len};
+	struct request q = {
+	    .client = c, .engine = c->engine, .id = json_integer_value(id), .args = args ? args : none, .payload = f->payload, .payload_len = f->payload_len};
 	const struct operation *o = NULL;
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		if (strcmp(operations[i].name, name) == 0) o = &operations[i];
-	if (!o) request_refuse(&q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
-	else if (find_execution(&q, o->needs)) o->run(&q);
+	if (!o)
+		request_refuse(&q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
+	else if (find_execution(&q, o->needs))
+		o->run(&q);
 	json_decref(none);
 	return true;
 }

@@ -30,12 +30,11 @@
  * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
  * note           {"execution","step":id or null,"text"}
  * allow          {"execution","patterns":[...]}              the driver allows more, for this execution
- * shell.start    {"execution","step","fence":i,"command":text,"cwd":text} -> {"call":N,"lock":path or null}     the intent of one command of a shell fence, which
- *                the client runs on the person's terminal once this has answered; hold the lock file's descriptor open (inherited) while it runs
- * shell.output   {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}  payload: bytes (at most 64 KiB)
- * shell.finish   {"execution","step","call","code":N or "signal":N}
- * output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"} payload: at most 1 MiB
- * log            {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open","steps_done","steps"}...]}
+ * shell.start    {"execution","step","fence":i,"command":text,"cwd":text} -> {"call":N,"lock":path or null}     the intent of one command of a shell fence,
+ * which the client runs on the person's terminal once this has answered; hold the lock file's descriptor open (inherited) while it runs shell.output
+ * {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}  payload: bytes (at most 64 KiB) shell.finish   {"execution","step","call","code":N or
+ * "signal":N} output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"} payload: at most 1 MiB log
+ * {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open","steps_done","steps"}...]}
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
  *
@@ -58,10 +57,6 @@
  * {"ev":"note","execution","step","by","text"}
  * {"ev":"ended","execution","state"}                        the last one */
 
-enum {
-	PROTOCOL_HEAD_BYTES_MAX = 16 << 20,
-	PROTOCOL_PAYLOAD_BYTES_MAX = 2 << 20,
-	PROTOCOL_CLIENTS_MAX = 256
-};
+enum { PROTOCOL_HEAD_BYTES_MAX = 16 << 20, PROTOCOL_PAYLOAD_BYTES_MAX = 2 << 20, PROTOCOL_CLIENTS_MAX = 256 };
 
 #endif

@@ -24,8 +24,8 @@ static const char *role_word(enum fence_role r)
 
 static json_t *fence_view(const struct book_fence *f)
 {
-	return json_pack("{s:s,s:s?,s:s?,s:i,s:b,s:o,s:s?}", "role", role_word(f->role), "language", f->language, "source", f->source, "line", f->line, "run", f->is_run, "commands",
-			 strings(f->commands, f->command_count), "expected", f->expected);
+	return json_pack("{s:s,s:s?,s:s?,s:i,s:b,s:o,s:s?}", "role", role_word(f->role), "language", f->language, "source", f->source, "line", f->line, "run",
+	                 f->is_run, "commands", strings(f->commands, f->command_count), "expected", f->expected);
 }
 
 /* What does not change while it runs. */
@@ -35,9 +35,10 @@ static void add_static(json_t *o, const struct execution *x, size_t i)
 	json_t *needs = json_array(), *fences = json_array();
 	for (size_t k = 0; k < x->graph->nodes[i].need_count; k++) json_array_append_new(needs, json_string(x->book->steps[x->graph->nodes[i].needs[k]].id));
 	for (size_t k = 0; k < b->fence_count; k++) json_array_append_new(fences, fence_view(&b->fences[k]));
-	json_t *fixed = json_pack("{s:s,s:s?,s:i,s:s,s:s?,s:b,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:o,s:o}", "title", b->title, "markdown", b->markdown, "line", b->line, "phase", phase_word(b->phase), "section",
-				  b->section, "manual", b->is_manual, "risk", risk_word(b->risk), "effect", b->effect == EFFECT_UNSET ? NULL : effect_word(b->effect), "needs", needs, "expect",
-				  b->expect, "owner", b->owner, "if", b->if_source, "fences", fences, "permissions", strings(b->permissions, b->permission_count));
+	json_t *fixed = json_pack("{s:s,s:s?,s:i,s:s,s:s?,s:b,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:o,s:o}", "title", b->title, "markdown", b->markdown, "line",
+	                          b->line, "phase", phase_word(b->phase), "section", b->section, "manual", b->is_manual, "risk", risk_word(b->risk), "effect",
+	                          b->effect == EFFECT_UNSET ? NULL : effect_word(b->effect), "needs", needs, "expect", b->expect, "owner", b->owner, "if",
+	                          b->if_source, "fences", fences, "permissions", strings(b->permissions, b->permission_count));
 	json_object_update(o, fixed);
 	json_decref(fixed);
 }
@@ -52,10 +53,11 @@ static const char *call_state_word(const struct call *c)
 
 static json_t *call_view(struct execution *x, struct call *c)
 {
-	json_t *o = json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "call", (int)c->number, "attempt", (int)c->attempt, "words", call_words(x, c), "module", c->module, "function", c->function,
-			      "effect", effect_word(c->effect), "state", call_state_word(c), "started_us", (json_int_t)c->started_us, "finished_us", (json_int_t)c->finished_us, "stdout_bytes",
-			      c->finished ? json_int(c->finished, "stdout_bytes", 0) : (json_int_t)c->seen_bytes[0], "stderr_bytes",
-			      c->finished ? json_int(c->finished, "stderr_bytes", 0) : (json_int_t)c->seen_bytes[1]);
+	json_t *o = json_pack("{s:i,s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "call", (int)c->number, "attempt", (int)c->attempt, "words", call_words(x, c),
+	                      "module", c->module, "function", c->function, "effect", effect_word(c->effect), "state", call_state_word(c), "started_us",
+	                      (json_int_t)c->started_us, "finished_us", (json_int_t)c->finished_us, "stdout_bytes",
+	                      c->finished ? json_int(c->finished, "stdout_bytes", 0) : (json_int_t)c->seen_bytes[0], "stderr_bytes",
+	                      c->finished ? json_int(c->finished, "stderr_bytes", 0) : (json_int_t)c->seen_bytes[1]);
 	if (!o) o = json_object();
 	if (json_object_get(c->finished, "code")) json_object_set(o, "code", json_object_get(c->finished, "code"));
 	if (json_object_get(c->finished, "signal")) json_object_set(o, "signal", json_object_get(c->finished, "signal"));
@@ -75,10 +77,12 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	char *note = read_text(x, s->note_blob);
 	json_t *result = execution_result(x, i), *calls = json_array();
 	for (size_t k = s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0; k < s->call_count; k++)
-		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0)) json_array_append_new(calls, call_view(x, s->calls[k]));
-	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt", (int)f->attempt, "waiting",
-			      wait ? flow_wait_name(wait) : NULL, "why", execution_why(x, i), "to", s->to, "started_us", (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us",
-			      (json_int_t)f->due_us, "result", result, "note", note, "calls", calls);
+		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0))
+			json_array_append_new(calls, call_view(x, s->calls[k]));
+	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state),
+	                      "attempt", (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", execution_why(x, i), "to", s->to, "started_us",
+	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note",
+	                      note, "calls", calls);
 	must(o != NULL);
 	if (with_static) add_static(o, x, i);
 	free(note);
@@ -91,8 +95,9 @@ static json_t *question_view(struct execution *x, const struct call *c)
 	char *text = execution_read_blob(x, c->arguments_blob, &n);
 	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *arguments = json_obj(form, "arguments");
 	json_t *choices = json_arr(arguments, "choices");
-	json_t *o = json_pack("{s:s,s:i,s:i,s:s,s:s,s:o}", "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call", (int)c->number, "prompt", json_str(arguments, "prompt", ""), "type",
-			      json_str(arguments, "type", "string"), "choices", choices ? json_incref(choices) : json_array());
+	json_t *o = json_pack("{s:s,s:i,s:i,s:s,s:s,s:o}", "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call", (int)c->number, "prompt",
+	                      json_str(arguments, "prompt", ""), "type", json_str(arguments, "type", "string"), "choices",
+	                      choices ? json_incref(choices) : json_array());
 	if (json_object_get(arguments, "default")) json_object_set(o, "default", json_object_get(arguments, "default"));
 	json_decref(form);
 	free(text);
@@ -105,7 +110,8 @@ static json_t *questions_view(struct execution *x)
 	for (size_t i = 0; i < x->graph->count; i++)
 		for (size_t k = 0; k < x->steps[i].call_count && x->flow->steps[i].open_questions; k++) {
 			const struct call *c = x->steps[i].calls[k];
-			if (c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt) json_array_append_new(list, question_view(x, c));
+			if (c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt)
+				json_array_append_new(list, question_view(x, c));
 		}
 	return list;
 }
@@ -119,9 +125,9 @@ static json_t *meta_view(const struct book *b)
 
 static void add_run(struct execution *x, json_t *o)
 {
-	json_t *changing = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:O,s:o,s:O}", "state", run_state_name(x->flow->state), "driver", x->driver, "interrupted", x->is_loaded_for_reading && !x->flow->is_finished,
-				     "paused", x->flow->is_paused, "started_us", (json_int_t)x->started_us, "finished_us", (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x),
-				     "denied", x->denied);
+	json_t *changing = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:O,s:o,s:O}", "state", run_state_name(x->flow->state), "driver", x->driver, "interrupted",
+	                             x->is_loaded_for_reading && !x->flow->is_finished, "paused", x->flow->is_paused, "started_us", (json_int_t)x->started_us,
+	                             "finished_us", (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x), "denied", x->denied);
 	json_object_update(o, changing);
 	json_decref(changing);
 }
@@ -134,10 +140,11 @@ json_t *execution_view(struct execution *x)
 	json_t *permissions = json_array();
 	for (size_t i = 0; i < b->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", b->permissions[i].pattern, "read", b->permissions[i].is_read));
-	json_t *book = json_pack("{s:s,s:s?,s:s,s:s?,s:s,s:s?,s:o,s:s,s:o}", "path", x->book_path, "anchor", b->anchor, "kind", b->kind == BOOK_PLAYBOOK ? "playbook" : "runbook", "id", b->id, "title",
-				 b->title, "description", b->description, "meta", meta_view(b), "digest", b->digest, "permissions", permissions);
-	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:O,s:b,s:O,s:o}", "execution", x->id, "mode", x->flow->mode == FLOW_GUIDED ? "guided" : "auto", "plan", x->plan_digest, "book", book, "params", x->params,
-			      "declared", x->is_all_declared, "notes", x->notes, "steps", steps);
+	json_t *book = json_pack("{s:s,s:s?,s:s,s:s?,s:s,s:s?,s:o,s:s,s:o}", "path", x->book_path, "anchor", b->anchor, "kind",
+	                         b->kind == BOOK_PLAYBOOK ? "playbook" : "runbook", "id", b->id, "title", b->title, "description", b->description, "meta",
+	                         meta_view(b), "digest", b->digest, "permissions", permissions);
+	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:O,s:b,s:O,s:o}", "execution", x->id, "mode", x->flow->mode == FLOW_GUIDED ? "guided" : "auto", "plan",
+	                      x->plan_digest, "book", book, "params", x->params, "declared", x->is_all_declared, "notes", x->notes, "steps", steps);
 	must(o != NULL);
 	add_run(x, o);
 	return o;

@@ -1,0 +1,47 @@
+#ifndef RUNG_SERVICE_CALL_H
+#define RUNG_SERVICE_CALL_H
+
+#include "service/execution.h"
+
+/* Calls: right, intent, effect, outcome, answer; in this order, each durable before the next. */
+
+/* The worker's frame asked for a call; false: it said what it may not. */
+bool call_asked(struct attempt *a, const struct frame *f);
+
+/* What the call does, in one line for people; in the execution's arena. */
+const char *call_words(struct execution *x, struct call *c);
+
+/* The recorded arguments and options: {"arguments","options"}. New reference, never NULL. */
+json_t *call_arguments(struct execution *x, const struct call *c);
+
+/* May recovery make it again? read and idempotent. */
+bool call_may_be_made_again(const struct call *c);
+
+/* To the actor, once the intent that was just recorded is durable. */
+void call_dispatch_later(struct execution *x, struct call *c);
+
+/* Asks the actor to end the commands of a step; their outcomes follow. */
+void call_cancel_open(struct execution *x, size_t step);
+
+/* Calls in flight of a step whose process is gone, by effect class. Open questions only where with_questions: they wait for a person as they are. */
+void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions);
+
+/* The outcome's record, with what the call printed. data (code, signal, error, ...) is taken. */
+void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data);
+void call_unknown(struct execution *x, struct call *c, const char *why);
+
+/* A person's answer to a question. */
+void call_answered(struct execution *x, struct call *c, const json_t *value, const char *by);
+
+void call_drop_actor(struct execution *x);
+void call_release(struct call *c);
+
+/* What a command printed. */
+void call_output(struct execution *x, struct call *c, int stream, const void *data, size_t n); /* a piece came */
+void output_whole(struct call *c);                                                             /* no more comes */
+json_t *output_blobs(struct execution *x, struct call *c, int stream);                         /* names of its pieces, or NULL */
+size_t output_add(struct execution *x, const struct call *c, int stream, struct buf *out);     /* appends what was kept */
+void output_recover(struct execution *x, struct call *c);                                      /* from the spool, after a crash */
+void output_forget(struct execution *x, struct call *c);                                       /* the spool */
+
+#endif

@@ -1,0 +1,224 @@
+#include "base/log.h"
+#include "sandbox/wire.h"
+#include "service/attempt.h"
+#include "service/call.h"
+#include "service/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The actor's side of a call: it leaves when its intent is durable, and what comes back is recorded. */
+
+static void fly(struct execution *x, struct call *c)
+{
+	x->flying = arena_grow(x->arena, x->flying, x->flying_count, &x->flying_capacity, sizeof *x->flying);
+	x->flying[x->flying_count++] = c;
+	c->id = ++x->next_call_id;
+	c->is_dispatched = true;
+}
+
+static void land(struct execution *x, struct call *c)
+{
+	for (size_t i = 0; i < x->flying_count; i++) {
+		if (x->flying[i] != c) continue;
+		x->flying[i] = x->flying[--x->flying_count];
+		break;
+	}
+	c->id = 0;
+	c->is_dispatched = false;
+}
+
+static struct call *flying_call(struct execution *x, json_int_t id)
+{
+	for (size_t i = 0; i < x->flying_count; i++)
+		if (x->flying[i]->id == (uint64_t)id) return x->flying[i];
+	return NULL;
+}
+
+static void actor_finished(struct execution *x, struct call *c, const json_t *head)
+{
+	const json_t *code = json_object_get(head, "code"), *signal = json_object_get(head, "signal");
+	bool by_deadline = c->is_cancelled || json_bool(head, "timed_out", false);
+	struct step_data *s = &x->steps[c->step];
+	land(x, c);
+	if (by_deadline && !json_is_integer(code)) {
+		/* We ended it: what it had done by then nobody knows. */
+		if (call_may_be_made_again(c))
+			call_finish(x, c, "timeout", json_pack("{s:s?}", "error", execution_blob_text(x, "the command was ended at its deadline")));
+		else
+			call_unknown(x, c, s->live && s->live->is_stopping && s->live->stop_outcome == STEP_CANCELLED ? "cancelled" : "deadline");
+	} else {
+		json_t *data = json_object();
+		if (json_is_integer(code)) json_object_set(data, "code", (json_t *)code);
+		if (json_is_integer(signal)) json_object_set(data, "signal", (json_t *)signal);
+		if (json_is_integer(json_object_get(head, "us"))) json_object_set(data, "duration_us", json_object_get(head, "us"));
+		call_finish(x, c, "ok", data);
+	}
+	attempt_calls_changed(x, c->step);
+}
+
+static bool actor_frame(void *owner, const struct frame *f)
+{
+	struct execution *x = owner;
+	const char *t = json_str(f->head, "t", "");
+	if (strcmp(t, "ready") == 0) return true;
+	struct call *c = flying_call(x, json_int(f->head, "id", 0));
+	if (!c) return false;
+	if (strcmp(t, "output") == 0) {
+		call_output(x, c, strcmp(json_str(f->head, "stream", ""), "stderr") == 0, f->payload, f->payload_len);
+		return true;
+	}
+	if (strcmp(t, "started") == 0) return true;
+	if (strcmp(t, "finished") == 0) {
+		actor_finished(x, c, f->head);
+	} else if (strcmp(t, "failed") == 0) {
+		land(x, c);
+		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, json_str(f->head, "why", "it did not start"))));
+		attempt_calls_changed(x, c->step);
+	} else {
+		return false;
+	}
+	execution_step_on(x);
+	return true;
+}
+
+static void dispatch(struct execution *x, json_t *data);
+
+void call_dispatch_later(struct execution *x, struct call *c)
+{
+	c->is_intended = true;
+	execution_later(x, dispatch, json_pack("{s:I,s:I,s:I}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "call", (json_int_t)c->number));
+}
+
+/* What was in flight when the actor ended, once none of its commands runs any more. */
+static void settle_flying(struct execution *x)
+{
+	while (x->flying_count) {
+		struct call *c = x->flying[x->flying_count - 1];
+		land(x, c);
+		if (call_may_be_made_again(c) && x->actor_losses < 3 && !c->is_cancelled) {
+			json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect),
+			                      "arguments", c->arguments_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
+			execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d},
+			               NULL);
+			call_dispatch_later(x, c);
+		} else if (call_may_be_made_again(c)) {
+			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the process that runs commands ended")));
+		} else {
+			call_unknown(x, c, "actor_ended");
+		}
+		attempt_calls_changed(x, c->step);
+	}
+	execution_step_on(x);
+}
+
+static void actor_closed(void *owner, const struct error *e)
+{
+	struct execution *x = owner;
+	log_line(LOG_WARN, "execution %s: its actor ended: %s", x->id, e->text);
+	x->actor = NULL;
+	x->actor_losses++;
+	sandbox_kill(&x->actor_child);
+	close(x->actor_child.pidfd);
+	lock_wait(x, settle_flying);
+}
+
+void call_drop_actor(struct execution *x)
+{
+	if (!x->actor) return;
+	/* End of file is its word to end everything that it started. */
+	link_close(x->actor);
+	x->actor = NULL;
+	close(x->actor_child.pidfd);
+}
+
+static enum err actor_start(struct execution *x, struct error *e)
+{
+	if (x->actor) return ERR_OK;
+	int lock = lock_take(x, e);
+	if (lock < 0) return e->kind;
+	enum err err = engine_spawn(x->engine, SANDBOX_ACTOR, lock, &x->actor_child, e);
+	close(lock);
+	if (err) return err;
+	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);
+	return ERR_OK;
+}
+
+static json_t *environment(const struct execution *x, const json_t *given)
+{
+	json_t *env = json_pack("{s:s,s:s,s:s,s:s}", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL", "C.UTF-8", "HOME", "/",
+	                        "RUNG_EXECUTION", x->id);
+	const char *key;
+	json_t *v;
+	json_object_foreach((json_t *)given, key, v) if (json_is_string(v) && *key && !strchr(key, '=')) json_object_set(env, key, v);
+	return env;
+}
+
+json_t *call_arguments(struct execution *x, const struct call *c)
+{
+	size_t n;
+	char *text = execution_read_blob(x, c->arguments_blob, &n);
+	json_t *v = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	free(text);
+	return v ? v : json_object();
+}
+
+/* The intent is durable: the effect may happen. */
+static void dispatch(struct execution *x, json_t *data)
+{
+	size_t step = (size_t)json_int(data, "step", 0);
+	struct call *c = execution_call(x, step, (uint32_t)json_int(data, "attempt", 0), (uint32_t)json_int(data, "call", 0));
+	struct error e;
+	if (!c || c->is_dispatched || c->state != CALL_STARTED) return;
+	c->is_intended = false;
+	struct attempt *a = x->steps[step].live;
+	if ((a && (a->is_stopping || a->has_ended)) || x->flow->is_cancelling || flow_is_over(x->flow->steps[step].state)) {
+		/* It never left. */
+		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the step was stopped before the call was made")));
+		attempt_calls_changed(x, step);
+		return;
+	}
+	if (actor_start(x, &e)) {
+		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, e.text)));
+		attempt_calls_changed(x, step);
+		return;
+	}
+	json_t *arguments = call_arguments(x, c), *options = json_obj(arguments, "options"), *inner = json_obj(arguments, "arguments");
+	struct buf input;
+	buf_init(&input, WIRE_PAYLOAD_BYTES_MAX);
+	if (json_object_get(inner, "stdin")) json_bytes_get(json_object_get(inner, "stdin"), &input);
+	fly(x, c);
+	json_t *head = json_pack("{s:s,s:I,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "id", (json_int_t)c->id, "module", c->module, "function", c->function,
+	                         "argv", json_object_get(inner, "argv"), "env", environment(x, json_obj(inner, "env")), "cwd",
+	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
+	link_send_new(x->actor, head, input.data, input.len);
+	buf_clear(&input);
+	json_decref(arguments);
+}
+
+void call_cancel_open(struct execution *x, size_t step)
+{
+	for (size_t i = 0; i < x->flying_count; i++) {
+		struct call *c = x->flying[i];
+		if (c->step != step || c->is_cancelled) continue;
+		c->is_cancelled = true;
+		if (x->actor) link_send_new(x->actor, json_pack("{s:s,s:I}", "t", "cancel", "id", (json_int_t)c->id), NULL, 0);
+	}
+}
+
+void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions)
+{
+	struct step_data *s = &x->steps[step];
+	for (size_t i = 0; i < s->call_count; i++) {
+		struct call *c = s->calls[i];
+		if (c->state != CALL_STARTED || c->is_dispatched) continue;
+		if (c->is_question && !with_questions) continue;
+		if (c->is_question)
+			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
+		else if (!call_may_be_made_again(c)) {
+			output_recover(x, c);
+			call_unknown(x, c, why);
+		}
+	}
+}

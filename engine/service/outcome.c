@@ -1,0 +1,108 @@
+#include "base/log.h"
+#include "sandbox/wire.h"
+#include "service/attempt.h"
+#include "service/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What became of a call: its record, and behind that the answer to the worker, in the order of the records. */
+
+static const char *const stream_names[2] = {"stdout", "stderr"};
+
+static void send_answer(struct attempt *a, struct call *c)
+{
+	struct buf payload;
+	size_t lengths[2] = {0, 0};
+	buf_init(&payload, WIRE_PAYLOAD_BYTES_MAX * 2);
+	int number = (int)(c->number - a->first_call);
+	json_t *head = json_pack("{s:s,s:i,s:I}", "t", "answer", "c", number, "now_us", (json_int_t)c->finished_us);
+	if (strcmp(c->outcome, "ok") == 0) {
+		json_object_set_new(head, "ok", json_true());
+		for (int s = 0; s < 2; s++) lengths[s] = output_add(a->x, c, s, &payload);
+		json_t *value = json_object();
+		static const char *const keys[] = {"code", "signal", "is_truncated"};
+		for (int i = 0; i < 3; i++)
+			if (json_object_get(c->finished, keys[i])) json_object_set(value, keys[i], json_object_get(c->finished, keys[i]));
+		if (c->answer_blob) {
+			json_decref(value);
+			size_t n;
+			char *text = execution_read_blob(a->x, c->answer_blob, &n);
+			value = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+			free(text);
+			if (!value) value = json_null();
+		}
+		json_object_set_new(head, "value", value);
+		json_object_set_new(head, "stdout", json_integer((json_int_t)lengths[0]));
+		json_object_set_new(head, "stderr", json_integer((json_int_t)lengths[1]));
+	} else {
+		char *why = execution_read_blob(a->x, json_str(c->finished, "error", NULL), NULL);
+		json_object_set_new(head, "ok", json_false());
+		json_object_set_new(head, "kind", json_string(c->outcome));
+		json_object_set_new(head, "why", json_string(why));
+		free(why);
+	}
+	link_send_new(a->worker->link, head, payload.data, payload.len);
+	buf_clear(&payload);
+	for (int s = 0; s < 2; s++) buf_clear(&c->out[s]), c->out[s].max = 0;
+}
+
+void attempt_deliver(struct attempt *a)
+{
+	struct step_data *s = &a->x->steps[a->step];
+	for (bool found = true; found && a->worker;) {
+		found = false;
+		for (size_t i = s->call_count; i-- > 0 && !found;) {
+			struct call *c = s->calls[i];
+			if (c->attempt != a->number || c->order != a->delivered + 1 || c->number > a->first_call + a->asked) continue;
+			if (c->order > a->recorded) continue; /* not durable yet */
+			a->delivered++;
+			send_answer(a, c);
+			found = true;
+		}
+	}
+}
+
+static void outcome_durable(struct execution *x, json_t *data)
+{
+	size_t step = (size_t)json_int(data, "step", 0);
+	struct attempt *a = x->steps[step].live;
+	uint32_t order = (uint32_t)json_int(data, "order", 0);
+	if (!a || a->number != (uint32_t)json_int(data, "attempt", 0)) return;
+	if (order > a->recorded) a->recorded = order;
+	attempt_deliver(a);
+}
+
+void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data)
+{
+	output_whole(c);
+	json_object_set_new(data, "outcome", json_string(outcome));
+	for (int s = 0; s < 2; s++) {
+		json_t *names = output_blobs(x, c, s);
+		if (names) json_object_set_new(data, stream_names[s], names);
+		if (c->seen_bytes[s]) json_object_set_new(data, s ? "stderr_bytes" : "stdout_bytes", json_integer((json_int_t)c->seen_bytes[s]));
+		if (c->seen_bytes[s] > c->out[s].len) json_object_set_new(data, "is_truncated", json_true());
+	}
+	struct error e;
+	struct emit em = {.kind = RECORD_CALL_FINISHED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data};
+	if (execution_emit(x, em, &e)) log_line(LOG_ERROR, "execution %s: %s", x->id, e.text);
+	output_forget(x, c);
+	execution_later(x, outcome_durable,
+	                json_pack("{s:I,s:I,s:I}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "order", (json_int_t)c->order));
+}
+
+void call_unknown(struct execution *x, struct call *c, const char *why)
+{
+	output_whole(c);
+	json_t *data =
+	    json_pack("{s:s,s:s,s:o*,s:o*}", "why", why, "effect", effect_word(c->effect), "stdout", output_blobs(x, c, 0), "stderr", output_blobs(x, c, 1));
+	if (c->seen_bytes[0] + c->seen_bytes[1]) json_object_set_new(data, "output_bytes", json_integer((json_int_t)(c->seen_bytes[0] + c->seen_bytes[1])));
+	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
+	c->is_dispatched = false;
+	output_forget(x, c);
+}
+
+bool call_may_be_made_again(const struct call *c)
+{
+	return c->effect == EFFECT_READ || c->effect == EFFECT_IDEMPOTENT;
+}

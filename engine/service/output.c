@@ -1,0 +1,134 @@
+#include "base/fs.h"
+#include "sandbox/wire.h"
+#include "service/call.h"
+#include "service/engine_state.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What commands print: the first 1 and the last 9 MiB of a call are kept, the rest is counted; spooled as it comes, blobs when the call ends. */
+
+enum { OUTPUT_HEAD_BYTES = 1 << 20, OUTPUT_TAIL_BYTES = 9 << 20, EXECUTION_OUTPUT_BYTES = 256 << 20 };
+
+static const char *const stream_names[2] = {"stdout", "stderr"};
+
+static char *spool_path(const struct execution *x, const struct call *c, int stream)
+{
+	return mem_printf("%s/spool/%s.%s.%u.%u.%s", x->engine->state_dir, x->id, x->book->steps[c->step].id, c->attempt, c->number, stream_names[stream]);
+}
+
+static void spool(struct execution *x, struct call *c, int stream, const void *data, size_t n)
+{
+	if (c->spool_fd[stream] < 0) {
+		char *path = spool_path(x, c, stream);
+		c->spool_fd[stream] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+		free(path);
+	}
+	/* The spool is for looking at after a crash: where it cannot be written, the outcome's blobs still are. */
+	if (c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
+}
+
+/* What a command printed before the engine that watched it ended. */
+void output_recover(struct execution *x, struct call *c)
+{
+	for (int stream = 0; stream < 2; stream++) {
+		char *path = spool_path(x, c, stream);
+		buf_init(&c->out[stream], OUTPUT_HEAD_BYTES + OUTPUT_TAIL_BYTES);
+		fs_read(path, &c->out[stream], NULL);
+		c->seen_bytes[stream] = c->out[stream].len;
+		unlink(path);
+		free(path);
+	}
+}
+
+void output_forget(struct execution *x, struct call *c)
+{
+	for (int stream = 0; stream < 2; stream++) {
+		if (c->spool_fd[stream] < 0) continue;
+		close(c->spool_fd[stream]);
+		c->spool_fd[stream] = -1;
+		char *path = spool_path(x, c, stream);
+		unlink(path);
+		free(path);
+	}
+}
+
+void call_output(struct execution *x, struct call *c, int stream, const void *data, size_t n)
+{
+	json_t *head =
+	    json_pack("{s:s,s:s,s:s,s:i,s:i,s:s}", "ev", "output", "execution", x->id, "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call",
+	              (int)c->number, "stream", c->client && stream == 0 && strcmp(c->function, "terminal") == 0 ? "terminal" : stream_names[stream]);
+	engine_broadcast(x->engine, x, head, data, n);
+	c->seen_bytes[stream] += n;
+	if (x->output_bytes >= EXECUTION_OUTPUT_BYTES) {
+		c->is_over_limit = true;
+		return;
+	}
+	x->output_bytes += n;
+	if (c->out[stream].max == 0) {
+		buf_init(&c->out[stream], OUTPUT_HEAD_BYTES);
+		buf_init(&c->tail[stream], 2 * OUTPUT_TAIL_BYTES + WIRE_OUTPUT_BYTES_MAX);
+	}
+	spool(x, c, stream, data, n);
+	size_t room = OUTPUT_HEAD_BYTES - c->out[stream].len, first = n < room ? n : room;
+	buf_add(&c->out[stream], data, first);
+	buf_add(&c->tail[stream], (const char *)data + first, n - first);
+	/* Cut in large strokes: a move for each frame would be quadratic. */
+	if (c->tail[stream].len > 2 * OUTPUT_TAIL_BYTES) buf_drop(&c->tail[stream], c->tail[stream].len - OUTPUT_TAIL_BYTES);
+}
+
+void output_whole(struct call *c)
+{
+	for (int s = 0; s < 2; s++) {
+		if (c->tail[s].len > OUTPUT_TAIL_BYTES) buf_drop(&c->tail[s], c->tail[s].len - OUTPUT_TAIL_BYTES);
+		if (c->tail[s].len == 0) continue;
+		c->out[s].max = OUTPUT_HEAD_BYTES + OUTPUT_TAIL_BYTES;
+		buf_add(&c->out[s], c->tail[s].data, c->tail[s].len);
+		buf_clear(&c->tail[s]);
+	}
+}
+
+json_t *output_blobs(struct execution *x, struct call *c, int stream)
+{
+	const struct buf *b = &c->out[stream];
+	if (b->len == 0) return NULL;
+	json_t *names = json_array();
+	for (size_t at = 0; at < b->len; at += STORE_BLOB_BYTES_MAX) {
+		size_t n = b->len - at < STORE_BLOB_BYTES_MAX ? b->len - at : STORE_BLOB_BYTES_MAX;
+		json_array_append_new(names, json_string(execution_blob(x, b->data + at, n)));
+	}
+	return names;
+}
+
+size_t output_add(struct execution *x, const struct call *c, int stream, struct buf *out)
+{
+	size_t before = out->len, i;
+	json_t *name, *names = json_arr(c->finished, stream_names[stream]);
+	if (c->out[stream].len) {
+		buf_add(out, c->out[stream].data, c->out[stream].len);
+		buf_add(out, c->tail[stream].data, c->tail[stream].len);
+		return out->len - before;
+	}
+	json_array_foreach(names, i, name)
+	{
+		size_t n;
+		char *bytes = execution_read_blob(x, json_string_value(name), &n);
+		buf_add(out, bytes, n);
+		free(bytes);
+	}
+	return out->len - before;
+}
+
+void call_release(struct call *c)
+{
+	for (int s = 0; s < 2; s++) {
+		buf_clear(&c->out[s]);
+		buf_clear(&c->tail[s]);
+		if (c->spool_fd[s] >= 0) close(c->spool_fd[s]);
+		c->spool_fd[s] = -1;
+	}
+	json_decref(c->finished);
+	c->finished = NULL;
+}
