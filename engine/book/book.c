@@ -31,7 +31,7 @@ const struct section *book_section_with(const struct book_reader *r, enum sectio
 	for (const struct section *s = section_next(root, root); s; s = section_next(root, s))
 		if (r->meanings[s->index].role == role) return s;
 	/* A page of many books may declare things once for all of them. */
-	for (const struct section *s = root == r->d->sections ? NULL : r->d->sections->first; s && s->level <= 2; s = section_next(r->d->sections, s))
+	for (const struct section *s = root == r->d->sections ? NULL : section_next(r->d->sections, r->d->sections); s; s = section_next(r->d->sections, s))
 		if (s->level <= 2 && r->meanings[s->index].role == role) return s;
 	return NULL;
 }
@@ -50,12 +50,15 @@ const char *row_text(struct arena *a, const struct block *row, size_t i)
 	return cell ? document_plain_dup(a, cell) : "";
 }
 
-/* The page's own title: its first heading, where that is the only one of its rank. */
+/* The page's own title: its first heading, where that has the first rank. A page whose sections all have that rank ("# Overview", "# Steps") has none. */
 static const struct section *title_section(const struct document *d)
 {
 	const struct section *first = d->sections->first;
 	if (!first || first->level != 1) return NULL;
-	return first;
+	if (!first->next) return first;
+	struct heading_meaning m = words_of_heading(first->title);
+	bool is_section = m.role == ROLE_NOT_STEPS || m.role >= ROLE_INFO || (m.role == ROLE_ACTION && m.is_bare);
+	return is_section ? NULL : first;
 }
 
 /* "restart-web.html.md.erb" gives "restart-web". */

@@ -303,6 +303,7 @@ static const struct {
     {"clean up", PHASE_OTHER},
     {"清理", PHASE_OTHER},
     {"follow-up", PHASE_OTHER},
+    {"follow up", PHASE_OTHER},
     {"lessons learned", PHASE_OTHER},
 };
 
@@ -380,6 +381,20 @@ static size_t skip_number(const char *s)
 	return n;
 }
 
+/* "one", "Two", "IV", "A" behind "Step": bytes taken. */
+static size_t skip_number_word(const char *s)
+{
+	static const char *const words[] = {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"};
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT(words); i++) {
+		n = strlen(words[i]);
+		if (strncasecmp(s, words[i], n) == 0 && !isalpha((unsigned char)s[n])) return n;
+	}
+	n = strspn(s, "IVX");
+	if (!n && isupper((unsigned char)*s)) n = 1;
+	return n && n < 5 && !isalnum((unsigned char)s[n]) ? n : 0;
+}
+
 static size_t skip_separators(const char *s)
 {
 	static const char *const wide[] = {"—", "–", "：", "、", "．"};
@@ -406,6 +421,7 @@ size_t words_numbering(const char *title, bool *is_step)
 		if (strncasecmp(title, counted[i].word, n) != 0) continue;
 		while (title[n] == ' ') n++;
 		size_t digits = skip_number(title + n);
+		if (!digits) digits = skip_number_word(title + n);
 		if (!digits) continue;
 		n += digits;
 		if (strncmp(title + n, "步", 3) == 0) n += 3;

@@ -102,6 +102,11 @@ static void an_anchor_makes_one_section_the_book(void **state)
 	book_free(b);
 	assert_int_equal(book_open("tests/fixtures/books/many.md#nowhere", &b, &e), ERR_NOT_FOUND);
 	assert_non_null(strstr(e.text, "#nowhere"));
+	assert_int_equal(book_open("tests/fixtures/books/page.md#restart-the-proxy", &b, &e), ERR_OK);
+	assert_int_equal(b->step_count, 2);
+	assert_true(b->has_permissions); /* declared once for the page */
+	assert_int_equal(b->permission_count, 1);
+	book_free(b);
 	assert_int_equal(book_open("tests/fixtures/books/none.md", &b, &e), ERR_NOT_FOUND);
 }
 
