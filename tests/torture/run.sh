@@ -1,0 +1,45 @@
+#!/bin/sh
+# The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed and not run again, so that a run that was
+# cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
+#
+#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills each (default 20: 300 kills), and the fixed rounds
+set -eu
+cd "$(dirname "$0")/../.."
+B=${B:-build}
+seeds=${1:-20}
+work=$B/torture
+mkdir -p "$work"
+touch "$work/passed"
+make --no-print-directory B="$B" all >/dev/null
+make --no-print-directory B="$B" SAN=1 units all >/dev/null
+
+# round NAME COMMAND...
+round() {
+	name=$1
+	shift
+	if grep -qxF "$name" "$work/passed"; then
+		echo "passed before: $name"
+		return
+	fi
+	started=$(date +%s)
+	if "$@" >"$work/log" 2>&1; then
+		echo "$name" >>"$work/passed"
+		echo "passed: $name ($(($(date +%s) - started)) s) $(grep '^# .*kills' "$work/log" | tail -n 1)"
+	else
+		cat "$work/log"
+		echo "FAILED: $name"
+		exit 1
+	fi
+}
+
+seed=1
+while [ "$seed" -le "$seeds" ]; do
+	round "kills seed=$seed" env RUNG_BUILD="$B" KILLS=15 SEED="$seed" python3 tests/kill/test_kill.py
+	seed=$((seed + 1))
+done
+round "flow seeds=1000000" env SEEDS=1000000 "$B/san/test/flow/test_flow"
+for t in crash verify guard; do
+	[ -x "$B/san/test/store/test_$t" ] || continue
+	round "store $t" env TORTURE=1 "$B/san/test/store/test_$t"
+done
+echo "$(wc -l <"$work/passed") rounds passed in all"
