@@ -319,8 +319,8 @@ static void serve_once(struct actor *a)
 		while (read(a->signal_fd, signals, sizeof signals) > 0) continue;
 	for (struct command *c = a->commands; c; c = c->next, at += 3) {
 		if (a->polled[at].revents) command_feed(c);
-		if (a->polled[at + 1].revents) read_output(a, c, 0);
-		if (a->polled[at + 2].revents) read_output(a, c, 1);
+		for (int i = 0; i < 2; i++)
+			if (a->polled[at + 1 + (size_t)i].revents && unsent(a) <= OUT_HIGH_BYTES) read_output(a, c, i);
 	}
 	/* New commands only now: they are not among those polled. */
 	if (a->polled[0].revents & (POLLIN | POLLHUP | POLLERR)) read_engine(a);

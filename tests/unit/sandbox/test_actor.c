@@ -253,6 +253,26 @@ static void test_many_at_once(void **state)
 	actor_close(&p);
 }
 
+/* More output at once than the actor holds: it waits for the engine to read. */
+static void test_many_with_much_output(void **state)
+{
+	struct peer p;
+	size_t bytes = 0;
+	int finished = 0;
+	(void)state;
+	actor_open(&p, -1);
+	for (int i = 1; i <= 100; i++) peer_send(&p, shell(i, "head -c 300000 /dev/zero"), NULL, 0);
+	nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL); /* time in which all could write at once */
+	while (finished < 100) {
+		const json_t *head = peer_read(&p);
+		assert_non_null(head);
+		if (strcmp(json_str(head, "t", ""), "output") == 0) bytes += p.frame.payload_len;
+		finished += strcmp(json_str(head, "t", ""), "finished") == 0;
+	}
+	assert_int_equal(bytes, 30000000);
+	actor_close(&p);
+}
+
 /* ---- what does not start ---- */
 
 static void check_failed(json_t *head, const char *kind, const char *why)
@@ -513,6 +533,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(test_ten_mebibytes),
 	    cmocka_unit_test(test_flow_control),
 	    cmocka_unit_test(test_many_at_once),
+	    cmocka_unit_test(test_many_with_much_output),
 	    cmocka_unit_test(test_what_cannot_be_run),
 	    cmocka_unit_test(test_files_that_others_can_write),
 	    cmocka_unit_test(test_deadline_ends_the_whole_group),
