@@ -133,7 +133,7 @@ packages-test: ## install the Debian packages that the tests need as well
 
 .PHONY: try
 try: packages ## on a fresh Debian 12: install what is needed, build, run a shipped runbook by itself
-	$(MAKE) all
+	$(MAKE) $(if $(findstring j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	$(O)/rung run runbooks/host-health.md --auto --allow declared
 
 .PHONY: check
