@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "book/shell.h"
 #include "sandbox/wire.h"
 #include "service/engine_state.h"
 
@@ -103,18 +104,20 @@ static void add_part(struct parts *p, const struct attempt *a, const char *role,
 /* A shell fence that says {run}: one call of sh with the fence's text; inputs of the book are its environment. */
 static void add_shell_part(struct parts *p, const struct attempt *a, const struct book_fence *f)
 {
-	struct buf b;
-	buf_init(&b, WIRE_SOURCE_BYTES_MAX * 2);
+	struct buf b, text;
+	buf_init(&b, WIRE_PAYLOAD_BYTES_MAX);
+	buf_init(&text, WIRE_PAYLOAD_BYTES_MAX);
+	shell_fill(&text, a->x->book, f->source);
 	buf_str(&b, "return sh(");
 	buf_char(&b, '"');
-	for (const char *c = f->source; *c; c++) {
-		if (*c == '\n')
-			buf_str(&b, "\\n");
-		else if (*c == '"' || *c == '\\')
-			buf_printf(&b, "\\%c", *c);
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+		if (c < 0x20 || c == '"' || c == '\\')
+			buf_printf(&b, "\\%03u", c);
 		else
-			buf_char(&b, *c);
+			buf_char(&b, (char)c);
 	}
+	buf_clear(&text);
 	buf_str(&b, "\", {env = {");
 	for (size_t i = 0; i < a->x->book->param_count; i++)
 		if (a->x->book->params[i].is_input)
@@ -293,7 +296,9 @@ void attempt_drop(struct attempt *a)
 /* Gone, with its worker kept for the next one. */
 static void attempt_retire(struct attempt *a)
 {
-	worker_release(a, a->has_ended && !a->is_stopping);
+	/* A worker that reached a limit says so and ends. */
+	bool is_clean = a->has_ended && !a->is_stopping && strcmp(json_str(a->end, "kind", ""), "limit") != 0;
+	worker_release(a, is_clean);
 	attempt_drop(a);
 }
 
@@ -419,8 +424,7 @@ static void conclude_action(struct attempt *a)
 		outcome = STEP_DIVERGED;
 		to = NULL;
 	}
-	json_t *end = a->end;
-	a->end = NULL;
+	json_t *end = json_incref(a->end);
 	finish(a, outcome, to, why, outcome == STEP_SUCCEEDED && !to ? json_object_get(end, "value") : NULL);
 	json_decref(end);
 	free(why);

@@ -35,12 +35,16 @@ static void add_static(json_t *o, const struct execution *x, size_t i)
 	json_t *needs = json_array(), *fences = json_array();
 	for (size_t k = 0; k < x->graph->nodes[i].need_count; k++) json_array_append_new(needs, json_string(x->book->steps[x->graph->nodes[i].needs[k]].id));
 	for (size_t k = 0; k < b->fence_count; k++) json_array_append_new(fences, fence_view(&b->fences[k]));
-	json_t *fixed = json_pack("{s:s,s:s?,s:i,s:s,s:s?,s:b,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:o,s:o}", "title", b->title, "markdown", b->markdown, "line",
-	                          b->line, "phase", phase_word(b->phase), "section", b->section, "manual", b->is_manual, "risk", risk_word(b->risk), "effect",
+	struct buf text;
+	buf_init(&text, 2 * BOOK_BYTES_MAX);
+	book_step_text(&text, x->book, b);
+	json_t *fixed = json_pack("{s:s,s:s?,s:i,s:s,s:s?,s:b,s:s,s:s?,s:o,s:s?,s:s?,s:s?,s:o,s:o}", "title", b->title, "markdown", text.data, "line", b->line,
+	                          "phase", phase_word(b->phase), "section", b->section, "manual", b->is_manual, "risk", risk_word(b->risk), "effect",
 	                          b->effect == EFFECT_UNSET ? NULL : effect_word(b->effect), "needs", needs, "expect", b->expect, "owner", b->owner, "if",
 	                          b->if_source, "fences", fences, "permissions", strings(b->permissions, b->permission_count));
 	json_object_update(o, fixed);
 	json_decref(fixed);
+	buf_clear(&text);
 }
 
 static const char *call_state_word(const struct call *c)
@@ -75,14 +79,17 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	struct step_data *s = &x->steps[i];
 	enum flow_wait wait = flow_waits_for(x->flow, i);
 	char *note = read_text(x, s->note_blob);
+	/* A person who says that it failed says why in the note. */
+	const char *why = execution_why(x, i);
+	if (!why && flow_is_bad(f->state)) why = note;
 	json_t *result = execution_result(x, i), *calls = json_array();
 	for (size_t k = s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0; k < s->call_count; k++)
 		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0))
 			json_array_append_new(calls, call_view(x, s->calls[k]));
-	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state),
-	                      "attempt", (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", execution_why(x, i), "to", s->to, "started_us",
-	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note",
-	                      note, "calls", calls);
+	json_t *o =
+	    json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
+	              (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", why, "to", s->to, "started_us", (json_int_t)f->started_us,
+	              "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note", note, "calls", calls);
 	must(o != NULL);
 	if (with_static) add_static(o, x, i);
 	free(note);

@@ -569,9 +569,9 @@ def hostile_frames_end_a_client_and_nothing_else(w):
 
 @test
 def shell_fences_that_say_run_are_automatic(w):
-    v = w.over(w.run(w.book([{"title": "Show", "fences": [("echo \"a b\"\nX=1; echo $X", "bash {run}")]}], permissions=("sh sh -c *",))))
+    v = w.over(w.run(w.book([{"title": "Show", "fences": [("echo <who> \"tab\there\"\necho \"a b\"\nX=1; echo $X", "bash {run}")]}], permissions=("sh sh -c *",)), params={"WHO": "me; id"}))
     same((v["state"], v["steps"][0]["manual"]), ("succeeded", False))
-    assert v["steps"][0]["result"]["stdout"] == "a b\n1\n", v["steps"][0]["result"]
+    same(v["steps"][0]["result"]["stdout"], "me; id tab\there\na b\n1\n")
 
 
 def main():
