@@ -13,10 +13,11 @@
 
 enum { PLAN_BYTES_MAX = 4 << 20 };
 
-static struct execution *execution_alloc(struct engine *en)
+static struct execution *execution_alloc(struct engine *en, struct store_reader *reader)
 {
 	struct execution *x = mem_zero(sizeof *x);
 	x->engine = en;
+	x->reader = reader;
 	x->arena = arena_new();
 	x->denied = json_array();
 	x->notes = json_array();
@@ -177,7 +178,7 @@ static void started(struct execution *x, json_t *data)
 enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
                        const char *driver, struct execution **out, struct error *e)
 {
-	struct execution *x = execution_alloc(en);
+	struct execution *x = execution_alloc(en, en->reader);
 	unsigned char random[10];
 	random_bytes(random, sizeof random);
 	ulid_make(x->id, clock_now_us(), random);
@@ -220,7 +221,7 @@ static enum err read_plan(struct execution *x, const json_t *start, struct error
 {
 	struct buf b;
 	buf_init(&b, PLAN_BYTES_MAX);
-	enum err err = store_plan(x->engine->reader, json_str(start, "plan", ""), &b, e);
+	enum err err = store_plan(x->reader, json_str(start, "plan", ""), &b, e);
 	json_t *plan = err ? NULL : json_parse(b.data, b.len, 64, e);
 	buf_clear(&b);
 	if (!plan) return error_context(e, "the plan of execution %s", x->id);
@@ -299,12 +300,12 @@ static bool read_record(void *arg, uint64_t seq, const char *line, size_t n)
 	return g->err == ERR_OK;
 }
 
-enum err execution_load(struct engine *en, const char *id, struct execution **out, struct error *e)
+enum err execution_load(struct engine *en, struct store_reader *reader, const char *id, struct execution **out, struct error *e)
 {
-	struct execution *x = execution_alloc(en);
+	struct execution *x = execution_alloc(en, reader);
 	snprintf(x->id, sizeof x->id, "%s", id);
 	struct reading g = {.x = x, .e = e, .is_first = true};
-	enum err err = store_records(en->reader, id, 0, 0, read_record, &g, e);
+	enum err err = store_records(reader, id, 0, 0, read_record, &g, e);
 	if (!err) err = g.err;
 	if (!err && g.is_first) err = error_set(e, ERR_NOT_FOUND, "there is no execution %s", id);
 	if (err) {

@@ -2,6 +2,7 @@
 #include "report/report.h"
 #include "service/attempt.h"
 #include "service/operations.h"
+#include "service/protocol.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +21,17 @@ void op_hello(struct request *q)
 	               NULL, 0);
 }
 
-/* Runs fn on the execution as it stands: live, or folded from the store for this one question. */
-static void with_execution(struct request *q, void (*fn)(struct request *, struct execution *))
+/* The execution as it stands: live, or folded from the store by a query. */
+static void with_stored(struct request *q, void (*fn)(struct request *, struct execution *))
 {
-	struct execution *x = q->x;
+	struct execution *x;
 	struct error e;
-	if (!x && execution_load(q->engine, q->execution, &x, &e)) {
+	if (execution_load(q->engine, q->reader, q->execution, &x, &e)) {
 		request_fail(q, &e);
 		return;
 	}
 	fn(q, x);
-	if (x != q->x) execution_free(x);
+	execution_free(x);
 }
 
 static void answer_view(struct request *q, struct execution *x)
@@ -38,13 +39,20 @@ static void answer_view(struct request *q, struct execution *x)
 	request_answer(q, execution_view(x), NULL, 0);
 }
 
+static void view_stored(struct request *q)
+{
+	with_stored(q, answer_view);
+}
+
 void op_attach(struct request *q)
 {
-	if (q->x) {
-		client_attach(q->client, q->execution);
-		for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
+	if (!q->x) {
+		request_query(q, view_stored, NULL);
+		return;
 	}
-	with_execution(q, answer_view);
+	client_attach(q->client, q->execution);
+	for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
+	answer_view(q, q->x);
 }
 
 void op_detach(struct request *q)
@@ -74,41 +82,56 @@ static void answer_output(struct request *q, struct execution *x)
 	buf_clear(&all);
 }
 
+static void output_stored(struct request *q)
+{
+	with_stored(q, answer_output);
+}
+
 void op_output(struct request *q)
 {
-	with_execution(q, answer_output);
+	if (q->x)
+		answer_output(q, q->x);
+	else
+		request_query(q, output_stored, NULL);
 }
 
 /* --- lists -------------------------------------------------------------------------------------------------------------------------------- */
 
 struct listing {
-	struct engine *engine;
+	const json_t *live; /* ids of the executions that the engine drives */
 	json_t *list;
 };
 
 static bool list_one(void *arg, const struct store_execution *x)
 {
 	struct listing *l = arg;
-	const struct execution *live = engine_find(l->engine, x->id);
+	bool is_live = json_object_get(l->live, x->id) != NULL;
 	json_array_append_new(l->list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b}", "execution", x->id, "book", x->book, "title", x->title,
 	                                         "state", x->state, "driver", x->driver, "started_us", (json_int_t)x->started_us, "finished_us",
 	                                         (json_int_t)x->finished_us, "steps_done", (json_int_t)x->steps_done, "steps", (json_int_t)x->steps, "open",
-	                                         x->is_open, "interrupted", x->is_open && !live));
+	                                         x->is_open, "interrupted", x->is_open && !is_live));
 	return true;
 }
 
-void op_log(struct request *q)
+static void list_stored(struct request *q)
 {
 	struct error e;
-	struct listing l = {.engine = q->engine, .list = json_array()};
+	struct listing l = {.live = q->seen, .list = json_array()};
 	json_int_t limit = json_int(q->args, "limit", 50);
 	if (limit < 1 || limit > LOG_MAX) limit = LOG_MAX;
-	if (store_executions(q->engine->reader, json_bool(q->args, "open", false), NULL, json_str(q->args, "before", NULL), (size_t)limit, list_one, &l, &e)) {
+	if (store_executions(q->reader, json_bool(q->args, "open", false), NULL, json_str(q->args, "before", NULL), (size_t)limit, list_one, &l, &e)) {
 		json_decref(l.list);
 		request_fail(q, &e);
 		return;
 	}
 	request_answer(q, json_pack("{s:o}", "executions", l.list), NULL, 0);
+}
+
+void op_log(struct request *q)
+{
+	json_t *live = json_object();
+	for (const struct execution *x = q->engine->executions; x; x = x->next) json_object_set_new(live, x->id, json_true());
+	request_query(q, list_stored, live);
 }
 
 struct records {
@@ -128,17 +151,22 @@ static bool record_one(void *arg, uint64_t seq, const char *line, size_t n)
 	return true;
 }
 
-void op_records(struct request *q)
+static void records_stored(struct request *q)
 {
 	struct error e;
 	json_int_t limit = json_int(q->args, "limit", RECORDS_MAX);
 	struct records r = {.lines = json_array(), .limit = limit < 1 || limit > RECORDS_MAX ? RECORDS_MAX : (size_t)limit};
-	if (store_records(q->engine->reader, q->execution, (uint64_t)json_int(q->args, "from", 0), r.limit + 1, record_one, &r, &e)) {
+	if (store_records(q->reader, q->execution, (uint64_t)json_int(q->args, "from", 0), r.limit + 1, record_one, &r, &e)) {
 		json_decref(r.lines);
 		request_fail(q, &e);
 		return;
 	}
 	request_answer(q, json_pack("{s:o,s:o}", "lines", r.lines, "next", r.next ? json_integer((json_int_t)r.next) : json_null()), NULL, 0);
+}
+
+void op_records(struct request *q)
+{
+	request_query(q, records_stored, NULL);
 }
 
 /* --- the report ------------------------------------------------------------------------------------------------------------------------------ */
@@ -151,45 +179,58 @@ static bool gather(void *arg, uint64_t seq, const char *line, size_t n)
 	return true;
 }
 
-struct blob_reader {
-	struct execution *x;
-};
-
 static char *blob_text(void *arg, const char *name, size_t *n)
 {
-	return execution_read_blob(((struct blob_reader *)arg)->x, name, n);
+	struct buf b;
+	buf_init(&b, STORE_BLOB_BYTES_MAX);
+	if (store_blob(arg, name, &b, NULL)) buf_reset(&b);
+	*n = b.len;
+	return buf_take(&b);
 }
 
-static void answer_report(struct request *q, struct execution *x)
+static void answer_report(struct request *q, const json_t *view)
 {
 	struct error e;
-	json_t *records = json_array(), *view = execution_view(x);
-	struct buf note;
+	json_t *records = json_array();
+	struct buf note, text;
 	buf_init(&note, 65536);
-	enum err err = store_records(q->engine->reader, x->id, 0, 0, gather, records, &e);
-	if (!err) err = store_checkpoint(q->engine->reader, &note, &e);
-	if (err) {
+	buf_init(&text, PROTOCOL_HEAD_BYTES_MAX / 2);
+	enum err err = store_records(q->reader, q->execution, 0, 0, gather, records, &e);
+	if (!err) err = store_checkpoint(q->reader, &note, &e);
+	json_t *report = err ? NULL : report_build(view, records, note.data ? note.data : "", blob_text, q->reader);
+	bool as_json = strcmp(json_str(q->args, "format", "markdown"), "json") == 0;
+	if (!err && !as_json) report_markdown(report, &text);
+	if (!err && text.is_full) err = error_set(&e, ERR_TOO_BIG, "the report is too long for Markdown: ask for it as JSON");
+	if (err)
 		request_fail(q, &e);
-	} else {
-		struct blob_reader b = {x};
-		json_t *report = report_build(view, records, note.data ? note.data : "", blob_text, &b);
-		if (strcmp(json_str(q->args, "format", "markdown"), "json") == 0) {
-			request_answer(q, json_pack("{s:o}", "report", report), NULL, 0);
-		} else {
-			struct buf text;
-			buf_init(&text, 8 << 20);
-			report_markdown(report, &text);
-			request_answer(q, json_pack("{s:o}", "text", json_bytes(text.data ? text.data : "", text.len)), NULL, 0);
-			buf_clear(&text);
-			json_decref(report);
-		}
-	}
+	else if (as_json)
+		request_answer(q, json_pack("{s:O}", "report", report), NULL, 0);
+	else
+		request_answer(q, json_pack("{s:o}", "text", json_bytes(text.data ? text.data : "", text.len)), NULL, 0);
+	json_decref(report);
 	json_decref(records);
-	json_decref(view);
 	buf_clear(&note);
+	buf_clear(&text);
+}
+
+static void report_of(struct request *q, struct execution *x)
+{
+	json_t *view = execution_view(x);
+	answer_report(q, view);
+	json_decref(view);
+}
+
+static void report_stored(struct request *q)
+{
+	if (q->seen)
+		answer_report(q, q->seen);
+	else
+		with_stored(q, report_of);
 }
 
 void op_report(struct request *q)
 {
-	with_execution(q, answer_report);
+	json_t *view = q->x ? execution_view(q->x) : NULL;
+	request_query(q, report_stored, view ? json_deep_copy(view) : NULL);
+	json_decref(view);
 }

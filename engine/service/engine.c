@@ -294,6 +294,7 @@ static void engine_stop(struct engine *en)
 		execution_drop_processes(x);
 	}
 	client_drop_all(en);
+	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
 	store_drain(en->store);
 	free_all(&en->executions);
 	free_all(&en->gone);

@@ -24,6 +24,7 @@ struct engine {
 	struct execution *executions, *gone;
 	struct client *clients;
 	uint64_t next_client;
+	size_t queries; /* on threads of the pool */
 	int64_t idle_us, idle_since_us;
 	bool is_ending;
 	int exit_status;

@@ -107,7 +107,7 @@ char *execution_read_blob(struct execution *x, const char *name, size_t *n)
 		if (n) *n = b.len;
 		return buf_take(&b);
 	}
-	if (!name || store_blob(x->engine->reader, name, &b, &e)) buf_reset(&b);
+	if (!name || store_blob(x->reader, name, &b, &e)) buf_reset(&b);
 	if (n) *n = b.len;
 	return buf_take(&b);
 }

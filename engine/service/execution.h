@@ -78,6 +78,7 @@ struct commit; /* a submitted batch */
 
 struct execution {
 	struct engine *engine;
+	struct store_reader *reader; /* the loop's, or that of the query that folds it */
 	struct arena *arena;
 	char id[27];
 	struct book *book;
@@ -131,8 +132,9 @@ struct execution {
 enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
                        const char *driver, struct execution **out, struct error *e);
 
-/* Reads an execution back from the store by folding its records. Nothing moves until execution_take_up. */
-enum err execution_load(struct engine *en, const char *id, struct execution **out, struct error *e);
+/* Reads an execution back from the store by folding its records. Nothing moves until execution_take_up. On the loop with the engine's reader, or on a thread
+ * of the pool with one of its own, where it may only be looked at. */
+enum err execution_load(struct engine *en, struct store_reader *reader, const char *id, struct execution **out, struct error *e);
 
 /* Takes up what an engine's end left: new epoch, waits for the lock that its commands hold, settles calls in flight by their effect class, goes on. */
 void execution_take_up(struct execution *x, const char *by);

@@ -227,7 +227,7 @@ void op_resume(struct request *q)
 		return;
 	}
 	struct execution *x;
-	if (execution_load(q->engine, q->execution, &x, &e)) {
+	if (execution_load(q->engine, q->engine->reader, q->execution, &x, &e)) {
 		request_fail(q, &e);
 		return;
 	}

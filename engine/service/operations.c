@@ -1,7 +1,9 @@
 #include "service/operations.h"
+#include "service/protocol.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The table of operations: the one door of the engine. */
@@ -37,9 +39,75 @@ static const struct operation {
     {"report", NEEDS_EXECUTION, op_report},
 };
 
+/* A request that runs on a thread of the pool, with copies of what it needs. */
+struct query {
+	uv_work_t work;
+	struct request q;
+	uint64_t client;
+	void (*fn)(struct request *q);
+	json_t *args, *seen, *head;
+	struct buf payload;
+};
+
+static void query_run(uv_work_t *w)
+{
+	struct query *query = w->data;
+	struct error e;
+	if (store_reader_open(query->q.engine->store, &query->q.reader, &e)) {
+		request_fail(&query->q, &e);
+		return;
+	}
+	query->fn(&query->q);
+	store_reader_close(query->q.reader);
+}
+
+static void query_done(uv_work_t *w, int status)
+{
+	(void)status;
+	struct query *query = w->data;
+	struct client *c = engine_client(query->q.engine, query->client);
+	if (c) link_send(c->link, query->head, query->payload.data, query->payload.len);
+	query->q.engine->queries--;
+	json_decref(query->args);
+	json_decref(query->seen);
+	json_decref(query->head);
+	buf_clear(&query->payload);
+	free(query);
+}
+
+void request_query(struct request *q, void (*fn)(struct request *q), json_t *seen)
+{
+	struct query *query = mem_zero(sizeof *query);
+	query->work.data = query;
+	query->q = *q;
+	query->client = q->client->id;
+	query->fn = fn;
+	query->args = json_deep_copy(q->args);
+	query->seen = seen;
+	buf_init(&query->payload, PROTOCOL_PAYLOAD_BYTES_MAX);
+	query->q.args = query->args;
+	query->q.seen = seen;
+	query->q.query = query;
+	query->q.x = NULL;
+	query->q.client = NULL;
+	q->engine->queries++;
+	must(uv_queue_work(&q->engine->loop, &query->work, query_run, query_done) == 0);
+}
+
+/* Takes head. */
+static void request_end(struct request *q, json_t *head, const void *payload, size_t n)
+{
+	if (!q->query) {
+		link_send_new(q->client->link, head, payload, n);
+		return;
+	}
+	q->query->head = head;
+	buf_add(&q->query->payload, payload, n);
+}
+
 void request_answer(struct request *q, json_t *value, const void *payload, size_t n)
 {
-	link_send_new(q->client->link, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 1, "value", value ? value : json_object()), payload, n);
+	request_end(q, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 1, "value", value ? value : json_object()), payload, n);
 }
 
 static void answer_later(struct execution *x, json_t *data)
@@ -58,7 +126,7 @@ void request_answer_durable(struct request *q, json_t *value)
 void request_fail(struct request *q, const struct error *e)
 {
 	json_t *error = json_pack("{s:s,s:o}", "kind", err_info(e->kind)->name, "text", json_bytes(e->text, strlen(e->text)));
-	link_send_new(q->client->link, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 0, "error", error), NULL, 0);
+	request_end(q, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 0, "error", error), NULL, 0);
 }
 
 void request_refuse(struct request *q, enum err kind, const char *fmt, ...)
@@ -101,8 +169,13 @@ bool operations_frame(struct client *c, const struct frame *f)
 	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
 	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
 	json_t *none = json_object();
-	struct request q = {
-	    .client = c, .engine = c->engine, .id = json_integer_value(id), .args = args ? args : none, .payload = f->payload, .payload_len = f->payload_len};
+	struct request q = {.client = c,
+	                    .engine = c->engine,
+	                    .id = json_integer_value(id),
+	                    .args = args ? args : none,
+	                    .reader = c->engine->reader,
+	                    .payload = f->payload,
+	                    .payload_len = f->payload_len};
 	const struct operation *o = NULL;
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		if (strcmp(operations[i].name, name) == 0) o = &operations[i];

@@ -3,6 +3,8 @@
 
 #include "service/engine_state.h"
 
+struct query;
+
 /* One request of a client, while its operation runs. */
 struct request {
 	struct client *client;
@@ -13,6 +15,9 @@ struct request {
 	size_t payload_len;
 	struct execution *x; /* for operations on an execution: live, or NULL */
 	char execution[27];
+	struct query *query;         /* on a thread of the pool: the answer is kept there until the loop sends it */
+	struct store_reader *reader; /* the engine's, or the query's own */
+	const json_t *seen;          /* what the loop gave the query to know */
 };
 
 /* How an operation ends: an answer now, an answer when what it emitted is durable, or an error. Each exactly once. value is taken (NULL: {}). */
@@ -20,6 +25,10 @@ void request_answer(struct request *q, json_t *value, const void *payload, size_
 void request_answer_durable(struct request *q, json_t *value);
 void request_fail(struct request *q, const struct error *e);
 void request_refuse(struct request *q, enum err kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Runs fn on a thread of the pool, on a reader of its own, so that a long answer keeps nobody waiting: for operations that only look. fn ends the request; it
+ * may use args, execution, reader and seen, nothing else of the engine. seen is taken (a copy of its own, or NULL). */
+void request_query(struct request *q, void (*fn)(struct request *q), json_t *seen);
 
 /* The step that args name; SIZE_MAX with the request failed. */
 size_t request_step(struct request *q);
