@@ -147,7 +147,6 @@ static void meet_engine_gone(struct guided *g)
 	struct error e = {0};
 	char execution[sizeof g->session.execution];
 	memcpy(execution, g->session.execution, sizeof execution);
-	guided_notice(g, "starting the engine again");
 	if (client_open(g->state_dir, &fresh, &e)) {
 		guided_notice(g, "%s", e.text);
 		return;
@@ -158,11 +157,13 @@ static void meet_engine_gone(struct guided *g)
 	g->is_engine_gone = false;
 	enum err err = session_attach(&g->session, fresh, execution, &e);
 	session_set_hooks(&g->session, &hooks, g);
-	if (!err && !view_is_over(g->session.view)) err = session_request(&g->session, "resume", NULL, NULL, NULL, &e);
-	if (err)
+	if (err) {
 		guided_notice(g, "%s", e.text);
-	else
-		g->leaving = STAYS;
+		return;
+	}
+	g->leaving = STAYS;
+	guided_notice(g, "The engine runs again; everything that was recorded is here.");
+	if (!view_is_over(g->session.view)) guided_take_up(g);
 }
 
 static void handle(struct guided *g, int key)

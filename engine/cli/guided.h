@@ -77,7 +77,8 @@ void guided_act(struct guided *g, enum action action);
 void guided_question_key(struct guided *g, int key); /* a digit, y or n as the answer to an open question */
 bool guided_takes_question_key(const struct guided *g, int key);
 void guided_interrupt(struct guided *g);
-void guided_show_output(struct guided *g, const json_t *step);
+void guided_take_up(struct guided *g);     /* goes on with what was paused, or left open by an engine's end */
+void guided_show_output(struct guided *g); /* of the step in front of the person, or of the last that printed */
 /* Gives the values of the book's inputs to the commands, once. */
 void guided_carry_inputs(struct guided *g);
 void guided_run_command(struct guided *g, bool with_terminal, bool edit);

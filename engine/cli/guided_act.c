@@ -1,5 +1,5 @@
-#include "cli/guided.h"
 #include "base/clock.h"
+#include "cli/guided.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -90,8 +90,7 @@ static json_t *read_choice(const json_t *question, const char *text)
 	json_t *choice, *number = read_int(question, text);
 	json_int_t n = json_integer_value(number);
 	json_decref(number);
-	json_array_foreach(choices, i, choice)
-		if (json_is_string(choice) && strcmp(json_string_value(choice), text) == 0) return json_incref(choice);
+	json_array_foreach(choices, i, choice) if (json_is_string(choice) && strcmp(json_string_value(choice), text) == 0) return json_incref(choice);
 	return n >= 1 && (size_t)n <= json_array_size(choices) ? json_incref(json_array_get(choices, (size_t)n - 1)) : NULL;
 }
 
@@ -185,12 +184,19 @@ static void resolve(struct guided *g)
 	free(id);
 }
 
+void guided_take_up(struct guided *g)
+{
+	struct error e = {0};
+	/* One that was only looked at is another one now that it is driven: the whole view is read again. */
+	if (request(g, "resume", NULL, NULL) && session_refresh(&g->session, &e)) guided_trouble(g, &e);
+}
+
 static void go(struct guided *g)
 {
 	const json_t *step = guided_step(g);
 	unsigned when = keys_when(g->session.view, step, step ? guided_next_command(g, step) : 0, 0);
 	if (when & WHEN_TAKE_UP)
-		request(g, "resume", NULL, NULL);
+		guided_take_up(g);
 	else if (when & WHEN_ANSWER)
 		ask_for_answer(g);
 	else if (when & WHEN_RESOLVE)
@@ -335,7 +341,6 @@ static void choose_command(struct guided *g, bool after)
 
 void guided_act(struct guided *g, enum action action)
 {
-	const json_t *step = guided_step(g);
 	if (g->is_watching && action != ACTION_NOTE && action != ACTION_OUTPUT && action != ACTION_VIEW && action != ACTION_OVERVIEW && action != ACTION_HELP &&
 	    action != ACTION_QUIT)
 		return;
@@ -371,7 +376,7 @@ void guided_act(struct guided *g, enum action action)
 		note(g);
 		break;
 	case ACTION_OUTPUT:
-		guided_show_output(g, step);
+		guided_show_output(g);
 		break;
 	case ACTION_VIEW:
 		show(g, false);

@@ -1,5 +1,6 @@
 #include "cli/guided.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,30 +64,55 @@ static void print_all(struct guided *g, const struct lines *all)
 	g->is_dirty = true;
 }
 
+/* Lines that are wider than the terminal, broken; the others are shared with all. */
+static void fit_width(struct lines *out, const struct lines *all, size_t columns)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		if (line_columns(all->line[i]) < columns)
+			lines_add(out, all->line[i]);
+		else
+			lines_wrap(out, all->line[i], columns - 1, "", "");
+	}
+}
+
+static bool ends_paging(struct guided *g, int key)
+{
+	if (key == KEY_HANGUP) g->leaving = HUNG_UP;
+	if (key == KEY_GONE) g->leaving = ENGINE_GONE;
+	return g->leaving != STAYS || key == 'q' || key == 'o' || key == KEY_ESCAPE || key == KEY_INTERRUPT || key == KEY_END_OF_INPUT;
+}
+
 void guided_page(struct guided *g, const struct lines *all, const char *title, bool at_end)
 {
 	if (!g->terminal.is_raw) {
 		print_all(g, all);
 		return;
 	}
-	size_t top = at_end ? all->count : 0;
+	struct arena *fitted = arena_new();
+	struct lines lines, page;
+	int columns = 0, key = KEY_NONE;
+	size_t top = at_end ? SIZE_MAX / 2 : 0;
 	terminal_full_screen(&g->terminal, true);
-	for (int key = KEY_NONE; key != 'q' && key != 'o' && key != KEY_ESCAPE && key != KEY_INTERRUPT && key != KEY_END_OF_INPUT;) {
-		size_t body = (size_t)g->terminal.rows - 1, last = all->count > body ? all->count - body : 0;
+	do {
+		if (columns != g->terminal.columns) {
+			columns = g->terminal.columns;
+			arena_free(fitted);
+			fitted = arena_new();
+			lines_init(&lines, fitted);
+			fit_width(&lines, all, (size_t)columns);
+		}
+		size_t body = (size_t)g->terminal.rows - 1, last = lines.count > body ? lines.count - body : 0;
 		top = move(key, top, body, last);
-		struct lines page;
 		struct arena *a = arena_new();
 		lines_init(&page, a);
-		make_page(&page, g, all, title, top);
+		make_page(&page, g, &lines, title, top);
 		g->page = &page;
 		g->is_dirty = true;
 		key = guided_wait(g, -1);
 		arena_free(a);
-		if (key == KEY_HANGUP) g->leaving = HUNG_UP;
-		if (key == KEY_GONE) g->leaving = ENGINE_GONE;
-		if (g->leaving != STAYS) break;
-	}
+	} while (!ends_paging(g, key));
 	g->page = NULL;
+	arena_free(fitted);
 	terminal_full_screen(&g->terminal, false);
 	/* The size may have changed behind the pager. */
 	guided_redraw(g);
@@ -95,17 +121,16 @@ void guided_page(struct guided *g, const struct lines *all, const char *title, b
 /* One stream of a call, whole, in pieces as the protocol has them. */
 static enum err fetch(struct guided *g, const json_t *step, const json_t *call, const char *stream, struct buf *out, struct error *e)
 {
-	json_int_t from = 0, bytes = 1;
+	json_int_t from = 0, total = 1;
 	enum err err = ERR_OK;
 	buf_init(out, OUTPUT_BYTES_MAX);
-	while (!err && from < bytes) {
+	while (!err && from < total) {
 		struct answer a = {0};
 		json_t *args =
 		    json_pack("{s:I,s:I,s:s,s:I}", "attempt", json_int(call, "attempt", 1), "call", json_int(call, "call", 0), "stream", stream, "from", from);
 		err = session_request(&g->session, "output", json_str(step, "id", ""), args, &a, e);
-		if (!err) bytes = json_int(a.value, "bytes", 0);
-		if (!err && !buf_add(out, a.payload, a.payload_len)) bytes = 0;
-		if (!a.payload_len) bytes = 0;
+		if (!err) total = json_int(a.value, "total", 0);
+		if (!a.payload_len || !buf_add(out, a.payload, a.payload_len)) total = 0;
 		from += (json_int_t)a.payload_len;
 		answer_clear(&a);
 	}
@@ -150,8 +175,9 @@ static bool add_call(struct guided *g, const json_t *step, const json_t *call, s
 	return true;
 }
 
-void guided_show_output(struct guided *g, const json_t *step)
+void guided_show_output(struct guided *g)
 {
+	const json_t *step = view_last_called(g->session.view, guided_step(g));
 	size_t i;
 	json_t *call, *held = json_deep_copy(step);
 	struct arena *a = arena_new();

@@ -7,22 +7,20 @@
 #include <string.h>
 
 const struct key_info key_table[] = {
-    {KEY_ENTER, "Enter", ACTION_GO, WHEN_GO | WHEN_ANSWER | WHEN_RESOLVE | WHEN_TAKE_UP | WHEN_SHELL, "run",
-     "does what is next: runs the step or its next command, answers the question, goes on"},
+    {KEY_ENTER, "Enter", ACTION_GO, WHEN_GO | WHEN_ANSWER | WHEN_RESOLVE | WHEN_TAKE_UP | WHEN_SHELL, "run", "does what is next: runs, answers, goes on"},
     {'d', "d", ACTION_DONE, WHEN_PERSON | WHEN_DECISION, "done", "you did it and it is done"},
     {'f', "f", ACTION_FAILED, WHEN_PERSON, "failed", "it did not work; you are asked what you saw"},
     {'s', "s", ACTION_SKIP, WHEN_PERSON | WHEN_GO | WHEN_DECISION, "skip", "leaves the step out; you are asked why"},
     {'a', "a", ACTION_AGAIN, WHEN_DECISION, "again", "tries the step once more"},
     {'y', "y", ACTION_ALLOW, WHEN_DENIED, "allow it", "allows what was denied, for this execution, and tries again"},
     {'x', "x", ACTION_STOP, WHEN_DECISION, "stop and keep", "ends the execution as it stands; everything done is kept"},
-    {'r', "r", ACTION_RUN, WHEN_SHELL, "run next command", "runs the next command of the step, as shown, in your environment and folder"},
-    {'e', "e", ACTION_EDIT, WHEN_SHELL, "edit it", "changes the next command before it runs; the changed one is recorded"},
-    {'t', "t", ACTION_TERMINAL, WHEN_SHELL, "with the terminal",
-     "runs the next command with your terminal (for editors, pagers, passwords); the session is recorded"},
+    {'r', "r", ACTION_RUN, WHEN_SHELL, "run next command", "runs the next command, as shown, as you, in your folder"},
+    {'e', "e", ACTION_EDIT, WHEN_SHELL, "edit it", "changes the next command before it runs"},
+    {'t', "t", ACTION_TERMINAL, WHEN_SHELL, "with the terminal", "runs it with your terminal (editors, passwords); recorded"},
     {'n', "n", ACTION_NOTE, WHEN_ALWAYS & ~(unsigned)WHEN_OVER, "note", "writes a note into the record"},
-    {'o', "o", ACTION_OUTPUT, WHEN_PRINTED, "output", "all that the step printed, in a pager"},
+    {'o', "o", ACTION_OUTPUT, WHEN_PRINTED, "output", "all that the step, or the last one that ran, printed"},
     {'v', "v", ACTION_VIEW, WHEN_ALWAYS, "view", "the whole step: text, source of its action, rights, what it called"},
-    {'b', "b", ACTION_BACK, WHEN_BEFORE, "back", "does the step before this one again; what depends on it starts again too"},
+    {'b', "b", ACTION_BACK, WHEN_BEFORE, "back", "does the step before again, and what depends on it"},
     {'g', "g", ACTION_OVERVIEW, WHEN_ALWAYS, "all steps", "every step and its state"},
     {KEY_UP, "Up", ACTION_COMMAND_BEFORE, WHEN_SHELL_ANY, NULL, "chooses the command before as the next one (also <)"},
     {KEY_DOWN, "Down", ACTION_COMMAND_AFTER, WHEN_SHELL_ANY, NULL, "chooses the command after as the next one (also >)"},
@@ -31,7 +29,7 @@ const struct key_info key_table[] = {
     {KEY_TAB, "Tab", ACTION_NEXT, WHEN_SEVERAL, "next waiting step", "goes to the next step that waits"},
     {'?', "?", ACTION_HELP, WHEN_ALWAYS, "all keys", "this list"},
     {'q', "q", ACTION_QUIT, WHEN_ALWAYS, "leave", "leaves; nothing is lost: `rung attach` comes back"},
-    {KEY_INTERRUPT, "Ctrl-C", ACTION_INTERRUPT, WHEN_ALWAYS, NULL, "asks: pause, cancel, leave, go on; while a command runs it goes to the command"},
+    {KEY_INTERRUPT, "Ctrl-C", ACTION_INTERRUPT, WHEN_ALWAYS, NULL, "asks: pause, cancel, leave; goes to a command that runs"},
     {KEY_END_OF_INPUT, "Ctrl-D", ACTION_QUIT, WHEN_ALWAYS, NULL, "leaves, like q"},
     {0, NULL, ACTION_NONE, 0, NULL, NULL},
 };
@@ -122,7 +120,7 @@ static bool has_step_before(const json_t *view, const json_t *step)
 unsigned keys_when(const json_t *view, const json_t *step, size_t next_command, size_t waiting_count)
 {
 	if (view_is_over(view)) return WHEN_OVER;
-	unsigned when = waiting_count > 1 ? WHEN_SEVERAL : 0;
+	unsigned when = (waiting_count > 1 ? WHEN_SEVERAL : 0) | (view_last_called(view, step) ? WHEN_PRINTED : 0);
 	if (json_bool(view, "interrupted", false) || json_bool(view, "paused", false)) return when | WHEN_TAKE_UP;
 	if (!step) return when | WHEN_RUNNING;
 	const char *waiting = json_str(step, "waiting", "");
@@ -131,7 +129,6 @@ unsigned keys_when(const json_t *view, const json_t *step, size_t next_command, 
 	if ((when & (WHEN_PERSON | WHEN_DECISION)) && next_command < step_commands(step)) when |= WHEN_SHELL;
 	if ((when & (WHEN_PERSON | WHEN_DECISION)) && step_commands(step) > 0) when |= WHEN_SHELL_ANY;
 	if ((when & WHEN_DECISION) && is_denied(view, json_str(step, "id", ""))) when |= WHEN_DENIED;
-	if (json_array_size(json_object_get(step, "calls")) > 0) when |= WHEN_PRINTED;
 	if (!(when & WHEN_RUNNING) && has_step_before(view, step)) when |= WHEN_BEFORE;
 	return when;
 }

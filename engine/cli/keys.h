@@ -75,7 +75,7 @@ enum key_when {
 	WHEN_DENIED = 256,     /* a right is missing */
 	WHEN_SEVERAL = 512,    /* more than one step waits */
 	WHEN_BEFORE = 1024,    /* a step before this one is over */
-	WHEN_PRINTED = 2048,   /* the step has made calls */
+	WHEN_PRINTED = 2048,   /* a step has made calls */
 	WHEN_OVER = 4096,      /* the execution has ended */
 	WHEN_SHELL_ANY = 8192, /* the step has shell commands */
 	WHEN_ALWAYS = 0xffff,

@@ -59,7 +59,7 @@ static void add_result(struct buf *b, const json_t *v, int depth)
 		bool first = true;
 		json_object_foreach((json_t *)(uintptr_t)v, key, member)
 		{
-			buf_printf(b, "%s%s ", first ? "" : depth ? ", " : " · ", key);
+			buf_printf(b, "%s%s ", first ? "" : ", ", key);
 			add_result(b, member, depth + 1);
 			first = false;
 		}

@@ -87,12 +87,22 @@ int view_exit_status(const json_t *view)
 	return run_exit_status(state, was_denied);
 }
 
+const json_t *view_last_called(const json_t *view, const json_t *step)
+{
+	const json_t *last = NULL;
+	size_t i;
+	json_t *other;
+	if (json_array_size(json_object_get(step, "calls")) > 0) return step;
+	json_array_foreach(json_arr(view, "steps"), i, other) if (json_array_size(json_object_get(other, "calls")) > 0 &&
+	                                                          (!last || json_int(other, "started_us", 0) >= json_int(last, "started_us", 0))) last = other;
+	return last;
+}
+
 static bool holds_text(const json_t *list, const char *text)
 {
 	size_t i;
 	json_t *v;
-	json_array_foreach(list, i, v)
-		if (json_is_string(v) && strcmp(json_string_value(v), text) == 0) return true;
+	json_array_foreach(list, i, v) if (json_is_string(v) && strcmp(json_string_value(v), text) == 0) return true;
 	return false;
 }
 

@@ -61,6 +61,9 @@ bool view_is_over(const json_t *view);
 bool step_is_over(const json_t *step);
 int view_exit_status(const json_t *view);
 
+/* The step given where it has made calls, else the one that made calls last; NULL where none has. */
+const json_t *view_last_called(const json_t *view, const json_t *step);
+
 /* The patterns that would allow what was denied in a step and is not allowed by now, each once: an array of strings, a new reference. */
 json_t *view_denied(const json_t *view, const char *step);
 

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 #include "base/buf.h"
 #include "base/fs.h"
+#include "base/text.h"
 #include "cli/print.h"
 
 #include <errno.h>
@@ -165,15 +166,37 @@ static void remember(struct terminal *t, const struct lines *permanent)
 	}
 }
 
-/* A line and the end of the terminal's line erased. Lines are shorter than the terminal is wide, so that nothing wraps. */
-static void add_line(struct buf *b, const char *text, bool is_last)
+/* Text as this terminal can show it: without UTF-8 each other character is a question mark. */
+static void add_text(const struct terminal *t, struct buf *b, const char *text)
 {
-	buf_printf(b, "%s\033[K%s", text, is_last ? "" : "\r\n");
+	uint32_t code;
+	if (t->unicode) {
+		buf_str(b, text);
+		return;
+	}
+	for (const char *end = text + strlen(text); text < end;) {
+		size_t n = text_decode(text, end, &code);
+		buf_char(b, n == 1 ? *text : '?');
+		text += n ? n : 1;
+	}
+}
+
+/* A line and the end of the terminal's line erased. Lines are shorter than the terminal is wide, so that nothing wraps. */
+static void add_line(const struct terminal *t, struct buf *b, const char *text, bool is_last)
+{
+	add_text(t, b, text);
+	buf_printf(b, "\033[K%s", is_last ? "" : "\r\n");
+}
+
+static void add_plain_line(const struct terminal *t, struct buf *b, const char *text, bool is_last)
+{
+	add_text(t, b, text);
+	if (!is_last) buf_char(b, '\n');
 }
 
 static void add_block(struct terminal *t, struct buf *b, const struct lines *block, size_t cursor)
 {
-	for (size_t i = 0; i < block->count; i++) add_line(b, block->line[i], i + 1 == block->count);
+	for (size_t i = 0; i < block->count; i++) add_line(t, b, block->line[i], i + 1 == block->count);
 	buf_printf(b, "\033[J\r");
 	if (cursor > 0) buf_printf(b, "\033[%zuC", cursor);
 	t->block_rows = block->count;
@@ -201,8 +224,8 @@ static void print_plainly(struct terminal *t, const struct lines *permanent, con
 	struct buf b;
 	buf_init(&b, DRAWING_BYTES_MAX);
 	if (t->is_prompt_open && (permanent->count || block->count)) buf_str(&b, "\n");
-	for (size_t i = 0; i < permanent->count; i++) buf_printf(&b, "%s\n", permanent->line[i]);
-	for (size_t i = 0; i < block->count; i++) buf_printf(&b, "%s%s", block->line[i], i + 1 < block->count ? "\n" : "");
+	for (size_t i = 0; i < permanent->count; i++) add_plain_line(t, &b, permanent->line[i], false);
+	for (size_t i = 0; i < block->count; i++) add_plain_line(t, &b, block->line[i], i + 1 == block->count);
 	if (permanent->count || block->count) t->is_prompt_open = block->count > 0;
 	fs_write_all(STDOUT_FILENO, b.data ? b.data : "", b.len, NULL);
 	buf_clear(&b);
@@ -223,7 +246,7 @@ void terminal_draw(struct terminal *t, const struct lines *permanent, const stru
 	buf_init(&b, DRAWING_BYTES_MAX);
 	buf_str(&b, "\033[?25l");
 	if (!t->is_block_lost) add_to_top(t, &b);
-	for (size_t i = 0; i < permanent->count; i++) add_line(&b, permanent->line[i], false);
+	for (size_t i = 0; i < permanent->count; i++) add_line(t, &b, permanent->line[i], false);
 	add_block(t, &b, block, cursor);
 	buf_str(&b, "\033[?25h");
 	fs_write_all(STDOUT_FILENO, b.data, b.len, NULL);
@@ -257,7 +280,7 @@ void terminal_redraw(struct terminal *t, const struct lines *block, size_t curso
 	buf_str(&b, "\033[?25l\033[H\033[2J");
 	size_t room = (size_t)t->rows > block->count ? (size_t)t->rows - block->count : 0;
 	for (size_t i = t->past_count > room ? t->past_count - room : 0; i < t->past_count; i++)
-		add_line(&b, line_clip(a, t->past[i], (size_t)t->columns - 1, t->unicode), false);
+		add_line(t, &b, line_clip(a, t->past[i], (size_t)t->columns - 1, t->unicode), false);
 	add_block(t, &b, block, cursor);
 	buf_str(&b, "\033[?25h");
 	fs_write_all(STDOUT_FILENO, b.data, b.len, NULL);
@@ -283,9 +306,9 @@ void terminal_write_page(struct terminal *t, const struct lines *page)
 	if (t->is_raw) buf_str(&b, "\033[?25l\033[H");
 	for (size_t i = 0; i < page->count; i++) {
 		if (t->is_raw)
-			add_line(&b, page->line[i], i + 1 == page->count);
+			add_line(t, &b, page->line[i], i + 1 == page->count);
 		else
-			buf_printf(&b, "%s\n", page->line[i]);
+			add_plain_line(t, &b, page->line[i], false);
 	}
 	if (t->is_raw) buf_str(&b, "\033[J\033[?25h");
 	fs_write_all(STDOUT_FILENO, b.data ? b.data : "", b.len, NULL);

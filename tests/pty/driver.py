@@ -22,7 +22,7 @@ SEQUENCE = re.compile(rb"\x1b(\[[0-9;?<=>!]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[7
 class Screen:
     def __init__(self, columns, rows):
         self.columns, self.rows = columns, rows
-        self.lines = [""] * rows
+        self.lines = [[] for _ in range(rows)]  # of cells; the second one of a wide character is empty
         self.row = self.column = 0
         self.scrollback = []
         self.main = None
@@ -37,7 +37,7 @@ class Screen:
                 self.row -= 1
             else:
                 self.lines.pop()
-        self.lines += [""] * (rows - len(self.lines))
+        self.lines += [[] for _ in range(rows - len(self.lines))]
         self.columns, self.rows = columns, rows
         self.column = min(self.column, columns - 1)
 
@@ -78,8 +78,9 @@ class Screen:
             if self.column + wide > self.columns:
                 self.column = 0
                 self.down()
-            line = self.lines[self.row].ljust(self.column)
-            self.lines[self.row] = line[: self.column] + char + line[self.column + 1:]
+            line = self.lines[self.row]
+            line.extend(" " * (self.column + wide - len(line)))
+            line[self.column: self.column + wide] = [char] + [""] * (wide - 1)
             self.column += wide
 
     def down(self):
@@ -89,7 +90,7 @@ class Screen:
         line = self.lines.pop(0)
         if self.main is None:
             self.scrollback.append(line)
-        self.lines.append("")
+        self.lines.append([])
 
     def sequence(self, text):
         kind = text[-1:]
@@ -119,16 +120,16 @@ class Screen:
             self.column = min(self.columns, (numbers[1] or 1) if len(numbers) > 1 else 1) - 1
         elif kind == b"K":
             if numbers[0] == 0:
-                self.lines[self.row] = self.lines[self.row][: self.column]
+                del self.lines[self.row][self.column:]
             elif numbers[0] == 2:
-                self.lines[self.row] = ""
+                self.lines[self.row] = []
         elif kind == b"J":
             if numbers[0] == 2:
-                self.lines = [""] * self.rows
+                self.lines = [[] for _ in range(self.rows)]
             else:
-                self.lines[self.row] = self.lines[self.row][: self.column]
+                del self.lines[self.row][self.column:]
                 for i in range(self.row + 1, self.rows):
-                    self.lines[i] = ""
+                    self.lines[i] = []
         elif kind == b"r":
             self.row = self.column = 0
         elif kind != b"m":
@@ -137,17 +138,17 @@ class Screen:
     def alternate(self, on):
         if on and self.main is None:
             self.main = (self.lines, self.row, self.column)
-            self.lines, self.row, self.column = [""] * self.rows, 0, 0
+            self.lines, self.row, self.column = [[] for _ in range(self.rows)], 0, 0
         elif not on and self.main is not None:
             self.lines, self.row, self.column = self.main
             self.main = None
             self.resize(self.columns, self.rows)
 
     def text(self):
-        return "\n".join(line.rstrip() for line in self.lines).rstrip("\n")
+        return "\n".join("".join(line).rstrip() for line in self.lines).rstrip("\n")
 
     def everything(self):
-        return "\n".join(line.rstrip() for line in self.scrollback + self.lines).rstrip("\n")
+        return "\n".join("".join(line).rstrip() for line in self.scrollback + self.lines).rstrip("\n")
 
 
 class Terminal:
@@ -157,10 +158,9 @@ class Terminal:
         self.screen = Screen(columns, rows)
         self.bytes = b""
         self.status = None
-        environment = dict(os.environ, TERM="xterm-256color", LANG="C.UTF-8", LC_ALL="C.UTF-8", TZ="UTC", **(env or {}))
+        environment = dict(os.environ, TERM="xterm-256color", LANG="C.UTF-8", LC_ALL="C.UTF-8", TZ="UTC")
         environment.pop("NO_COLOR", None)
-        if env and "NO_COLOR" in env:
-            environment["NO_COLOR"] = env["NO_COLOR"]
+        environment.update(env or {})
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             if cwd:
