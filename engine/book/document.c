@@ -347,7 +347,10 @@ static void build_sections(struct document *d)
 	d->section_count = 1;
 	for (const struct block *h = next_heading(first); h; h = next_heading(h->next)) {
 		struct section *parent = at;
-		while (parent->level >= h->level) parent = parent->parent;
+		while (parent->level >= h->level) {
+			parent = parent->parent;
+			must(parent); /* the document's own level is 0 */
+		}
 		close_sections(at, parent, h->line - 1);
 		at = add_section(d, parent, h, seen);
 	}

@@ -313,6 +313,7 @@ static void take_whole(struct chooser *x, const struct stretch *s, enum strength
 			title = command_title(a, b);
 	}
 	if (!*title) title = *s->heading ? heading_title(s) : x->r->book->title;
+	must(s->from); /* an empty stretch is none */
 	add(x, s, s->from->line, title, strength);
 	split_escalation(x, s, strength);
 }

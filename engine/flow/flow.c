@@ -310,6 +310,7 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 {
 	enum err err = ERR_OK;
 	struct flow_step *s = ev->step < f->graph->count ? &f->steps[ev->step] : NULL;
+	must(s || ev->kind >= FLOW_PAUSED); /* check saw to it */
 	switch (ev->kind) {
 	case FLOW_REQUESTED:
 		s->is_requested = true;

@@ -193,6 +193,7 @@ static enum err check_data(const struct record_kind_row *row, const json_t *d, s
 	{
 		const struct record_field *f = field_of(row, key);
 		if (!f) return error_set(e, ERR_INVALID, "%s has no key d.%.64s", row->name, key);
+		must(f->type < FIELD_TYPE_N);
 		if (!matches(v, f->type)) return error_set(e, ERR_INVALID, "d.%s of %s must be %s", key, row->name, type_words[f->type]);
 	}
 	for (const struct record_field *f = row->fields; f < row->fields + RECORD_FIELDS_MAX && f->key; f++)

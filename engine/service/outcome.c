@@ -96,7 +96,8 @@ void call_unknown(struct execution *x, struct call *c, const char *why)
 	output_whole(c);
 	json_t *data =
 	    json_pack("{s:s,s:s,s:o*,s:o*}", "why", why, "effect", effect_word(c->effect), "stdout", output_blobs(x, c, 0), "stderr", output_blobs(x, c, 1));
-	if (c->seen_bytes[0] + c->seen_bytes[1]) json_object_set_new(data, "output_bytes", json_integer((json_int_t)(c->seen_bytes[0] + c->seen_bytes[1])));
+	if (c->seen_bytes[0] + c->seen_bytes[1])
+		json_object_set_new(data, "output_bytes", json_integer((json_int_t)c->seen_bytes[0] + (json_int_t)c->seen_bytes[1]));
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
 	c->is_dispatched = false;
 	output_forget(x, c);

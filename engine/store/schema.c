@@ -18,7 +18,8 @@ static const char *const tables[] = {
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
     "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), nodes BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
     "CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"
-    " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL, steps INTEGER NOT NULL, steps_done INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL, steps INTEGER NOT NULL, steps_done INTEGER "
+    "NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE INDEX execution_open ON execution (id) WHERE is_open = 1",
     "CREATE TABLE plan (digest TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT",
     "CREATE TABLE blob (name BLOB PRIMARY KEY NOT NULL, execution TEXT, salt BLOB, bytes BLOB) STRICT",

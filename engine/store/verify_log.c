@@ -120,6 +120,7 @@ static enum err check_record(struct verify *v, const struct row *row)
 	struct record r;
 	struct error said;
 	json_t *hold;
+	must(row->line && row->leaf); /* looked at when the row was read */
 	tree_leaf(&leaf, row->line, row->n);
 	if (memcmp(leaf.bytes, row->leaf, TREE_HASH_BYTES) != 0)
 		return verify_wrong(v, row->seq, "record %llu was changed: its bytes do not have its hash", ULL(row->seq));

@@ -109,6 +109,7 @@ static void push_keys(lua_State *L, int index)
 		luaL_error(L,
 		           "pairs: %I keys are tables or functions, which have no order that is the same next time: use strings or numbers as keys, or a list",
 		           (LUAI_UACINT)keys.objects);
+		return; /* luaL_error does not, but does not say so */
 	}
 	lua_createtable(L, (int)keys.count + (int)keys.objects, 0);
 	for (size_t i = 0; i < keys.count; i++) {

@@ -414,8 +414,10 @@ static void random_book(struct world *w)
 		if (roll(5) == 0) s->if_source = "x";
 		if (roll(4) == 0) s->retry = (int)roll(3), s->delay_us = roll(50), s->backoff = 2;
 		if (roll(4) == 0) s->timeout_us = 1 + roll(100);
-		if (roll(4) == 0) s->on_failure = ON_FAILURE_CONTINUE;
-		else if (roll(4) == 0) s->on_failure = ON_FAILURE_GOTO, s->goto_max = (int)roll(3), w->nodes[i].goto_step = roll((unsigned)n);
+		if (roll(4) == 0)
+			s->on_failure = ON_FAILURE_CONTINUE;
+		else if (roll(4) == 0)
+			s->on_failure = ON_FAILURE_GOTO, s->goto_max = (int)roll(3), w->nodes[i].goto_step = roll((unsigned)n);
 	}
 }
 
@@ -433,16 +435,27 @@ static void random_move(struct world *w)
 	size_t i = roll((unsigned)w->graph.count);
 	struct flow_step *s = &w->flow->steps[i];
 	static const enum step_state ends[] = {STEP_SUCCEEDED, STEP_SUCCEEDED, STEP_SUCCEEDED, STEP_FAILED, STEP_SKIPPED, STEP_DENIED, STEP_DIVERGED};
-	if (s->state == STEP_RUNNING && s->open_calls) apply(w, roll(8) ? FLOW_CALL_FINISHED : FLOW_CALL_UNKNOWN, i, 0);
-	else if (s->state == STEP_RUNNING && roll(3) == 0) apply(w, FLOW_CALL_STARTED, i, 0);
+	if (s->state == STEP_RUNNING && s->open_calls)
+		apply(w, roll(8) ? FLOW_CALL_FINISHED : FLOW_CALL_UNKNOWN, i, 0);
+	else if (s->state == STEP_RUNNING && roll(3) == 0)
+		apply(w, FLOW_CALL_STARTED, i, 0);
 	else if (s->state == STEP_RUNNING) {
-		struct flow_event ev = {.kind = FLOW_ATTEMPT_FINISHED, .step = i, .outcome = ends[roll(7)], .to = roll(6) ? SIZE_MAX : roll((unsigned)w->graph.count), .by = SIZE_MAX, .t_us = w->now};
+		struct flow_event ev = {.kind = FLOW_ATTEMPT_FINISHED,
+		                        .step = i,
+		                        .outcome = ends[roll(7)],
+		                        .to = roll(6) ? SIZE_MAX : roll((unsigned)w->graph.count),
+		                        .by = SIZE_MAX,
+		                        .t_us = w->now};
 		assert_int_equal(flow_apply(w->flow, &ev, NULL), ERR_OK);
 	} else if (flow_waits_for(w->flow, i) == WAIT_RESOLVE) {
-		if (roll(3)) apply(w, FLOW_CALL_RESOLVED, i, 0);
-		else ok(w, FLOW_SETTLED, i, STEP_SUCCEEDED);
-	} else if (flow_waits_for(w->flow, i) == WAIT_PERSON || flow_waits_for(w->flow, i) == WAIT_DECISION) ok(w, FLOW_SETTLED, i, roll(6) ? STEP_SUCCEEDED : STEP_FAILED);
-	else if (flow_waits_for(w->flow, i) == WAIT_GO) ok(w, FLOW_REQUESTED, i, 0);
+		if (roll(3))
+			apply(w, FLOW_CALL_RESOLVED, i, 0);
+		else
+			ok(w, FLOW_SETTLED, i, STEP_SUCCEEDED);
+	} else if (flow_waits_for(w->flow, i) == WAIT_PERSON || flow_waits_for(w->flow, i) == WAIT_DECISION)
+		ok(w, FLOW_SETTLED, i, roll(6) ? STEP_SUCCEEDED : STEP_FAILED);
+	else if (flow_waits_for(w->flow, i) == WAIT_GO)
+		ok(w, FLOW_REQUESTED, i, 0);
 	if (roll(400) == 0) ok(w, FLOW_CANCEL, SIZE_MAX, 0);
 }
 
@@ -455,9 +468,15 @@ static void carry_out(struct world *w, const struct flow_command *c)
 		assert_false(w->flow->is_cancelling);
 		ok(w, FLOW_ATTEMPT_STARTED, c->step, 0);
 		break;
-	case FLOW_DO_EVALUATE: ok(w, FLOW_CONDITION, c->step, roll(4) ? STEP_SUCCEEDED : roll(2) ? STEP_SKIPPED : STEP_FAILED); break;
-	case FLOW_DO_STOP: ok(w, FLOW_ATTEMPT_FINISHED, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED); break;
-	case FLOW_DO_SKIP: ok(w, FLOW_SKIP, c->step, 0); break;
+	case FLOW_DO_EVALUATE:
+		ok(w, FLOW_CONDITION, c->step, roll(4) ? STEP_SUCCEEDED : roll(2) ? STEP_SKIPPED : STEP_FAILED);
+		break;
+	case FLOW_DO_STOP:
+		ok(w, FLOW_ATTEMPT_FINISHED, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED);
+		break;
+	case FLOW_DO_SKIP:
+		ok(w, FLOW_SKIP, c->step, 0);
+		break;
 	case FLOW_DO_RESET:
 		ev.kind = FLOW_RESET;
 		assert_int_equal(flow_apply(w->flow, &ev, NULL), ERR_OK);
@@ -468,7 +487,8 @@ static void carry_out(struct world *w, const struct flow_command *c)
 		ev.run_state = c->run_state;
 		assert_int_equal(flow_apply(w->flow, &ev, NULL), ERR_OK);
 		break;
-	case FLOW_DO_WAKE: break;
+	case FLOW_DO_WAKE:
+		break;
 	}
 }
 

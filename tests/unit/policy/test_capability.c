@@ -132,7 +132,8 @@ static void free_interpreters_are_called_dangerous(void **state)
 	static const struct {
 		const char *pattern;
 		bool bad;
-	} cases[] = {{"sh sh -c *", true}, {"sh sudo **", true}, {"sh xargs **", true}, {"sh **", true}, {"sh *", true}, {"sh df **", false}, {"sh sh -c 'df -h'", false}, {"sh /bin/bash -c *", true}};
+	} cases[] = {{"sh sh -c *", true}, {"sh sudo **", true}, {"sh xargs **", true},       {"sh **", true},
+	             {"sh *", true},       {"sh df **", false},  {"sh sh -c 'df -h'", false}, {"sh /bin/bash -c *", true}};
 	struct arena *a = arena_new();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct capability *c;
