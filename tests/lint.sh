@@ -2,9 +2,9 @@
 # Looks for faults without running the program.
 #
 #   tests/lint.sh           everything
-#   tests/lint.sh PART...   some: layers names format scripts clang tidy
+#   tests/lint.sh PART...   some: layers names docs format scripts clang tidy
 #
-# Each part speaks TAP, so that tests/run.sh counts layers and names as tests.
+# Each part speaks TAP, so that tests/run.sh counts layers, names and docs as tests.
 set -eu
 cd "$(dirname "$0")/.."
 B=${B:-build}
@@ -66,6 +66,28 @@ part_names() {
 	result "every folder of modules has its README" "$(for d in modules/*/; do [ -e "${d}README.md" ] || echo "$d"; done)"
 }
 
+pages() { files '*.md' | grep -vE '^tests/(fixtures|golden|fuzz/seeds)/'; }
+
+part_docs() {
+	result "local links of the documentation lead somewhere" "$(pages | while read -r page; do
+		# Fenced text is somebody's example.
+		awk '/^ *(```|~~~)/ { fenced = !fenced } !fenced' "$page" | grep -oE '\]\([^)#: ]+[)#]' | sed -E 's/^\]\(//; s/[)#]$//' | while read -r link; do
+			[ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+		done
+	done)"
+	result "the files that engine/README.md names are there" "$(sed -nE 's/^\|.*\| *(`[^|]*)\|$/\1/p' engine/README.md | grep -oE '`[a-z_.*/]+\.[ch]`' | tr -d '`' | while read -r name; do
+		find engine -path "engine/$name" -o -path "engine/*/$name" | grep -q . || echo "engine/README.md: $name"
+	done)"
+	result "every attribute of a step is in runbooks/README.md" "$(sed -nE 's/^[[:space:]]*\{"([a-z_]+)", [A-Z_]+, .*/\1/p' engine/book/step_attributes.c | while read -r name; do
+		grep -qE "\`($name|\{$name\})\`|\{$name\}" runbooks/README.md || echo "$name"
+	done)"
+	result "every module is in modules/README.md" "$(for d in modules/*/; do d=$(basename "$d") && { grep -q "$d" modules/README.md || echo "$d"; }; done)"
+	result "every folder of engine/ is in engine/README.md" "$(for d in engine/*/; do d=$(basename "$d") && { grep -q "\`$d/" engine/README.md || echo "$d"; }; done)"
+	result "every target of the Makefile is in its help" "$(sed -nE 's/^\.PHONY: *//p' Makefile | tr ' ' '\n' | grep -vxE 'fuzzers|replays|help' | while read -r target; do
+		make --no-print-directory help | grep -q "^$target " || echo "$target"
+	done)"
+}
+
 part_format() {
 	result "clang-format has nothing to change" "$(files '*.[ch]' | xargs clang-format --dry-run 2>&1 | grep -E 'warning:|error:' || true)"
 }
@@ -93,12 +115,12 @@ part_tidy() {
 		grep -E '(warning|error):' | sort -u || true)"
 }
 
-[ $# -gt 0 ] || set -- layers names format scripts clang tidy
+[ $# -gt 0 ] || set -- layers names docs format scripts clang tidy
 for part in "$@"; do
 	case $part in
-	layers | names | format | scripts | clang | tidy) "part_$part" ;;
+	layers | names | docs | format | scripts | clang | tidy) "part_$part" ;;
 	*)
-		echo "tests/lint.sh: no part $part (layers names format scripts clang tidy)" >&2
+		echo "tests/lint.sh: no part $part (layers names docs format scripts clang tidy)" >&2
 		exit 2
 		;;
 	esac

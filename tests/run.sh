@@ -30,7 +30,7 @@ build SAN=1 all units replays
 suites() {
 	for f in tests/*/test_*.py tests/*/test_*.sh tests/*/*.bats; do [ ! -e "$f" ] || echo "$f"; done
 	for f in tests/unit/*/test_*.c tests/fuzz/fuzz_*.c; do [ ! -e "$f" ] || echo "$f"; done
-	for part in layers names; do echo "lint:$part"; done
+	for part in layers names docs scripts; do echo "lint:$part"; done
 }
 
 wanted() {

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from rungclient import Client, deadline
 
 RUNG = os.path.abspath(os.environ.get("RUNG", "build/rung"))
 DEADLINE = 60
@@ -52,42 +53,7 @@ def command(*argv):
 
 
 def poll(what, condition):
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("never came: " + what)
-        time.sleep(0.01)
-
-
-class Client:
-    """Speaks the frames of engine/service/protocol.h."""
-
-    def __init__(self, state):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(DEADLINE)
-        self.socket.connect(os.path.join(state, "engine.sock"))
-        self.next = 0
-
-    def take(self, n):
-        data = b""
-        while len(data) < n:
-            more = self.socket.recv(n - len(data))
-            if not more:
-                raise AssertionError("the engine closed the connection")
-            data += more
-        return data
-
-    def ask(self, op, **args):
-        self.next += 1
-        head = json.dumps({"id": self.next, "op": op, "args": args}).encode()
-        self.socket.sendall(struct.pack(">II", len(head), 0) + head)
-        while True:
-            head_len, payload_len = struct.unpack(">II", self.take(8))
-            answer = json.loads(self.take(head_len))
-            self.take(payload_len)
-            if answer.get("re") == self.next:
-                assert answer["ok"], answer
-                return answer["value"]
+    deadline(DEADLINE, what, condition)
 
 
 class Place:
@@ -112,7 +78,10 @@ class Place:
 
     def view(self, execution):
         client = Client(self.state)
-        return client.ask("attach", execution=execution)
+        try:
+            return client.ask("attach", execution=execution)
+        finally:
+            client.close()
 
     def until_over(self, execution):
         poll("the end of the execution", lambda: self.view(execution)["finished_us"])

@@ -20,8 +20,9 @@ bin=$san
 case $bin in /*) ;; *) bin=$here/$bin ;; esac
 case $B in /*) release=$B ;; *) release=$here/$B ;; esac
 RUNG=$bin/rung RUNG_FORKD=$bin/rung-forkd RUNG_RELEASE=$release/rung RUNG_FORKD_RELEASE=$release/rung-forkd
+RUNG_BUILD=$bin
 RUNG_SHARED=${RUNG_SHARED:-$here/../shared}
-export RUNG RUNG_FORKD RUNG_RELEASE RUNG_FORKD_RELEASE RUNG_SHARED
+export RUNG RUNG_FORKD RUNG_BUILD RUNG_RELEASE RUNG_FORKD_RELEASE RUNG_SHARED
 export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 unset RUNG_STATE
