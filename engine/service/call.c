@@ -226,10 +226,11 @@ bool call_asked(struct attempt *a, const struct frame *f)
 	a->asked++;
 	q.number = a->first_call + a->asked;
 	q.effect = effect_of(&q);
+	struct step_data *s = &a->x->steps[a->step];
 	struct call *c = execution_call(a->x, a->step, a->number, q.number);
 	bool fine = c ? call_of_record(&q, c) : new_call(&q);
-	struct attempt *live = a->x->steps[q.a->step].live;
-	if (fine && live == a) attempt_deliver(a);
+	/* One that diverged is gone. */
+	if (fine && s->live == a) attempt_deliver(a);
 	return fine;
 }
 
