@@ -41,6 +41,7 @@ void call_output(struct execution *x, struct call *c, int stream, const void *da
 void output_whole(struct call *c);                                                             /* no more comes */
 json_t *output_blobs(struct execution *x, struct call *c, int stream);                         /* names of its pieces, or NULL */
 size_t output_add(struct execution *x, const struct call *c, int stream, struct buf *out);     /* appends what was kept */
+void output_begin(struct call *c);                                                             /* nothing yet: it is made, or made again */
 void output_recover(struct execution *x, struct call *c);                                      /* from the spool, after a crash */
 void output_forget(struct execution *x, struct call *c);                                       /* the spool */
 

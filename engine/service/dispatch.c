@@ -16,6 +16,9 @@ static void fly(struct execution *x, struct call *c)
 	x->flying[x->flying_count++] = c;
 	c->id = ++x->next_call_id;
 	c->is_dispatched = true;
+	/* Made again, it is a call of its own: not ended yet, and what the first try printed is not its output. */
+	c->is_cancelled = false;
+	output_begin(c);
 }
 
 static void land(struct execution *x, struct call *c)

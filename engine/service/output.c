@@ -30,16 +30,41 @@ static void spool(struct execution *x, struct call *c, int stream, const void *d
 	if (c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
 }
 
+static void read_piece(int fd, off_t from, size_t n, struct buf *out)
+{
+	char chunk[65536];
+	for (ssize_t got; n && (got = pread(fd, chunk, n < sizeof chunk ? n : sizeof chunk, from)) > 0; from += got, n -= (size_t)got)
+		buf_add(out, chunk, (size_t)got);
+}
+
 /* What a command printed before the engine that watched it ended. */
 void output_recover(struct execution *x, struct call *c)
 {
+	if (c->seen_bytes[0] || c->seen_bytes[1]) return; /* this engine watched it */
 	for (int stream = 0; stream < 2; stream++) {
 		char *path = spool_path(x, c, stream);
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+		size_t first = size < OUTPUT_HEAD_BYTES ? (size_t)size : OUTPUT_HEAD_BYTES;
+		size_t last = (size_t)size - first < OUTPUT_TAIL_BYTES ? (size_t)size - first : OUTPUT_TAIL_BYTES;
 		buf_init(&c->out[stream], OUTPUT_HEAD_BYTES + OUTPUT_TAIL_BYTES);
-		fs_read(path, &c->out[stream], NULL);
-		c->seen_bytes[stream] = c->out[stream].len;
+		read_piece(fd, 0, first, &c->out[stream]);
+		read_piece(fd, size - (off_t)last, last, &c->out[stream]);
+		c->seen_bytes[stream] = (uint64_t)size;
+		if (fd >= 0) close(fd);
 		unlink(path);
 		free(path);
+	}
+}
+
+void output_begin(struct call *c)
+{
+	c->is_over_limit = false;
+	for (int s = 0; s < 2; s++) {
+		buf_clear(&c->out[s]);
+		buf_clear(&c->tail[s]);
+		c->out[s].max = 0;
+		c->seen_bytes[s] = 0;
 	}
 }
 
