@@ -228,8 +228,13 @@ static void woken(uv_timer_t *t)
 	execution_step_on(t->data);
 }
 
-static void arm_timer(struct execution *x, int64_t at_us)
+/* For the first of what the commands wait for. */
+static void arm_timer(struct execution *x, const struct flow_command *commands, size_t n)
 {
+	int64_t at_us = INT64_MAX;
+	for (size_t i = 0; i < n; i++)
+		if (commands[i].kind == FLOW_DO_WAKE && commands[i].at_us < at_us) at_us = commands[i].at_us;
+	if (at_us == INT64_MAX) return;
 	if (!x->timer) {
 		x->timer = mem_zero(sizeof *x->timer);
 		uv_timer_init(&x->engine->loop, x->timer);
@@ -270,8 +275,7 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		    x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))},
 		    &e);
 		break;
-	case FLOW_DO_WAKE:
-		arm_timer(x, c->at_us);
+	case FLOW_DO_WAKE: /* armed for all of them at once */
 		break;
 	}
 }
@@ -300,7 +304,7 @@ static void revive(struct execution *x)
 
 void execution_advance(struct execution *x)
 {
-	if (x->is_advancing || x->is_waiting_for_lock || x->is_loaded_for_reading || x->flow->is_finished) return;
+	if (x->is_advancing || x->is_waiting_for_lock || x->is_loaded_for_reading || x->is_end_told) return;
 	x->is_advancing = true;
 	if (!x->commands) {
 		x->commands_max = 2 * x->graph->count + 2;
@@ -314,8 +318,10 @@ void execution_advance(struct execution *x)
 			do_command(x, &x->commands[i]);
 			again = again || changes_state(x->commands[i].kind);
 		}
+		arm_timer(x, x->commands, n);
 	}
-	if (x->flow->is_finished)
+	x->is_end_told = x->flow->is_finished; /* by the book, or by a person who stopped it */
+	if (x->is_end_told)
 		execution_later(x, finished, NULL);
 	else
 		revive(x);

@@ -110,7 +110,7 @@ struct execution {
 	struct recent_blob *recent;
 	size_t recent_count, recent_capacity;
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
-	bool is_waiting_for_lock, is_gone, is_run_dirty, is_advancing;
+	bool is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
 	struct link *actor;
 	struct sandbox_child actor_child;
 	struct worker *idle_workers;
