@@ -66,6 +66,14 @@ void op_settle(struct request *q)
 	struct execution *x = q->x;
 	const char *outcome = json_str(q->args, "outcome", ""), *note = json_str(q->args, "note", NULL);
 	const struct book_step *b = &x->book->steps[step];
+	if (strcmp(outcome, "succeeded") != 0 && strcmp(outcome, "failed") != 0 && strcmp(outcome, "skipped") != 0) {
+		request_refuse(q, ERR_USAGE, "a step is settled as succeeded, failed or skipped");
+		return;
+	}
+	if (x->flow->steps[step].state == STEP_UNKNOWN) {
+		request_refuse(q, ERR_CONFLICT, "a call of step %s has an unknown outcome: resolve it, with a reason", b->id);
+		return;
+	}
 	bool is_waiting_manual = b->is_manual && x->flow->steps[step].state == STEP_WAITING;
 	if (strcmp(outcome, "succeeded") == 0 && is_waiting_manual && step_fence(b, FENCE_VERIFY)) {
 		/* A person's word, and then the step's own proof. */
