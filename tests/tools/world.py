@@ -71,6 +71,10 @@ class World:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def log_tail(self):
+        with open(os.path.join(self.folder, "engine.log")) as f:
+            return f.read()[-1500:]
+
     def end(self):
         self.engine.stop()
         v = self.engine.verify()
