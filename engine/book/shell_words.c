@@ -402,8 +402,7 @@ const char *shell_interactive(const char *command)
 	const char *s = skip_assignments(command);
 	size_t n = strcspn(s, " \t\n");
 	if (n == 3 && strncmp(s, "ssh", 3) == 0 && is_bare_ssh(s)) return "ssh without a command opens a shell; name the command after the host";
-	const char *pipe = strstr(s, "| less");
-	if (pipe || (pipe = strstr(s, "| more"))) return "a pager waits for keys; leave it out";
+	if (strstr(s, "| less") || strstr(s, "| more")) return "a pager waits for keys; leave it out";
 	for (size_t i = 0; i < COUNT(interactive); i++) {
 		if (strncmp(interactive[i].word, s, n) != 0 || interactive[i].word[n]) continue;
 		if (interactive[i].needs && !strstr(s, interactive[i].needs)) continue;

@@ -17,14 +17,14 @@ static const char *const tables[] = {
     "CREATE INDEX record_of_execution ON record (execution, seq) WHERE execution IS NOT NULL",
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
     "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), nodes BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
-    "CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"
-    " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL, steps INTEGER NOT NULL, steps_done INTEGER "
-    "NOT NULL) STRICT, WITHOUT ROWID",
+    ("CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"
+     " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+     " steps INTEGER NOT NULL, steps_done INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
     "CREATE INDEX execution_open ON execution (id) WHERE is_open = 1",
     "CREATE TABLE plan (digest TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT",
     "CREATE TABLE blob (name BLOB PRIMARY KEY NOT NULL, execution TEXT, salt BLOB, bytes BLOB) STRICT",
-    "CREATE TABLE timer (execution TEXT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL,"
-    " PRIMARY KEY (execution, step, kind)) STRICT, WITHOUT ROWID",
+    ("CREATE TABLE timer (execution TEXT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL,"
+     " PRIMARY KEY (execution, step, kind)) STRICT, WITHOUT ROWID"),
 };
 enum { TABLE_N = sizeof tables / sizeof *tables };
 
