@@ -183,7 +183,7 @@ int cli_main(int argc, char **argv)
 	if (invocation_parse(c, argc > 2 ? argc - 2 : 0, argv + 2, &in, &e))
 		status = fail(&e, false);
 	else if (given(&in, "help"))
-		status = print_command_help(c), status = 0;
+		status = print_command_help(c);
 	else
 		status = c->run(&in);
 	invocation_clear(&in);

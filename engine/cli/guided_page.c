@@ -90,7 +90,7 @@ void guided_page(struct guided *g, const struct lines *all, const char *title, b
 	}
 	struct arena *fitted = arena_new();
 	struct lines lines, page;
-	int columns = 0, key = KEY_NONE;
+	int columns = -1, key = KEY_NONE;
 	size_t top = at_end ? SIZE_MAX / 2 : 0;
 	terminal_full_screen(&g->terminal, true);
 	do {
