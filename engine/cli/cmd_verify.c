@@ -32,30 +32,31 @@ static void print_verdict(const struct store_verdict *v, const char *dir)
 	}
 }
 
+static int verify(const char *dir, bool json, struct error *e)
+{
+	struct store_verdict v;
+	enum err err = store_verify(dir, NULL, &v, e);
+	/* What does not verify is a verdict; anything else kept it from being reached. */
+	if (err && err != ERR_VERIFY) return fail(e, json);
+	json_t *o = verdict_json(&v, dir);
+	if (json)
+		print_json(o);
+	else
+		print_verdict(&v, dir);
+	json_decref(o);
+	return err_info(err)->exit_status;
+}
+
 static int run(const struct invocation *in)
 {
 	struct arena *a = arena_new();
 	struct workspace w;
-	struct store_verdict v;
 	struct error e = {0};
 	bool json = given(in, "json");
-	int status;
-	if (workspace_find(a, given_value(in, "state"), &w, &e)) {
-		status = fail(&e, json);
-	} else if (!fs_exists(arena_printf(a, "%s/store.db", w.state_dir))) {
-		error_set(&e, ERR_NOT_FOUND, "there is no store in %s: nothing has run here, or --state names another folder", w.state_dir);
-		status = fail(&e, json);
-	} else if (store_verify(w.state_dir, NULL, &v, &e)) {
-		status = fail(&e, json);
-	} else {
-		json_t *o = verdict_json(&v, w.state_dir);
-		if (json)
-			print_json(o);
-		else
-			print_verdict(&v, w.state_dir);
-		json_decref(o);
-		status = v.is_whole ? 0 : err_info(ERR_VERIFY)->exit_status;
-	}
+	enum err err = workspace_find(a, given_value(in, "state"), &w, &e);
+	if (!err && !fs_exists(arena_printf(a, "%s/store.db", w.state_dir)))
+		err = error_set(&e, ERR_NOT_FOUND, "there is no store in %s: nothing has run here, or --state names another folder", w.state_dir);
+	int status = err ? fail(&e, json) : verify(w.state_dir, json, &e);
 	arena_free(a);
 	return status;
 }

@@ -129,7 +129,7 @@ static void show_command(struct guided *g, const char *shown)
 	lines_init(&command, g->arena);
 	lines_split(&command, shown);
 	for (size_t i = 0; i < command.count && i < 4; i++)
-		lines_add(&g->permanent, line_clip(g->arena, arena_printf(g->arena, "    %s %s", i ? " " : "$", line_safe(g->arena, command.line[i])),
+		lines_add(&g->permanent, line_clip(g->arena, arena_printf(g->arena, "    %s %s", i ? " " : "$", line_source(g->arena, command.line[i])),
 		                                   (size_t)s.columns - 1, s.unicode));
 }
 
@@ -301,7 +301,7 @@ static char *confirm(struct guided *g, const char *command, bool *with_terminal,
 		lines_split(&text, now_command);
 		const char **shown = arena_alloc(a, (text.count + 2) * sizeof *shown);
 		size_t n = 0;
-		for (; n < text.count && n < 10; n++) shown[n] = arena_printf(a, "%s %s", n ? " " : "$", line_safe(a, text.line[n]));
+		for (; n < text.count && n < 10; n++) shown[n] = arena_printf(a, "%s %s", n ? " " : "$", line_source(a, text.line[n]));
 		if (n < text.count) shown[n] = arena_printf(a, "  ... %zu more lines: Esc, then v shows all", text.count - n);
 		const char *title = arena_printf(a, "Run this as you, in %s%s?", line_safe(a, g->carry.folder), *with_terminal ? ", with the terminal" : "");
 		if (key != 'e') key = guided_ask_key(g, title, shown, choices);

@@ -65,6 +65,21 @@ const char *line_safe(struct arena *a, const char *text)
 	return out;
 }
 
+const char *line_source(struct arena *a, const char *text)
+{
+	struct buf b;
+	buf_init(&b, LINE_BYTES_MAX);
+	while (*text) {
+		size_t n = strcspn(text, "\t");
+		text_visible(&b, text, n, TEXT_KEEP_NOTHING);
+		text += n;
+		if (*text) buf_str(&b, "        "), text++;
+	}
+	const char *out = arena_strndup(a, b.data ? b.data : "", b.len);
+	buf_clear(&b);
+	return out;
+}
+
 /* Length of a colour sequence at p, 0 where there is none. */
 static size_t color_at(const char *p)
 {
@@ -119,10 +134,10 @@ const char *line_fit(struct arena *a, const char *text, size_t columns, bool uni
 
 const char *line_ends(struct arena *a, const char *left, const char *right, size_t columns, bool unicode)
 {
+	enum { GAP = 2, LEFT_LEAST = 8 };
 	size_t r = line_columns(right);
-	if (r == 0) return line_clip(a, left, columns, unicode);
-	if (r + 8 > columns) return line_clip(a, left, columns, unicode);
-	return arena_printf(a, "%s%s", line_fit(a, left, columns - r, unicode), right);
+	if (r == 0 || r + GAP + LEFT_LEAST > columns) return line_clip(a, left, columns, unicode);
+	return arena_printf(a, "%s%*s%s", line_fit(a, left, columns - r - GAP, unicode), GAP, "", right);
 }
 
 /* Bytes of text that fit in so many columns, broken after the last space where one is there. */

@@ -23,6 +23,9 @@ void lines_append(struct lines *l, const struct lines *more, size_t from, size_t
 /* Text from outside on one line: control characters visible, line feeds and tabs as single spaces. */
 const char *line_safe(struct arena *a, const char *text);
 
+/* One line of source from outside: control characters visible, tabs as eight spaces, indentation kept. */
+const char *line_source(struct arena *a, const char *text);
+
 /* Columns that a line takes; colours take none. */
 size_t line_columns(const char *text);
 

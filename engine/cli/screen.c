@@ -152,7 +152,7 @@ const char *screen_step_line(struct arena *a, const json_t *view, const json_t *
 	json_int_t attempt = json_int(step, "attempt", 0);
 	if (attempt > 1) title = arena_printf(a, "%s (attempt %lld)", title, (long long)attempt);
 	if (*waiting && strcmp(waiting, "retry") != 0) title = screen_paint(a, s, "1", title);
-	const char *left = arena_printf(a, "  %s %s  %s  ", mark, label, title);
+	const char *left = arena_printf(a, "  %s %s  %s", mark, label, title);
 	return line_ends(a, left, screen_paint(a, s, "2", right_end(a, step, s)), (size_t)s->columns - 1, s->unicode);
 }
 
@@ -202,8 +202,7 @@ void screen_header(struct lines *out, const json_t *view, const json_t *hello, c
 	add_word(a, &right, line_clip(a, line_safe(a, owner), 24, s->unicode), s);
 	add_word(a, &right, reviewed(a, meta, s->now_us), s);
 	const char *title = line_safe(a, json_str(book, "title", json_str(book, "path", "")));
-	lines_add(out,
-	          line_ends(a, arena_printf(a, "%s  ", screen_paint(a, s, "1", title)), screen_paint(a, s, "2", right), (size_t)s->columns - 1, s->unicode));
+	lines_add(out, line_ends(a, screen_paint(a, s, "1", title), screen_paint(a, s, "2", right), (size_t)s->columns - 1, s->unicode));
 	const char *description = line_safe(a, json_str(book, "description", ""));
 	if (*description) lines_wrap(out, description, (size_t)s->columns - 1, "", "");
 	const char *origin = "";
@@ -223,8 +222,8 @@ void screen_tail(struct lines *out, struct tail *tail, size_t most, const struct
 	uint64_t above = n ? tail_dropped(tail) + from : 0;
 	if (above && most > 1) {
 		from++;
-		lines_printf(out, "    %s %s", bar,
-		             screen_paint(a, s, "2", arena_printf(a, "%s %llu lines before", s->unicode ? "…" : "...", (unsigned long long)above + 1)));
+		const char *more = arena_printf(a, "%s %llu lines before", s->unicode ? "…" : "...", (unsigned long long)above + 1);
+		lines_printf(out, "    %s %s", bar, screen_paint(a, s, "2", line_clip(a, more, (size_t)s->columns - 8, s->unicode)));
 	}
 	for (size_t i = from; i < n; i++)
 		lines_printf(out, "    %s %s", bar, line_clip(a, arena_strdup(a, tail_line(tail, i)), (size_t)s->columns - 8, s->unicode));
@@ -238,7 +237,7 @@ void screen_finished_step(struct lines *out, const json_t *view, const json_t *s
 	screen_tail(out, tail, KEPT_LINES, s);
 	const char *state = json_str(step, "state", ""), *why = line_safe(a, json_str(step, "why", "")), *note = line_safe(a, json_str(step, "note", ""));
 	if (*why && strcmp(state, "succeeded") != 0)
-		lines_wrap(out, why, (size_t)s->columns - 1, "      ", s->color && strcmp(state, "skipped") ? "\033[31m" : "");
+		lines_wrap(out, why, (size_t)s->columns - 1, "      ", s->color && strcmp(state, "skipped") != 0 ? "\033[31m" : "");
 	if (*note && strcmp(note, why) != 0) lines_wrap(out, note, (size_t)s->columns - 1, "      ", "");
 }
 

@@ -69,6 +69,13 @@ static const char *lanes_row(struct drawing *d, size_t node, const char *mark)
 	return row;
 }
 
+static const char *trimmed(struct arena *a, const char *row)
+{
+	size_t n = strlen(row);
+	while (n > 0 && row[n - 1] == ' ') n--;
+	return arena_strndup(a, row, n);
+}
+
 static void plain_cells(struct drawing *d)
 {
 	for (size_t i = 0; i < d->lane_count; i++) d->cells[i] = d->lanes[i] == NO_STEP ? 0 : UP | DOWN, d->lines_right[i] = false;
@@ -97,7 +104,7 @@ static void draw_joins(struct drawing *d, const long *needs, size_t n, size_t no
 		else if (d->cells[i] & (LEFT | RIGHT))
 			d->cells[i] |= LEFT | RIGHT;
 	}
-	lines_add(d->out, lanes_row(d, SIZE_MAX, ""));
+	lines_add(d->out, trimmed(d->out->arena, lanes_row(d, SIZE_MAX, "")));
 }
 
 /* The step that a failure leads to, or NULL. */
@@ -184,7 +191,7 @@ void screen_graph(struct lines *out, const json_t *graph, const struct screen *s
 		if (strcmp(now, section) != 0) {
 			plain_cells(&d);
 			const char *row = lanes_row(&d, SIZE_MAX, "");
-			if (i) lines_add(out, row);
+			if (i) lines_add(out, trimmed(out->arena, row));
 			lines_add(out,
 			          line_clip(out->arena, arena_printf(out->arena, "%s %s", row, screen_paint(out->arena, s, "1;4", line_safe(out->arena, now))),
 			                    (size_t)s->columns - 1, s->unicode));

@@ -67,7 +67,7 @@ static void make_heading(struct lines *out, const struct panel *p, const struct 
 	const char *owner = line_safe(a, json_str(p->step, "owner", ""));
 	if (*owner) kind = arena_printf(a, "%s %s %s", kind, dot, owner);
 	lines_add(out, "");
-	const char *left = arena_printf(a, "Step %zu of %zu %s %s  ", number, n, dot, screen_paint(a, s, "1", title));
+	const char *left = arena_printf(a, "Step %zu of %zu %s %s", number, n, dot, screen_paint(a, s, "1", title));
 	lines_add(out, line_ends(a, left, screen_paint(a, s, "2", kind), (size_t)s->columns - 1, s->unicode));
 }
 
@@ -141,7 +141,7 @@ static void add_next_command(struct lines *out, const struct panel *p, const str
 	lines_init(&some, a);
 	lines_split(&some, command);
 	for (size_t i = 0; i < some.count && i < SHOWN; i++)
-		lines_printf(out, "    %s %s", i == 0 ? "$" : " ", line_clip(a, line_safe(a, some.line[i]), (size_t)s->columns - 8, s->unicode));
+		lines_printf(out, "    %s %s", i == 0 ? "$" : " ", line_clip(a, line_source(a, some.line[i]), (size_t)s->columns - 8, s->unicode));
 	if (some.count > SHOWN) lines_printf(out, "      %s %zu more lines: v", s->unicode ? "…" : "...", some.count - SHOWN);
 }
 
@@ -244,11 +244,12 @@ static void flow_words(struct lines *out, const char *const *words, size_t n, co
 	struct arena *a = out->arena;
 	const char *line = "";
 	for (size_t i = 0; i < n; i++) {
-		if (*line && line_columns(line) + 3 + line_columns(words[i]) > (size_t)s->columns - 1) {
+		const char *word = line_clip(a, words[i], (size_t)s->columns - 3, s->unicode);
+		if (*line && line_columns(line) + 3 + line_columns(word) > (size_t)s->columns - 1) {
 			lines_add(out, line);
 			line = "";
 		}
-		line = arena_printf(a, "%s%s%s", line, *line ? "   " : "  ", words[i]);
+		line = arena_printf(a, "%s%s%s", line, *line ? "   " : "  ", word);
 	}
 	if (*line) lines_add(out, line);
 }
