@@ -51,7 +51,7 @@ enum err frame_reader_next(struct frame_reader *r, struct frame *f, struct error
 {
 	json_decref(r->head);
 	r->head = NULL;
-	const char *at = r->in.data + r->taken;
+	const char *at = r->in.data ? r->in.data + r->taken : ""; /* nothing came yet: no offset from NULL, be it 0 */
 	size_t left = r->in.len - r->taken;
 	size_t head_len = left >= FRAME_PREFIX_BYTES ? get_u32(at) : 0, payload_len = left >= FRAME_PREFIX_BYTES ? get_u32(at + 4) : 0;
 	if (head_len > r->head_max || payload_len > r->payload_max)
