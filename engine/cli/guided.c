@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "cli/print.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,8 +167,23 @@ static void meet_engine_gone(struct guided *g)
 	if (!view_is_over(g->session.view)) guided_take_up(g);
 }
 
+/* Ctrl-Z: back to the person's shell, which continues us. */
+static void suspend(struct guided *g)
+{
+	if (!g->terminal.is_raw) return;
+	terminal_lend(&g->terminal, false);
+	raise(SIGTSTP);
+	terminal_take_back(&g->terminal, false);
+	terminal_resized(&g->terminal);
+	guided_redraw(g);
+}
+
 static void handle(struct guided *g, int key)
 {
+	if (key == KEY_SUSPEND) {
+		suspend(g);
+		return;
+	}
 	if (key == KEY_NONE || key == KEY_CHANGED || key == KEY_RESIZED) return;
 	if (key == KEY_HANGUP)
 		g->leaving = HUNG_UP;

@@ -471,6 +471,23 @@ class Guided(unittest.TestCase):
             with open(os.path.join(self.workspace, "before")) as before, open(os.path.join(self.workspace, "after")) as after:
                 self.assertEqual(before.read(), after.read(), "after %s" % how)
 
+    def test_ctrl_z_suspends_and_fg_comes_back(self):
+        t = Terminal(["/bin/bash", "--norc", "--noprofile", "-i"], env=dict(self.env, PS1="prompt$ ", BASH_SILENCE_DEPRECATION_WARNING="1"), cwd=self.workspace)
+        self.terminals.append(t)
+        t.sees("prompt$")
+        t.type("%s run RUN901 --allow declared\r" % RUNG)
+        t.sees("Enter run it")
+        t.type("\x1a")
+        t.sees("Stopped")
+        t.type("stty -a | grep -c ' icanon'\r")
+        t.sees("\n1")
+        t.type("fg\r")
+        t.sees("Enter run it")
+        t.type("q")
+        t.sees("rung attach")
+        t.type("exit\r")
+        t.ends()
+
     # Plain terminals.
 
     def test_a_dumb_terminal_gets_lines(self):
