@@ -302,6 +302,9 @@ static void take_carried(struct spawn_carry *c)
 		free(c->folder);
 		c->folder = strndup(b.data, b.len - 1);
 	}
+	/* They hold what may be secret: no longer there than needed, whatever ends us. */
+	unlink(env);
+	unlink(folder);
 	buf_clear(&b);
 	free(env);
 	free(folder);
