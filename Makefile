@@ -158,7 +158,7 @@ lint: packages-test ## layers, names, formatting, compiler warnings of clang, cl
 	@B=$(B) sh tests/lint.sh
 format: ## format the C sources
 	clang-format -i $(SOURCES)
-cover: packages-test ## line coverage of the unit tests, as text
+cover: packages-test ## line coverage of all tests, as text
 	@B=$(B) sh tests/cover.sh
 
 .PHONY: install
