@@ -52,7 +52,8 @@ void op_attach(struct request *q)
 	}
 	client_attach(q->client, q->execution);
 	for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
-	answer_view(q, q->x);
+	/* What a view says must hold after a crash: it waits for what it shows to be durable. */
+	request_answer_durable(q, execution_view(q->x));
 }
 
 void op_detach(struct request *q)
