@@ -20,7 +20,7 @@ static void run_laters(struct execution *x, struct later *l)
 {
 	while (l) {
 		struct later *next = l->next;
-		if (!x->is_gone) l->run(x, l->data);
+		if (!x->is_gone || l->is_answer) l->run(x, l->data);
 		json_decref(l->data);
 		free(l);
 		l = next;
@@ -35,6 +35,17 @@ static void drop_laters(struct later *l)
 		free(l);
 		l = next;
 	}
+}
+
+/* The records could not be stored: what should have followed does not, and whoever waits for an answer hears why. */
+static void fail_laters(struct execution *x, struct later *l, const char *why)
+{
+	for (struct later *at = l; at; at = at->next) {
+		if (!at->is_answer) continue;
+		json_object_set_new(at->data, "error", json_bytes(why, strlen(why)));
+		at->run(x, at->data);
+	}
+	drop_laters(l);
 }
 
 static void forget_recent(struct execution *x)
@@ -53,7 +64,7 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 	if (x->newest == c) x->newest = NULL;
 	free(c);
 	if (err) {
-		drop_laters(l);
+		fail_laters(x, l, e ? e->text : "its records could not be stored");
 		log_line(LOG_ERROR, "execution %s: %s", x->id, e ? e->text : "its records could not be stored");
 		/* What was folded is not what is stored: this execution cannot go on in this engine. A broken store ends the engine. */
 		if (err == ERR_IO)
@@ -166,14 +177,25 @@ enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 	return err;
 }
 
-void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data)
+static void add_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data, bool is_answer)
 {
 	struct later *l = mem_zero(sizeof *l);
+	l->is_answer = is_answer;
 	l->run = fn;
 	l->data = data;
 	if (!x->last) x->last = &x->first;
 	*x->last = l;
 	x->last = &l->next;
+}
+
+void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data)
+{
+	add_later(x, fn, data, false);
+}
+
+void execution_answer_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data)
+{
+	add_later(x, fn, data, true);
 }
 
 static void write_row(struct execution *x)

@@ -65,6 +65,7 @@ struct later {
 	struct later *next;
 	void (*run)(struct execution *x, json_t *data);
 	json_t *data;
+	bool is_answer; /* somebody waits for it, even when the execution is gone by then */
 };
 
 /* A blob on its way to the store: readers cannot see it yet. */
@@ -168,6 +169,10 @@ char *execution_read_blob(struct execution *x, const char *name, size_t *n);
 
 /* Runs fn when everything emitted so far is durable. data is taken. */
 void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data);
+
+/* The same for an answer that a client waits for: it is given even when the execution is over by then; where the records could not be stored, data gets "error", the
+ * sentence why. */
+void execution_answer_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data);
 
 /* Asks flow what comes next and does it, until nothing more follows. */
 void execution_advance(struct execution *x);

@@ -113,13 +113,19 @@ void request_answer(struct request *q, json_t *value, const void *payload, size_
 static void answer_later(struct execution *x, json_t *data)
 {
 	struct client *c = engine_client(x->engine, (uint64_t)json_int(data, "client", 0));
-	if (c) link_send(c->link, json_object_get(data, "answer"), NULL, 0);
+	const char *error = json_str(data, "error", NULL);
+	json_t *answer = json_object_get(data, "answer");
+	if (error) {
+		json_object_set_new(answer, "ok", json_false());
+		json_object_set_new(answer, "error", json_pack("{s:s,s:s}", "kind", err_info(ERR_FULL)->name, "text", error));
+	}
+	if (c) link_send(c->link, answer, NULL, 0);
 }
 
 void request_answer_durable(struct request *q, json_t *value)
 {
 	json_t *answer = json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 1, "value", value ? value : json_object());
-	execution_later(q->x, answer_later, json_pack("{s:I,s:o}", "client", (json_int_t)q->client->id, "answer", answer));
+	execution_answer_later(q->x, answer_later, json_pack("{s:I,s:o}", "client", (json_int_t)q->client->id, "answer", answer));
 	execution_step_on(q->x);
 }
 
