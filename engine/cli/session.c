@@ -112,6 +112,7 @@ json_t *view_denied(const json_t *view, const char *step)
 	size_t i;
 	json_array_foreach(json_arr(view, "denied"), i, d)
 	{
+		if (!json_bool(d, "allowable", true)) continue; /* the book itself stands against it */
 		const char *pattern = json_str(d, "pattern", json_str(d, "words", ""));
 		if (strcmp(json_str(d, "step", ""), step) == 0 && *pattern && !holds_text(out, pattern) && !holds_text(json_arr(view, "allowed"), pattern))
 			json_array_append_new(out, json_string(pattern));

@@ -51,10 +51,12 @@ void attempt_calls_changed(struct execution *x, size_t step);
 /* Hands over recorded answers, in their order, as far as their calls have been asked. */
 void attempt_deliver(struct attempt *a);
 
-/* Waits until no process holds the execution's lock, ending those that do after a while; then calls go. */
-void lock_wait(struct execution *x, void (*go)(struct execution *x));
+/* Waits until no process holds the execution's lock, ending those that do after a while, and (with_terminal) until no command of it runs on a person's
+ * terminal; then calls go. */
+void lock_wait(struct execution *x, bool with_terminal, void (*go)(struct execution *x));
 /* Opens and locks it; -1 with e. */
 int lock_take(struct execution *x, struct error *e);
 char *lock_path(const struct execution *x);
+char *lock_terminal_path(const struct execution *x); /* commands on a person's terminal hold this one */
 
 #endif

@@ -271,7 +271,8 @@ static void read_extra(struct execution *x, const struct record *r)
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
 		char *text = execution_read_blob(x, json_str(r->data, "pattern", NULL), &n);
-		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s}", "step", r->step, "words", text, "pattern", text));
+		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", r->step, "words", text, "pattern", text, "allowable",
+		                                           strcmp(json_str(r->data, "by", ""), "terminal") == 0));
 		free(text);
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && json_bool(r->data, "allowed", false)) {
@@ -322,6 +323,7 @@ enum err execution_load(struct engine *en, struct store_reader *reader, const ch
 static void taken_up(struct execution *x)
 {
 	x->is_loaded_for_reading = false;
+	x->is_run_dirty = true;
 	for (size_t i = 0; i < x->graph->count; i++) call_settle_open(x, i, "engine_ended", false);
 	execution_step_on(x);
 }
@@ -330,5 +332,5 @@ void execution_take_up(struct execution *x, const char *by)
 {
 	x->epoch++;
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = by, .data = json_pack("{s:s}", "why", "engine_ended")}, NULL);
-	lock_wait(x, taken_up);
+	lock_wait(x, true, taken_up);
 }

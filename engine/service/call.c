@@ -100,15 +100,17 @@ static bool ask_person(struct asking *q)
 	       ERR_OK;
 }
 
-static void refuse(struct asking *q, const char *why, char *pattern)
+static void refuse(struct asking *q, const struct right *right)
 {
 	struct execution *x = q->a->x;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
-	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s}", "step", x->book->steps[q->a->step].id, "words", c->words, "pattern", pattern));
+	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "words", c->words, "pattern", right->pattern,
+	                                           "allowable", right->is_allowable));
 	json_t *d =
-	    json_pack("{s:b,s:s,s:s?}", "allowed", 0, "by", x->book->has_permissions ? "declared" : "terminal", "pattern", execution_blob_text(x, pattern));
+	    json_pack("{s:b,s:s,s:s?}", "allowed", 0, "by", right->is_allowable ? "terminal" : "declared", "pattern", execution_blob_text(x, right->pattern));
 	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, NULL);
-	char *text = mem_printf("not allowed: %s; %s (%s would allow it)", c->words, why, pattern);
+	char *text = mem_printf(right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)", c->words, right->why,
+	                        right->pattern);
 	call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, text)));
 	free(text);
 }
@@ -122,10 +124,9 @@ static bool new_call(struct asking *q)
 	if (start_record(q, 0, &e)) return false;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->words = words_of(x->arena, q->arguments);
-	const char *who;
-	char *pattern;
-	if (!execution_allows(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count, &who, &pattern)) {
-		refuse(q, who, pattern);
+	struct right right = execution_right(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	if (!right.is_allowed) {
+		refuse(q, &right);
 		return true;
 	}
 	call_dispatch_later(x, c);

@@ -46,11 +46,12 @@ static void view_stored(struct request *q)
 
 void op_attach(struct request *q)
 {
+	/* Attached to one that is not under way, it hears when somebody takes it up. */
+	client_attach(q->client, q->execution);
 	if (!q->x) {
 		request_query(q, view_stored, NULL);
 		return;
 	}
-	client_attach(q->client, q->execution);
 	for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
 	/* What a view says must hold after a crash: it waits for what it shows to be durable. */
 	request_answer_durable(q, execution_view(q->x));

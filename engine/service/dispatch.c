@@ -124,7 +124,7 @@ static void actor_closed(void *owner, const struct error *e)
 	x->actor_losses++;
 	sandbox_kill(&x->actor_child);
 	close(x->actor_child.pidfd);
-	lock_wait(x, settle_flying);
+	lock_wait(x, false, settle_flying);
 }
 
 void call_drop_actor(struct execution *x)

@@ -74,9 +74,11 @@ void engine_remove(struct engine *en, struct execution *x)
 	x->is_gone = true;
 	execution_drop_processes(x);
 	if (x->flow->is_finished) {
-		char *lock = lock_path(x);
-		unlink(lock);
-		free(lock);
+		char *locks[] = {lock_path(x), lock_terminal_path(x)};
+		for (int i = 0; i < 2; i++) {
+			unlink(locks[i]);
+			free(locks[i]);
+		}
 	}
 	for (struct execution **at = &en->executions; *at; at = &(*at)->next) {
 		if (*at != x) continue;

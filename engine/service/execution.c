@@ -357,37 +357,47 @@ void execution_step_on(struct execution *x)
 	execution_commit(x);
 }
 
-bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who,
-                      char **pattern)
+static bool is_declared(const struct execution *x, bool is_read_only, const char *kind, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < x->declared_count; i++)
+		if (x->declared[i] && (!is_read_only || x->declared_is_read[i]) && capability_allows(x->declared[i], kind, words, count, x->params))
+			return true;
+	return false;
+}
+
+/* A step with permissions of its own has no others. */
+static bool is_named_by_step(const struct execution *x, size_t step, const char *kind, const char *const *words, size_t count)
 {
 	const struct book_step *b = &x->book->steps[step];
-	*pattern = capability_exact(x->arena, kind, words, count);
-	bool is_declared = false;
-	for (size_t i = 0; i < x->declared_count && !is_declared; i++)
-		if (x->declared[i] && (!is_read_only || x->declared_is_read[i])) is_declared = capability_allows(x->declared[i], kind, words, count, x->params);
-	if (x->book->has_permissions && !is_declared) {
-		*who = is_read_only ? "the book's Permissions do not declare it under read:" : "the book's Permissions do not declare it";
-		return false;
-	}
-	bool is_narrow = b->permission_count == 0;
-	for (size_t i = 0; i < b->permission_count && !is_narrow; i++) {
+	for (size_t i = 0; i < b->permission_count; i++) {
 		struct capability *c;
-		if (capability_parse(x->arena, b->permissions[i], &c, NULL) == ERR_OK) is_narrow = capability_allows(c, kind, words, count, x->params);
+		if (capability_parse(x->arena, b->permissions[i], &c, NULL) == ERR_OK && capability_allows(c, kind, words, count, x->params)) return true;
 	}
-	if (!is_narrow) {
-		*who = "the step's permissions do not name it";
-		return false;
+	return b->permission_count == 0;
+}
+
+struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count)
+{
+	struct right r = {.pattern = capability_exact(x->arena, kind, words, count)};
+	bool declared = is_declared(x, is_read_only, kind, words, count);
+	if (x->book->has_permissions && !declared) {
+		r.why = is_read_only ? "the book's Permissions do not declare it under read:" : "the book's Permissions do not declare it";
+		return r;
 	}
-	if (x->is_all_declared && is_declared) {
-		*who = "declared";
-		return true;
+	if (!is_named_by_step(x, step, kind, words, count)) {
+		r.why = "the step's permissions do not name it";
+		return r;
 	}
-	for (size_t i = 0; i < x->allowed_count; i++) {
-		*who = "flag";
-		if (capability_allows(x->allowed[i], kind, words, count, x->params)) return true;
+	r.is_allowed = x->is_all_declared && declared;
+	r.why = "declared";
+	for (size_t i = 0; i < x->allowed_count && !r.is_allowed; i++) {
+		r.is_allowed = capability_allows(x->allowed[i], kind, words, count, x->params);
+		r.why = "flag";
 	}
-	*who = "nobody has allowed it for this execution";
-	return false;
+	if (r.is_allowed) return r;
+	r.is_allowable = true;
+	r.why = "nobody has allowed it for this execution";
+	return r;
 }
 
 void execution_drop_processes(struct execution *x)

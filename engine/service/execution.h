@@ -111,7 +111,7 @@ struct execution {
 	struct recent_blob *recent;
 	size_t recent_count, recent_capacity;
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
-	bool is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
+	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
 	struct link *actor;
 	struct sandbox_child actor_child;
 	struct worker *idle_workers;
@@ -170,8 +170,8 @@ char *execution_read_blob(struct execution *x, const char *name, size_t *n);
 /* Runs fn when everything emitted so far is durable. data is taken. */
 void execution_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data);
 
-/* The same for an answer that a client waits for: it is given even when the execution is over by then; where the records could not be stored, data gets "error", the
- * sentence why. */
+/* The same for an answer that a client waits for: it is given even when the execution is over by then; where the records could not be stored, data gets
+ * "error", the sentence why. */
 void execution_answer_later(struct execution *x, void (*fn)(struct execution *, json_t *), json_t *data);
 
 /* Asks flow what comes next and does it, until nothing more follows. */
@@ -194,9 +194,16 @@ struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, 
 struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
 uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt);
 
-/* Is a call of that kind allowed now? words: for sh the argument list. who: what allowed it (a word for the journal) or why not (a sentence). */
-bool execution_allows(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, const char **who,
-                      char **pattern);
+/* Whether a call may be made now. */
+struct right {
+	bool is_allowed;
+	bool is_allowable; /* where it is not: the driver could allow it, nothing in the book stands against it */
+	const char *why;   /* what allowed it (a word), or why not (part of a sentence) */
+	char *pattern;     /* the capability that allows exactly this; in the execution's arena */
+};
+
+/* words: for sh the argument list. is_read_only: from a proof or a condition, which may only do what stands under read: */
+struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count);
 
 /* Ends what runs; records stay. */
 void execution_drop_processes(struct execution *x);

@@ -22,6 +22,22 @@ char *lock_path(const struct execution *x)
 	return mem_printf("%s/locks/%s", x->engine->state_dir, x->id);
 }
 
+char *lock_terminal_path(const struct execution *x)
+{
+	return mem_printf("%s/locks/%s.terminal", x->engine->state_dir, x->id);
+}
+
+/* Does a command on somebody's terminal still run? It is theirs: it is waited for, never ended by us. */
+static bool is_terminal_busy(const struct execution *x)
+{
+	char *path = lock_terminal_path(x);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool busy = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
+	if (fd >= 0) close(fd);
+	free(path);
+	return busy;
+}
+
 int lock_take(struct execution *x, struct error *e)
 {
 	char *path = lock_path(x);
@@ -86,13 +102,15 @@ static void poll_lock(uv_timer_t *t)
 		return;
 	}
 	if (fd >= 0) close(fd);
+	if (x->is_terminal_awaited && is_terminal_busy(x)) return;
 	uv_timer_stop(t);
 	x->is_waiting_for_lock = false;
 	x->lock_go(x);
 }
 
-void lock_wait(struct execution *x, void (*go)(struct execution *x))
+void lock_wait(struct execution *x, bool with_terminal, void (*go)(struct execution *x))
 {
+	x->is_terminal_awaited = with_terminal;
 	if (!x->lock_timer) {
 		x->lock_timer = mem_zero(sizeof *x->lock_timer);
 		uv_timer_init(&x->engine->loop, x->lock_timer);

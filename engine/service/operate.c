@@ -2,8 +2,10 @@
 #include "service/attempt.h"
 #include "service/operations.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Operations that move an execution. */
 
@@ -333,7 +335,9 @@ void op_shell_start(struct request *q)
 	struct call *c = execution_call(x, step, attempt, number);
 	c->client = q->client->id;
 	c->words = arena_strdup(x->arena, command);
-	char *lock = lock_path(x);
+	char *lock = lock_terminal_path(x);
+	int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0) close(fd);
 	request_answer_durable(q, json_pack("{s:i,s:i,s:s}", "call", (int)number, "attempt", (int)attempt, "lock", lock));
 	free(lock);
 }

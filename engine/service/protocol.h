@@ -46,7 +46,7 @@
  *             "calls":[{"call","attempt","words":"systemctl restart nginx","module","function","effect","state":"running"|"ok"|"failed"|"denied"|"unknown",
  *                       "code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],
- *   "denied":[{"step","words","pattern"}]}
+ *   "denied":[{"step","words","pattern","allowable":bool}]}
  *   WHY is "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open), "resolve" (a call's outcome is unknown),
  *   "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
  *
