@@ -12,6 +12,10 @@ find "$B/cover" -name '*.gcda' -delete
 bin=$(cd "$B/cover" && pwd)
 export RUNG="$bin/rung" RUNG_FORKD="$bin/rung-forkd" RUNG_BUILD="$bin" RUNG_RELEASE="$bin/rung" RUNG_FORKD_RELEASE="$bin/rung-forkd"
 
+TMPDIR=$(mktemp -d /tmp/rung-cover-XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+
 run() { # run LOG COMMAND...: a test that fails has covered lines all the same
 	log=$B/cover/$(echo "$1" | tr / _).log
 	shift

@@ -26,6 +26,9 @@ export RUNG RUNG_FORKD RUNG_BUILD RUNG_RELEASE RUNG_FORKD_RELEASE RUNG_SHARED
 export CMOCKA_MESSAGE_OUTPUT=TAP PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 unset RUNG_STATE
+# What a suite leaves behind goes with it: each state directory holds a reserve of 64 MiB. Of a suite that failed it stays, to be looked at.
+TMPDIR=$(mktemp -d /tmp/rung-suite-XXXXXX)
+export TMPDIR
 
 case $name in
 tests/unit/*.c) label=${name#tests/} && label=${label%.c} && set -- "$san/test/${label#unit/}" ;;
@@ -65,8 +68,11 @@ line=$(printf '%-5s%-36s%5d passed' "$word" "$label" "$passed")
 [ "$skipped" -eq 0 ] || line="$line, $skipped skipped"
 line="$line  $((tenths / 10)).$((tenths % 10)) s${why:+  ($why)}"
 if [ "$word" = ok ]; then
+	rm -rf "$TMPDIR"
 	echo "$line"
 else
+	find "$TMPDIR" -name reserve -size +60M -delete
+	rmdir "$TMPDIR" 2>/dev/null || echo "what it left is in $TMPDIR" >>"$log"
 	# In one piece, so that two suites do not mix.
 	printf '%s\n%s\n' "$line" "$({ grep -aE '^not ok' "$log" | head -n 20 && echo ...; tail -n 60 "$log"; } | sed 's/^/    | /')"
 fi

@@ -1,5 +1,5 @@
 """A state directory with an engine and a client of its own for each test, books made from steps, and the loop that runs the tests of a file."""
-import json, os, sys, tempfile
+import json, os, shutil, sys, tempfile
 
 import rungclient as r
 
@@ -106,6 +106,8 @@ def run_tests(tests, unverified=()):
                 w.end()
             print("ok - %s" % t.__name__, flush=True)
             passed += 1
+            w.engine.stop()
+            shutil.rmtree(w.folder, ignore_errors=True)
         except Exception as e:
             failed += 1
             print("not ok - %s: %s: %s (%s)" % (t.__name__, type(e).__name__, str(e)[:1500], w.folder), flush=True)
