@@ -3,7 +3,7 @@
 call, cancel and stop while nothing or everything is under way, and frames from a client or a step that no good one would send.
 
 limit: 240"""
-import json, os, signal, sys, threading
+import json, os, signal, sqlite3, sys, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
@@ -82,6 +82,167 @@ def alive(w):
         same(w.over(w.run(w.lua("return {}")))["state"], "succeeded")
     except r.Closed:
         raise AssertionError("the engine is gone: %s" % w.log_tail())
+
+
+# --- what is durable first -----------------------------------------------------------------------------------------------------------------
+
+
+class Held:
+    """The store's write lock, held by somebody else: nothing becomes durable meanwhile."""
+
+    def __init__(self, w):
+        self.db = sqlite3.connect(os.path.join(w.engine.state, "store.db"), isolation_level=None, timeout=10)
+
+    def __enter__(self):
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, *why):
+        self.db.execute("ROLLBACK")
+        self.db.close()
+
+
+def not_for(seconds, what, condition):
+    """Looks for a while: a promise that something does not happen has no other end."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert not condition(), what
+        time.sleep(0.01)
+
+
+@test
+def nothing_leaves_before_its_intent_is_durable(w):
+    mark = w.path("mark")
+    x = w.run(w.lua('log.info("here") for i = 1, 50000000 do end %s' % sh("touch %s" % mark)), mode="guided")
+    other = w.engine.client()
+    other.ask("attach", execution=x)
+    w.waits(x, "s0", "go")
+    w.client.ask("go", execution=x, step="s0")
+    r.deadline(10, "the step's first word", lambda: other.event(10)[0].get("ev") == "logged")
+    (worker,) = processes(w, b"rung-forkd")[1:]
+    os.kill(worker, signal.SIGSTOP)  # while it computes, before it asks
+    assert "call.started" not in w.kinds(x), "the worker was faster than this test"
+    with Held(w):
+        os.kill(worker, signal.SIGCONT)
+        not_for(2, "the command ran before its intent was durable", lambda: os.path.exists(mark))
+    there(mark)
+    w.over(x)
+    other.close()
+
+
+@test
+def no_answer_before_its_outcome_is_durable(w):
+    mark, go = w.path("mark"), w.path("go")
+    x = w.run(w.lua('%s log.info("after it")' % sh("touch %s; until [ -e %s ]; do sleep 0.02; done" % (mark, go))))
+    other = w.engine.client()
+    other.ask("attach", execution=x)
+    there(mark)
+    r.deadline(10, "the intent to be stored", lambda: "call.started" in w.kinds(x))
+    seen = []
+
+    def hear():
+        try:
+            while True:
+                head, data = other.frame()
+                if head.get("ev") == "logged":
+                    seen.append(head["text"])
+        except r.Closed:
+            pass
+    threading.Thread(target=hear, daemon=True).start()
+    with Held(w):
+        touch(go)
+        r.deadline(10, "the command to end", lambda: not processes(w, b"until [ -e"))
+        not_for(0.7, "Lua had its answer before the outcome was durable", lambda: seen)
+    r.deadline(10, "the step to go on", lambda: seen)
+    w.over(x)
+    other.close()
+
+
+@test
+def a_client_is_told_of_no_outcome_that_is_not_durable(w):
+    mark, go = w.path("mark"), w.path("go")
+    x = w.run(w.lua(sh("touch %s; until [ -e %s ]; do sleep 0.02; done" % (mark, go))))
+    there(mark)
+    r.deadline(10, "the intent to be stored", lambda: "call.started" in w.kinds(x))
+    with Held(w):
+        touch(go)
+        r.deadline(10, "the command to end", lambda: not processes(w, b"until [ -e"))
+        other = w.engine.client()
+        try:
+            v = other.ask("attach", timeout=1, execution=x)
+            same(v["steps"][0]["calls"][0]["state"], "running")
+        except r.Closed:
+            pass  # it answers when it is durable
+    other.close()
+    w.over(x)
+
+
+@test
+def answers_come_in_the_order_of_their_outcomes_live_and_again(w):
+    first, mark, go = w.path("first"), w.path("mark"), w.path("go")
+    source = """local order = {}
+parallel{
+  function() %s order[#order + 1] = "slow" end,
+  function() %s order[#order + 1] = "quick" end,
+}
+%s
+%s
+return {order = order}""" % (sh("until [ -e %s ]; do sleep 0.02; done; sleep 0.1" % first), sh("touch %s" % first), 'sh{"echo", order[1] .. order[2]}',
+                             sh("touch %s; until [ -e %s ]; do sleep 0.02; done" % (mark, go), 'effect = "read"'))
+    x = w.run(w.lua(source))
+    there(mark)
+    same([k["c"] for k in w.records(x) if k["k"] == "call.finished"], [2, 1, 3])
+    w.restart()
+    touch(go)
+    w.client.ask("resume", execution=x)
+    v = w.over(x)
+    same((v["state"], v["steps"][0]["result"]), ("succeeded", {"order": ["quick", "slow"]}))
+
+
+def running(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@test
+def what_a_command_started_dies_with_the_engine_and_with_its_deadline(w):
+    mark = w.path("mark")
+    # Not the command itself, and deaf to SIGTERM; what has left the process group dies with the engine too.
+    script = "(trap '' TERM; while :; do sleep 0.1; done) & echo $! >> {0}.new; {1} sleep 60 & echo $! >> {0}.new; mv {0}.new {0}; wait"
+    x = w.run(w.lua(sh(script.format(mark, "setsid"))))
+    there(mark)
+    with open(mark) as f:
+        pids = [int(p) for p in f.read().split()]
+    w.client.close()
+    w.engine.kill()
+    r.deadline(10, "all of it to end", lambda: not any(running(p) for p in pids))
+    os.unlink(mark)
+    w.engine.start()
+    w.client = w.engine.client()
+    x = w.run(w.lua((sh(script.format(mark, "")), "timeout=1s")))
+    there(mark)
+    with open(mark) as f:
+        pids = [int(p) for p in f.read().split()]
+    w.waits(x, "s0", "resolve")
+    assert not any(running(p) for p in pids), "the call is settled while something of it runs"
+
+
+@test
+def recovery_settles_nothing_while_anything_of_the_execution_runs(w):
+    mark = w.path("mark")
+    x = w.run(w.lua(sh("echo $$ > %s.pid; mv %s.pid %s; exec sleep 60" % (mark, mark, mark))))
+    there(mark)
+    with open(mark) as f:
+        command = int(f.read())
+    (actor,) = processes(w, b"actor\0")
+    os.kill(actor, signal.SIGSTOP)  # it does not see the end of the engine, and ends nothing
+    w.restart()
+    w.client.ask("resume", execution=x)
+    r.deadline(30, "the unknown outcome", lambda: "call.unknown" in w.kinds(x) or not running(command))
+    assert not running(command), "settled while its command ran"
+    w.waits(x, "s0", "resolve")
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------------------------------
