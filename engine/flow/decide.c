@@ -50,7 +50,7 @@ static bool is_stopping(const struct flow *f)
 static bool is_busy(const struct flow *f)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING || f->steps[i].open_calls) return true;
+		if (f->steps[i].is_in_attempt || f->steps[i].open_calls) return true;
 	return false;
 }
 

@@ -48,7 +48,7 @@ static bool is_met(const struct flow *f, size_t i)
 static void refresh_step(struct flow *f, size_t i)
 {
 	struct flow_step *s = &f->steps[i];
-	bool waits_for_work = s->state == STEP_WAITING && s->open_questions == 0 && book_step(f, i)->is_manual;
+	bool waits_for_work = s->state == STEP_WAITING && !s->is_in_attempt;
 	if (s->state != STEP_PENDING && s->state != STEP_READY && !waits_for_work) return;
 	const struct graph_node *n = &f->graph->nodes[i];
 	bool met = true;
@@ -126,7 +126,7 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 	s->finished_us = ev->t_us;
 	s->due_us = 0;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
-	s->is_verifying = false;
+	s->is_in_attempt = s->is_verifying = false;
 	s->go_to = ev->outcome == STEP_SUCCEEDED ? ev->to : SIZE_MAX;
 	/* A loop made with `go` is bounded like one made with goto. */
 	if (s->go_to <= ev->step && s->goto_used >= book_step(f, ev->step)->goto_max) s->state = STEP_FAILED, s->go_to = SIZE_MAX;
@@ -145,7 +145,7 @@ static void settle(struct flow *f, const struct flow_event *ev)
 	s->state = ev->outcome;
 	s->finished_us = ev->t_us;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
-	s->is_verifying = false;
+	s->is_in_attempt = s->is_verifying = false;
 	s->due_us = 0;
 	/* "Failed" from a person who is at the run asks what now; the book's on_failure answers where it can. */
 	s->is_decided = flow_is_bad(ev->outcome) && book_decides(f, ev->step);
@@ -155,6 +155,7 @@ static void start_attempt(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
 	s->state = STEP_RUNNING;
+	s->is_in_attempt = true;
 	s->attempt++;
 	s->started_us = ev->t_us;
 	s->finished_us = 0;
@@ -224,40 +225,34 @@ static enum err reset(struct flow *f, const struct flow_event *ev, struct error 
 	return err;
 }
 
-static void call_event(struct flow *f, const struct flow_event *ev)
+/* In the middle of an attempt its state follows from its calls: what is unknown comes first, then what waits for a person. The deadline stands still while
+ * nothing of it can go on by itself. */
+static void follow_calls(struct flow *f, size_t i, int64_t t_us)
 {
-	struct flow_step *s = &f->steps[ev->step];
-	if (ev->kind == FLOW_CALL_STARTED)
-		s->open_calls++;
-	else if (ev->kind == FLOW_CALL_FINISHED && s->open_calls)
-		s->open_calls--;
-	else if (ev->kind == FLOW_CALL_UNKNOWN) {
-		if (s->open_calls) s->open_calls--;
-		s->unknown_calls++;
-		if (s->state == STEP_RUNNING || s->state == STEP_WAITING) s->state = book_step(f, ev->step)->is_manual ? STEP_WAITING : STEP_UNKNOWN;
-	} else if (ev->kind == FLOW_CALL_RESOLVED) {
-		if (s->unknown_calls) s->unknown_calls--;
-		if (s->unknown_calls == 0 && s->state == STEP_UNKNOWN) {
-			s->state = STEP_RUNNING;
-			int64_t timeout = book_step(f, ev->step)->timeout_us;
-			s->due_us = timeout ? ev->t_us + timeout : 0;
-		}
+	struct flow_step *s = &f->steps[i];
+	if (!s->is_in_attempt) return;
+	enum step_state before = s->state;
+	s->state = s->unknown_calls ? STEP_UNKNOWN : s->open_questions ? STEP_WAITING : STEP_RUNNING;
+	int64_t timeout = book_step(f, i)->timeout_us;
+	if (before == STEP_RUNNING && s->state != STEP_RUNNING && s->due_us) {
+		s->left_us = s->due_us > t_us ? s->due_us - t_us : timeout;
+		s->due_us = 0;
+	} else if (before != STEP_RUNNING && s->state == STEP_RUNNING && s->left_us) {
+		s->due_us = t_us + s->left_us;
+		s->left_us = 0;
 	}
 }
 
-static void question_event(struct flow *f, const struct flow_event *ev)
+static void call_event(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
-	if (ev->kind == FLOW_QUESTION_ASKED) {
-		/* The step's deadline stands still while a person thinks. */
-		if (s->open_questions++ == 0 && s->due_us) s->left_us = s->due_us > ev->t_us ? s->due_us - ev->t_us : 1;
-		s->due_us = 0;
-		s->state = STEP_WAITING;
-	} else if (s->open_questions && --s->open_questions == 0) {
-		s->state = STEP_RUNNING;
-		if (s->left_us) s->due_us = ev->t_us + s->left_us;
-		s->left_us = 0;
-	}
+	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
+	if ((ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN) && s->open_calls) s->open_calls--;
+	if (ev->kind == FLOW_CALL_UNKNOWN) s->unknown_calls++;
+	if (ev->kind == FLOW_CALL_RESOLVED && s->unknown_calls) s->unknown_calls--;
+	if (ev->kind == FLOW_QUESTION_ASKED) s->open_questions++;
+	if (ev->kind == FLOW_QUESTION_ANSWERED && s->open_questions) s->open_questions--;
+	follow_calls(f, ev->step, ev->t_us);
 }
 
 static void condition(struct flow *f, const struct flow_event *ev)
@@ -332,6 +327,8 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 	case FLOW_CALL_FINISHED:
 	case FLOW_CALL_UNKNOWN:
 	case FLOW_CALL_RESOLVED:
+	case FLOW_QUESTION_ASKED:
+	case FLOW_QUESTION_ANSWERED:
 		call_event(f, ev);
 		break;
 	case FLOW_VERIFICATION_STARTED:
@@ -339,10 +336,6 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 		break;
 	case FLOW_VERIFICATION_FINISHED:
 		s->is_verifying = false;
-		break;
-	case FLOW_QUESTION_ASKED:
-	case FLOW_QUESTION_ANSWERED:
-		question_event(f, ev);
 		break;
 	case FLOW_SETTLED:
 		settle(f, ev);

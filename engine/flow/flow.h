@@ -97,6 +97,7 @@ struct flow_step {
 	uint32_t attempt; /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
 	int retries_used, goto_used;
+	bool is_in_attempt;                                /* running, or waiting or unknown in the middle of it */
 	bool is_verifying;                                 /* its proof is run, to settle what is unknown */
 	bool is_requested, is_condition_known, is_decided; /* decided: a bad end stands, by on_failure or by a person */
 	size_t go_to;                                      /* where `go` leads; SIZE_MAX: nowhere */

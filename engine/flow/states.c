@@ -60,8 +60,8 @@ static const struct flow_transition transitions[FLOW_EVENT_N] = {
     [FLOW_CALL_RESOLVED] = {"call resolved", IN_ATTEMPT, STEP_STATE_N},
     [FLOW_VERIFICATION_STARTED] = {"verification started", BIT(STEP_UNKNOWN), STEP_UNKNOWN},
     [FLOW_VERIFICATION_FINISHED] = {"verification finished", BIT(STEP_UNKNOWN), STEP_UNKNOWN},
-    [FLOW_QUESTION_ASKED] = {"question asked", BIT(STEP_RUNNING) | BIT(STEP_WAITING), STEP_WAITING},
-    [FLOW_QUESTION_ANSWERED] = {"question answered", BIT(STEP_WAITING), STEP_STATE_N},
+    [FLOW_QUESTION_ASKED] = {"question asked", BIT(STEP_RUNNING) | BIT(STEP_WAITING) | BIT(STEP_UNKNOWN), STEP_STATE_N},
+    [FLOW_QUESTION_ANSWERED] = {"question answered", BIT(STEP_WAITING) | BIT(STEP_UNKNOWN), STEP_STATE_N},
     [FLOW_SETTLED] = {"settled", NOT_STARTED | BAD | BIT(STEP_UNKNOWN), STEP_STATE_N},
     [FLOW_RESET] = {"reset", OVER | NOT_STARTED, STEP_PENDING},
 };

@@ -255,6 +255,7 @@ void attempt_evaluate(struct execution *x, size_t step)
 void attempt_revive(struct execution *x, size_t step)
 {
 	struct attempt *a = attempt_new(x, step, ATTEMPT_ACTION);
+	x->steps[step].needs_run = false;
 	over_the_record(a);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
@@ -569,6 +570,7 @@ static void worker_closed(void *owner, const struct error *e)
 	struct step_data *s = &x->steps[a->step];
 	a->worker = NULL;
 	worker_free(w);
+	s->needs_run = true;
 	if (e->kind == ERR_CLOSED && s->worker_losses++ < WORKER_LOSSES_MAX) {
 		/* Its calls go on; a new worker runs the attempt again over the answers so far. */
 		log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, book_step(a)->id);

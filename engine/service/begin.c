@@ -324,7 +324,10 @@ static void taken_up(struct execution *x)
 {
 	x->is_loaded_for_reading = false;
 	x->is_run_dirty = true;
-	for (size_t i = 0; i < x->graph->count; i++) call_settle_open(x, i, "engine_ended", false);
+	for (size_t i = 0; i < x->graph->count; i++) {
+		x->steps[i].needs_run = true;
+		call_settle_open(x, i, "engine_ended", false);
+	}
 	execution_step_on(x);
 }
 

@@ -243,5 +243,6 @@ void call_answered(struct execution *x, struct call *c, const json_t *value, con
 	if (execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ANSWERED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = by, .data = d},
 	                   NULL))
 		return;
+	x->steps[c->step].needs_run = true;
 	call_finish(x, c, "ok", json_pack("{s:s}", "answer", name));
 }

@@ -314,11 +314,19 @@ static void finished(struct execution *x, json_t *data)
 	engine_remove(x->engine, x);
 }
 
+/* A step in the middle of an attempt, with no worker, whose branches can go on. */
+static bool is_to_run(const struct execution *x, size_t i)
+{
+	const struct flow_step *f = &x->flow->steps[i];
+	if (x->steps[i].live || x->flow->is_cancelling || !f->is_in_attempt) return false;
+	return f->state == STEP_RUNNING || (f->state == STEP_WAITING && x->steps[i].needs_run);
+}
+
 /* Steps that run according to the record and have no worker: their attempt is run again over its recorded answers. */
 static void revive(struct execution *x)
 {
 	for (size_t i = 0; i < x->graph->count; i++)
-		if (x->flow->steps[i].state == STEP_RUNNING && !x->steps[i].live && !x->flow->is_cancelling)
+		if (is_to_run(x, i))
 			attempt_revive(x, i);
 		else if (x->flow->steps[i].state == STEP_UNKNOWN && !x->steps[i].live && !x->flow->is_cancelling)
 			attempt_settle_by_verify(x, i);

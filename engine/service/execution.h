@@ -57,6 +57,7 @@ struct step_data {
 	int worker_losses;
 	bool is_dirty; /* differs from what attached clients were told */
 	bool is_verify_tried;
+	bool needs_run;      /* in the middle of an attempt: something came that its branches have not seen */
 	int told; /* state and wait that attached clients know of */
 };
 

@@ -207,6 +207,7 @@ void op_resolve(struct request *q)
 	if (x->steps[step].live) attempt_drop(x->steps[step].live);
 	uint32_t number = (uint32_t)json_int(q->args, "call", 0);
 	size_t resolved = 0;
+	x->steps[step].needs_run = true;
 	for (size_t i = 0; i < x->steps[step].call_count; i++) {
 		struct call *c = x->steps[step].calls[i];
 		if (c->state != CALL_UNKNOWN || c->attempt != x->flow->steps[step].attempt || (number && c->number != number)) continue;
