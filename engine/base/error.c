@@ -39,6 +39,20 @@ enum err err_from_name(const char *name)
 	return ERR_FAILED;
 }
 
+/* A text that was cut ends with a whole character. */
+static void mend_end(char *text, size_t size)
+{
+	size_t n = strlen(text);
+	if (n + 1 < size) return;
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = (unsigned char)text[n - back];
+		size_t wants = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+		if (c < 0x80) return;
+		if (wants > back) text[n - back] = 0;
+		if (c >= 0xc0) return;
+	}
+}
+
 enum err error_set(struct error *e, enum err kind, const char *fmt, ...)
 {
 	if (!e) return kind;
@@ -47,6 +61,7 @@ enum err error_set(struct error *e, enum err kind, const char *fmt, ...)
 	e->kind = kind;
 	vsnprintf(e->text, sizeof e->text, fmt, ap);
 	va_end(ap);
+	mend_end(e->text, sizeof e->text);
 	return kind;
 }
 
@@ -61,6 +76,7 @@ enum err error_context(struct error *e, const char *fmt, ...)
 	snprintf(whole, sizeof whole, "%s: %s", context, e->text);
 	memcpy(e->text, whole, sizeof e->text - 1);
 	e->text[sizeof e->text - 1] = 0;
+	mend_end(e->text, sizeof e->text);
 	return e->kind;
 }
 

@@ -105,6 +105,19 @@ json_t *json_obj(const json_t *o, const char *key)
 	return json_is_object(v) ? v : NULL;
 }
 
+json_t *json_text(const char *s)
+{
+	if (!s) return json_null();
+	size_t n = strlen(s);
+	if (text_is_utf8(s, n)) return json_stringn(s, n);
+	struct buf b;
+	buf_init(&b, 8 * n + 16);
+	text_visible(&b, s, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	json_t *v = json_stringn(b.data, b.len);
+	buf_clear(&b);
+	return v;
+}
+
 json_t *json_bytes(const void *data, size_t n)
 {
 	if (text_is_utf8(data, n)) return json_stringn(n ? data : "", n);

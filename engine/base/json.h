@@ -24,6 +24,9 @@ bool json_bool(const json_t *o, const char *key, bool otherwise);
 json_t *json_arr(const json_t *o, const char *key); /* borrowed array or NULL */
 json_t *json_obj(const json_t *o, const char *key); /* borrowed object or NULL */
 
+/* A JSON string of a text for people; what is not UTF-8 in it is made visible. null for NULL. New reference. */
+json_t *json_text(const char *s);
+
 /* A JSON string of n bytes where they are UTF-8, else {"b64": "..."}: how bytes from outside stand in JSON. New reference. */
 json_t *json_bytes(const void *data, size_t n);
 

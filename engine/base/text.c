@@ -148,6 +148,14 @@ bool text_visible(struct buf *b, const void *data, size_t n, enum text_keep keep
 	return fits;
 }
 
+size_t text_cut(const char *s, size_t n, size_t max)
+{
+	if (n <= max) return n;
+	size_t at = max;
+	while (at > 0 && max - at < 4 && ((unsigned char)s[at] & 0xc0) == 0x80) at--;
+	return at;
+}
+
 bool text_equal_nocase(const char *a, const char *b)
 {
 	return strcasecmp(a, b) == 0;

@@ -30,6 +30,9 @@ enum text_keep { TEXT_KEEP_NOTHING = 0, TEXT_KEEP_NEWLINE = 1, TEXT_KEEP_TAB = 2
  * ESC becomes U+241B, other C0 their control pictures, C1, bidirectional marks and bytes that are not UTF-8 become <hex>. */
 bool text_visible(struct buf *b, const void *data, size_t n, enum text_keep keep);
 
+/* How many of the first max bytes of s can be kept without cutting a character in two. */
+size_t text_cut(const char *s, size_t n, size_t max);
+
 /* Lower-case ASCII comparison. */
 bool text_equal_nocase(const char *a, const char *b);
 

@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "book/shell.h"
 #include "sandbox/wire.h"
 #include "service/engine_state.h"
@@ -146,15 +147,41 @@ static void add_parts(struct parts *p, const struct attempt *a)
 	if (verify) add_part(p, a, "verify", verify->source, verify->line);
 }
 
-/* Results of the other steps, for code that mentions them at all: a long book's every step would carry all of them otherwise. */
+/* Which results a source asks for: the ids after `steps.` or in `steps["..."]`. False where it mentions steps in any other way: it may want all. */
+static bool names_results(const char *source, json_t *ids)
+{
+	for (const char *at = source; (at = strstr(at, "steps")); at += 5) {
+		const char *p = at + 5;
+		char quote = 0;
+		if (*p == '.') {
+			p++;
+		} else if (*p == '[' && (p[1] == '"' || p[1] == '\'')) {
+			quote = p[1];
+			p += 2;
+		} else {
+			return false;
+		}
+		size_t n = quote ? strcspn(p, "\"'\n") : strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+		if (n == 0 || (quote && p[n] != quote)) return false;
+		char *id = mem_printf("%.*s", (int)n, p);
+		json_object_set_new(ids, id, json_true());
+		free(id);
+	}
+	return true;
+}
+
+/* Results of the other steps, those that the code names: a long book's every step would carry all of them otherwise. */
 static json_t *results_for(struct execution *x, const struct parts *p)
 {
-	json_t *results = json_object();
-	if (!p->sources.data || !strstr(p->sources.data, "steps")) return results;
-	for (size_t i = 0; i < x->graph->count; i++) {
-		json_t *v = execution_result(x, i);
-		if (v && x->flow->steps[i].state != STEP_PENDING) json_object_set(results, x->book->steps[i].id, v);
+	json_t *results = json_object(), *ids = json_object();
+	bool is_all = p->sources.data && !names_results(p->sources.data, ids);
+	for (size_t i = 0; i < x->graph->count && (is_all || json_object_size(ids)); i++) {
+		const char *id = x->book->steps[i].id;
+		if (!is_all && !json_object_get(ids, id)) continue;
+		json_t *v = x->flow->steps[i].state != STEP_PENDING ? execution_result(x, i) : NULL;
+		if (v) json_object_set(results, id, v);
 	}
+	json_decref(ids);
 	return results;
 }
 
@@ -200,7 +227,14 @@ static void start_worker(struct execution *x, json_t *data)
 	buf_init(&p.sources, WIRE_PAYLOAD_BYTES_MAX);
 	add_parts(&p, a);
 	json_t *message = attempt_message(a, &p);
-	link_send_new(a->worker->link, message, p.sources.data, p.sources.len);
+	if (json_dumpb(message, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) > WIRE_HEAD_BYTES_MAX) {
+		error_set(&e, ERR_TOO_BIG, "the results that the step asks for are over %d KiB together: name those it needs, as steps.look",
+		          WIRE_HEAD_BYTES_MAX >> 10);
+		json_decref(message);
+		attempt_failed_to_start(a, &e);
+	} else {
+		link_send_new(a->worker->link, message, p.sources.data, p.sources.len);
+	}
 	json_decref(p.list);
 	buf_clear(&p.sources);
 }
@@ -220,16 +254,30 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	return a;
 }
 
-/* What the record holds of an attempt. Its condition's calls stand behind all others by number and before them in time. */
+static enum call_range range_of(const struct attempt *a)
+{
+	static const enum call_range ranges[] = {
+	    [ATTEMPT_ACTION] = CALLS_OF_ACTION, [ATTEMPT_CONDITION] = CALLS_OF_CONDITION, [ATTEMPT_VERIFICATION] = CALLS_OF_PROOF};
+	return ranges[a->purpose];
+}
+
+/* What the record holds of this run of an attempt. A proof is never run over its record: it stands behind the proofs before it. */
 static void over_the_record(struct attempt *a)
 {
-	if (a->purpose == ATTEMPT_CONDITION) a->first_call = WIRE_CALLS_MAX;
+	a->first_call = call_range_base(range_of(a));
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt != a->number) continue;
-		if (c->order > a->recorded) a->recorded = c->order;
-		if (a->purpose == ATTEMPT_ACTION && c->number > WIRE_CALLS_MAX && c->order > a->delivered) a->delivered = c->order;
+		if (c->attempt == a->number && call_range_of(c->number) == range_of(a) && c->order > a->recorded) a->recorded = c->order;
 	}
+	if (a->purpose != ATTEMPT_VERIFICATION) return;
+	a->first_call = execution_next_call(a->x, a->step, a->number, CALLS_OF_PROOF) - 1;
+	a->delivered = a->recorded;
+}
+
+/* Does the call belong to this run? */
+static bool is_of(const struct call *c, const struct attempt *a)
+{
+	return c->attempt == a->number && c->number > a->first_call && call_range_of(c->number) == range_of(a);
 }
 
 void attempt_begin(struct execution *x, size_t step)
@@ -276,11 +324,23 @@ void attempt_settle_by_verify(struct execution *x, size_t step)
 	s->is_verify_tried = true;
 	struct attempt *a = attempt_new(x, step, ATTEMPT_VERIFICATION);
 	over_the_record(a);
-	a->first_call = execution_next_call(x, step, a->number) - 1;
-	a->delivered = a->recorded;
 	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->number, .data = json_pack("{s:s}", "why", "unknown")},
 	               NULL);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+/* A proof that nobody waits for any more. */
+void attempt_end_proof(struct execution *x, size_t step, const char *why)
+{
+	struct attempt *a = x->steps[step].live;
+	uint32_t number = x->flow->steps[step].attempt;
+	if (a && a->purpose == ATTEMPT_VERIFICATION) {
+		call_cancel_open(x, step);
+		attempt_drop(a);
+	}
+	if (!x->flow->steps[step].is_verifying) return;
+	json_t *data = json_pack("{s:s,s:s}", "outcome", "failed", "why", why);
+	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_FINISHED, .step = step, .attempt = number, .data = data}, NULL);
 }
 
 /* --- endings --------------------------------------------------------------------------------------------------------------------------- */
@@ -328,7 +388,7 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 
 static bool is_open(const struct call *c, const struct attempt *a)
 {
-	return c->attempt == a->number && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question && c->client == 0;
+	return is_of(c, a) && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question;
 }
 
 static size_t count_open(const struct attempt *a)
@@ -412,13 +472,13 @@ static void conclude_action(struct attempt *a)
 	if (strcmp(word, "go") != 0) to = NULL;
 	if (to && graph_find(a->x->graph, to) == SIZE_MAX) {
 		free(why);
-		why = mem_printf("go(\"%.100s\"): the book has no step with that id", to);
+		why = mem_printf("go(\"%.*s\"): the book has no step with that id", (int)text_cut(to, strlen(to), 100), to);
 		outcome = STEP_FAILED;
 		to = NULL;
 	}
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt != a->number || c->number <= a->first_call + a->asked || c->is_in_verify || c->number > WIRE_CALLS_MAX) continue;
+		if (!is_of(c, a) || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
 		free(why);
 		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
 		                 c->module, c->function);
@@ -466,15 +526,13 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 {
 	struct attempt *a = x->steps[step].live;
 	if (!a) {
-		/* A question was open, or commands ran on a person's terminal: nothing of ours is under way. */
+		/* A question was open, or a condition's call, or commands on a person's terminal: nothing of ours is under way. */
 		call_settle_open(x, step, "cancelled", true);
+		const struct flow_step *f = &x->flow->steps[step];
+		if (!f->is_in_attempt && f->state != STEP_WAITING) return;
 		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));
-		execution_emit(x,
-		               (struct emit){.kind = RECORD_ATTEMPT_FINISHED,
-		                             .step = step,
-		                             .attempt = x->flow->steps[step].attempt ? x->flow->steps[step].attempt : 1,
-		                             .data = data},
-		               NULL);
+		struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = f->attempt ? f->attempt : 1, .data = data};
+		execution_emit(x, em, NULL);
 		return;
 	}
 	if (a->is_stopping) return;
@@ -514,14 +572,14 @@ static void idle(struct attempt *a)
 	size_t questions = 0, others = 0;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt != a->number || c->state != CALL_STARTED) continue;
+		if (!is_of(c, a) || c->state != CALL_STARTED) continue;
 		questions += c->is_question;
 		others += !c->is_question;
 	}
 	bool all_delivered = a->delivered >= a->recorded;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt == a->number && c->order > a->delivered) all_delivered = false;
+		if (is_of(c, a) && c->order > a->delivered) all_delivered = false;
 	}
 	if (questions && !others && all_delivered) attempt_drop(a);
 }
@@ -570,6 +628,11 @@ static void worker_closed(void *owner, const struct error *e)
 	struct step_data *s = &x->steps[a->step];
 	a->worker = NULL;
 	worker_free(w);
+	if (a->has_ended) {
+		attempt_calls_changed(x, a->step);
+		execution_step_on(x);
+		return;
+	}
 	s->needs_run = true;
 	if (e->kind == ERR_CLOSED && s->worker_losses++ < WORKER_LOSSES_MAX) {
 		/* Its calls go on; a new worker runs the attempt again over the answers so far. */

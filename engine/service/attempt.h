@@ -22,7 +22,7 @@ struct attempt {
 	uint32_t number;
 	enum attempt_purpose purpose;
 	struct worker *worker;
-	uint32_t first_call; /* calls of this run count from here (a verification after an action: behind its calls) */
+	uint32_t first_call; /* calls of this run count from behind this number */
 	uint32_t asked;      /* calls asked so far in this run */
 	uint32_t delivered;  /* recorded answers handed over: their orders 1..delivered */
 	uint32_t recorded;   /* finished calls that the record held when it began */
@@ -38,6 +38,8 @@ void attempt_evaluate(struct execution *x, size_t step);                      /*
 void attempt_revive(struct execution *x, size_t step);                        /* again, over the record */
 void attempt_settle_by_verify(struct execution *x, size_t step);              /* an unknown `once`: true settles the step, false proves nothing */
 void attempt_verify_manual(struct execution *x, size_t step, const char *by); /* a person says it is done: the step's proof runs */
+
+void attempt_end_proof(struct execution *x, size_t step, const char *why); /* where one runs; what is unknown stays so */
 
 /* Ends the worker and the commands of a step; when all is settled the attempt is over with that outcome. */
 void attempt_stop(struct execution *x, size_t step, enum step_state outcome);

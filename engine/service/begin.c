@@ -2,6 +2,7 @@
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -11,7 +12,7 @@
 
 /* The beginning of an execution: a book becomes a plan, a plan an execution; and a record becomes an execution again. */
 
-enum { PLAN_BYTES_MAX = 4 << 20 };
+enum { PLAN_BYTES_MAX = 8 << 20, NAME_BYTES = 1000 };
 
 static struct execution *execution_alloc(struct engine *en, struct store_reader *reader)
 {
@@ -139,6 +140,9 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 	buf_init(&b, BOOK_BYTES_MAX);
 	enum err err = path[0] == '/' ? ERR_OK : error_set(e, ERR_USAGE, "a book is named by its absolute path, not \"%.200s\"", path);
 	if (!err && !realpath(file, whole)) err = error_errno(e, "%s", file);
+	if (!err && (!text_is_utf8(whole, strlen(whole)) || strlen(whole) > NAME_BYTES))
+		err = error_set(e, ERR_INVALID, "a book's path is UTF-8 and has at most %d bytes: rename or move it", NAME_BYTES);
+	if (!err && hash && strlen(hash) > NAME_BYTES) err = error_set(e, ERR_INVALID, "an anchor has at most %d bytes", NAME_BYTES);
 	if (!err) find_workspace(x, whole);
 	if (!err) err = fs_read(whole, &b, e);
 	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
@@ -147,6 +151,9 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 		err =
 		    error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis",
 		              x->book_path);
+	for (size_t i = 0; !err && i < x->book->step_count; i++)
+		if (strlen(x->book->steps[i].id) > NAME_BYTES)
+			err = error_set(e, ERR_INVALID, "%s:%d: a step's id has at most %d bytes", x->book_path, x->book->steps[i].line, NAME_BYTES);
 	buf_clear(&b);
 	free(file);
 	return err;
@@ -326,6 +333,12 @@ static void taken_up(struct execution *x)
 	x->is_run_dirty = true;
 	for (size_t i = 0; i < x->graph->count; i++) {
 		x->steps[i].needs_run = true;
+		/* A proof that was cut short is run anew. */
+		if (x->flow->steps[i].is_verifying) {
+			call_settle_open(x, i, "engine_ended", true);
+			attempt_end_proof(x, i, "engine_ended");
+			x->steps[i].is_verify_tried = false;
+		}
 		call_settle_open(x, i, "engine_ended", false);
 	}
 	execution_step_on(x);

@@ -1,4 +1,5 @@
 #include "service/call.h"
+#include "base/text.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
 
@@ -85,15 +86,19 @@ const char *call_words(struct execution *x, struct call *c)
 
 static bool ask_person(struct asking *q)
 {
+	static const char *const types[] = {"string", "int", "number", "bool", "enum", "duration"};
 	struct execution *x = q->a->x;
 	struct error e;
+	const char *type = json_str(q->arguments, "type", "string");
+	bool is_known = false;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) is_known = is_known || strcmp(type, types[i]) == 0;
+	if (!is_known) return false;
 	q->effect = EFFECT_READ;
 	if (start_record(q, 0, &e)) return false;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->is_question = true;
 	c->words = arena_strdup(x->arena, json_str(q->arguments, "prompt", ""));
-	json_t *d =
-	    json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
+	json_t *d = json_pack("{s:s,s:s?}", "type", type, "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices"))
 		json_object_set_new(d, "choices", json_string(execution_blob_json(x, json_object_get(q->arguments, "choices"))));
 	return execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, &e) ==
@@ -136,9 +141,10 @@ static bool new_call(struct asking *q)
 static char *shown(const char *module, const char *function, const json_t *form)
 {
 	struct buf b;
-	buf_init(&b, 300);
+	buf_init(&b, STORE_BLOB_BYTES_MAX);
 	json_canonical(json_object_get(form, "arguments"), &b);
-	char *text = mem_printf("%s.%s %.300s", module, function, b.data ? b.data : "(long arguments)");
+	const char *whole = b.data ? b.data : "(long arguments)";
+	char *text = mem_printf("%s.%s %.*s", module, function, (int)text_cut(whole, strlen(whole), 300), whole);
 	buf_clear(&b);
 	return text;
 }
@@ -235,14 +241,14 @@ bool call_asked(struct attempt *a, const struct frame *f)
 	return fine;
 }
 
-void call_answered(struct execution *x, struct call *c, const json_t *value, const char *by)
+enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e)
 {
-	json_t *d = json_pack("{s:s}", "answer", execution_blob_json(x, value));
-	const char *name = json_string_value(json_object_get(d, "answer"));
-	name = arena_strdup(x->arena, name);
-	if (execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ANSWERED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = by, .data = d},
-	                   NULL))
-		return;
+	const char *name = execution_blob_json(x, value);
+	struct emit em = {
+	    .kind = RECORD_QUESTION_ANSWERED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = by, .data = json_pack("{s:s}", "answer", name)};
+	enum err err = execution_emit(x, em, e);
+	if (err) return err;
 	x->steps[c->step].needs_run = true;
 	call_finish(x, c, "ok", json_pack("{s:s}", "answer", name));
+	return ERR_OK;
 }

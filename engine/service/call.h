@@ -5,6 +5,18 @@
 
 /* Calls: right, intent, effect, outcome, answer; in this order, each durable before the next. */
 
+/* Calls of an attempt are numbered in four ranges of WIRE_CALLS_MAX: what belongs to one run of a worker has numbers and an order of delivery of its own. */
+enum call_range {
+	CALLS_OF_ACTION,    /* the action and the proof behind it, 1.. */
+	CALLS_OF_CONDITION, /* `if` */
+	CALLS_OF_TERMINAL,  /* commands of a shell fence on a person's terminal */
+	CALLS_OF_PROOF,     /* verify, to settle what is unknown; one proof behind the other */
+};
+enum call_range call_range_of(uint32_t number);
+
+/* The number before the first of a range. */
+uint32_t call_range_base(enum call_range r);
+
 /* The worker's frame asked for a call; false: it said what it may not. */
 bool call_asked(struct attempt *a, const struct frame *f);
 
@@ -23,15 +35,15 @@ void call_dispatch_later(struct execution *x, struct call *c);
 /* Asks the actor to end the commands of a step; their outcomes follow. */
 void call_cancel_open(struct execution *x, size_t step);
 
-/* Calls in flight of a step whose process is gone, by effect class. Open questions only where with_questions: they wait for a person as they are. */
-void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions);
+/* Calls in flight of a step whose process is gone, by effect class. Where it is_end, questions and calls that could be made again are finished too. */
+void call_settle_open(struct execution *x, size_t step, const char *why, bool is_end);
 
 /* The outcome's record, with what the call printed. data (code, signal, error, ...) is taken. */
 void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data);
 void call_unknown(struct execution *x, struct call *c, const char *why);
 
 /* A person's answer to a question. */
-void call_answered(struct execution *x, struct call *c, const json_t *value, const char *by);
+enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e);
 
 void call_drop_actor(struct execution *x);
 void call_release(struct call *c);

@@ -113,6 +113,9 @@ static void settle_flying(struct execution *x)
 		}
 		attempt_calls_changed(x, c->step);
 	}
+	for (size_t i = 0; i < x->graph->count; i++)
+		for (size_t k = 0; k < x->steps[i].call_count; k++)
+			if (x->steps[i].calls[k]->is_held) call_dispatch_later(x, x->steps[i].calls[k]);
 	execution_step_on(x);
 }
 
@@ -174,6 +177,12 @@ static void dispatch(struct execution *x, json_t *data)
 	struct call *c = execution_call(x, step, (uint32_t)json_int(data, "attempt", 0), (uint32_t)json_int(data, "call", 0));
 	struct error e;
 	if (!c || c->is_dispatched || c->state != CALL_STARTED) return;
+	if (x->is_waiting_for_lock) {
+		/* The actor before has left commands: nothing new until they are gone. */
+		c->is_held = true;
+		return;
+	}
+	c->is_held = false;
 	c->is_intended = false;
 	struct attempt *a = x->steps[step].live;
 	if ((a && (a->is_stopping || a->has_ended)) || x->flow->is_cancelling || flow_is_over(x->flow->steps[step].state)) {
@@ -210,16 +219,17 @@ void call_cancel_open(struct execution *x, size_t step)
 	}
 }
 
-void call_settle_open(struct execution *x, size_t step, const char *why, bool with_questions)
+void call_settle_open(struct execution *x, size_t step, const char *why, bool is_end)
 {
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++) {
 		struct call *c = s->calls[i];
 		if (c->state != CALL_STARTED || c->is_dispatched) continue;
-		if (c->is_question && !with_questions) continue;
-		if (c->is_question)
+		bool waits = c->is_question || call_may_be_made_again(c);
+		if (waits && !is_end) continue;
+		if (waits)
 			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
-		else if (!call_may_be_made_again(c)) {
+		else {
 			output_recover(x, c);
 			call_unknown(x, c, why);
 		}

@@ -139,10 +139,13 @@ static bool is_busy(const struct engine *en)
 	return false;
 }
 
+static void connection(uv_poll_t *h, int status, int events);
+
 static void check_idle(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	int64_t now = clock_monotonic_us();
+	if (!uv_is_active((uv_handle_t *)&en->listener)) uv_poll_start(&en->listener, UV_READABLE, connection);
 	if (is_busy(en))
 		en->idle_since_us = now;
 	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
@@ -154,7 +157,13 @@ static void connection(uv_poll_t *h, int status, int events)
 	(void)status, (void)events;
 	struct engine *en = h->data;
 	int fd = accept4(en->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) client_accept(en, fd);
+	if (fd >= 0) {
+		client_accept(en, fd);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		/* No descriptors, say: the connection stays there; looked at again with the next tick. */
+		log_line(LOG_ERROR, "a client could not be let in: %s", strerror(errno));
+		uv_poll_stop(h);
+	}
 }
 
 /* A socket's path may be longer than an address holds: it is bound from within its folder. */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -94,7 +95,7 @@ const char *execution_blob(struct execution *x, const void *bytes, size_t n)
 const char *execution_blob_text(struct execution *x, const char *text)
 {
 	size_t n = text ? strlen(text) : 0;
-	return n ? execution_blob(x, text, n < STORE_BLOB_BYTES_MAX ? n : STORE_BLOB_BYTES_MAX) : NULL;
+	return n ? execution_blob(x, text, text_cut(text, n, STORE_BLOB_BYTES_MAX)) : NULL;
 }
 
 const char *execution_blob_json(struct execution *x, const json_t *v)

@@ -33,7 +33,7 @@ struct call {
 	char *arguments_blob, *answer_blob; /* names; NULL: none */
 	char digest[65];                    /* of the canonical arguments */
 	json_t *finished;                   /* d of its call.finished */
-	uint32_t order;                     /* among the finished calls of its attempt, from 1: the order of delivery */
+	uint32_t order;                     /* among the finished calls of its attempt and range, from 1: the order of delivery */
 	int64_t started_us, finished_us;
 	const char *outcome; /* "ok", "failed", "denied", "timeout": of call.finished */
 	/* Live only. */
@@ -43,7 +43,7 @@ struct call {
 	int spool_fd[2];
 	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
 	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
-	bool is_dispatched, is_sent_again, is_cancelled, is_over_limit;
+	bool is_dispatched, is_held, is_sent_again, is_cancelled, is_over_limit;
 };
 
 struct step_data {
@@ -57,8 +57,8 @@ struct step_data {
 	int worker_losses;
 	bool is_dirty; /* differs from what attached clients were told */
 	bool is_verify_tried;
-	bool needs_run;      /* in the middle of an attempt: something came that its branches have not seen */
-	int told; /* state and wait that attached clients know of */
+	bool needs_run; /* in the middle of an attempt: something came that its branches have not seen */
+	int told;       /* state and wait that attached clients know of */
 };
 
 /* One that asked and waits until what it asked for is durable. */
@@ -193,7 +193,7 @@ const char *execution_why(struct execution *x, size_t i);
 
 struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
 struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
-uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt);
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, int range); /* of enum call_range */
 
 /* Whether a call may be made now. */
 struct right {

@@ -1,4 +1,4 @@
-#include "service/execution.h"
+#include "service/call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +43,13 @@ struct call *execution_call_add(struct execution *x, size_t step, uint32_t attem
 	return c;
 }
 
-uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt)
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, int range)
 {
-	uint32_t most = 0;
+	uint32_t most = call_range_base((enum call_range)range);
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++)
-		if (s->calls[i]->attempt == attempt && s->calls[i]->number > most) most = s->calls[i]->number;
+		if (s->calls[i]->attempt == attempt && (int)call_range_of(s->calls[i]->number) == range && s->calls[i]->number > most)
+			most = s->calls[i]->number;
 	return most + 1;
 }
 
@@ -85,7 +86,7 @@ static void fold_call_finished(struct folding *f)
 	uint32_t order = 0;
 	for (size_t i = 0; i < x->steps[f->step].call_count; i++) {
 		const struct call *o = x->steps[f->step].calls[i];
-		if (o->attempt == c->attempt && o->order > order) order = o->order;
+		if (o->attempt == c->attempt && call_range_of(o->number) == call_range_of(c->number) && o->order > order) order = o->order;
 	}
 	c->order = order + 1;
 	c->state = CALL_FINISHED;
@@ -210,7 +211,10 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 {
 	struct folding f = {.x = x, .r = r, .step = r->step ? graph_find(x->graph, r->step) : SIZE_MAX};
 	if (r->step && f.step == SIZE_MAX) return error_set(e, ERR_VERIFY, "the record names step \"%.100s\", which the plan's book does not have", r->step);
-	if (events[r->kind]) {
+	/* A call that is made again while its first try is still open in the record is one call. */
+	struct call *known = r->kind == RECORD_CALL_STARTED && f.step != SIZE_MAX ? execution_call(x, f.step, r->attempt, r->call) : NULL;
+	bool is_repeat = known && known->state == CALL_STARTED;
+	if (events[r->kind] && !is_repeat) {
 		f.ev.kind = (enum flow_event_kind)(events[r->kind] - 1);
 		prepare_event(&f);
 		enum err err = flow_apply(x->flow, &f.ev, e);

@@ -94,14 +94,18 @@ static void poll_lock(uv_timer_t *t)
 	struct execution *x = t->data;
 	struct error e;
 	int fd = lock_take(x, &e);
-	if (fd < 0 && e.kind == ERR_CONFLICT) {
+	if (fd < 0 && e.kind != ERR_CONFLICT) {
+		log_line(LOG_ERROR, "execution %s: its lock: %s", x->id, e.text);
+		return;
+	}
+	if (fd < 0) {
 		if (clock_monotonic_us() - x->lock_since_us < PATIENCE_US) return;
 		char *path = lock_path(x);
 		end_holders(path);
 		free(path);
 		return;
 	}
-	if (fd >= 0) close(fd);
+	close(fd);
 	if (x->is_terminal_awaited && is_terminal_busy(x)) return;
 	uv_timer_stop(t);
 	x->is_waiting_for_lock = false;

@@ -79,7 +79,12 @@ void op_settle(struct request *q)
 	bool is_waiting_manual = b->is_manual && x->flow->steps[step].state == STEP_WAITING;
 	if (strcmp(outcome, "succeeded") == 0 && is_waiting_manual && step_fence(b, FENCE_VERIFY)) {
 		/* A person's word, and then the step's own proof. */
-		if (note) x->steps[step].note_blob = arena_strdup(x->arena, execution_blob_text(x, note));
+		if (note && *note) {
+			const char *name = execution_blob_text(x, note);
+			x->steps[step].note_blob = arena_strdup(x->arena, name);
+			struct emit em = {.kind = RECORD_NOTE_ADDED, .step = step, .by = q->client->principal, .data = json_pack("{s:s}", "note", name)};
+			execution_emit(x, em, NULL);
+		}
 		attempt_verify_manual(x, step, q->client->principal);
 		request_answer_durable(q, json_pack("{s:b}", "verifying", 1));
 		return;
@@ -141,10 +146,10 @@ void op_answer(struct request *q)
 		request_refuse(q, ERR_CONFLICT, "step %s has no such open question", q->x->book->steps[step].id);
 	else if (!value || !fits(q, c, value, &e))
 		request_fail(q, &e);
-	else {
-		call_answered(q->x, c, value, q->client->principal);
+	else if (call_answered(q->x, c, value, q->client->principal, &e))
+		request_fail(q, &e);
+	else
 		request_answer_durable(q, NULL);
-	}
 }
 
 /* --- an unknown outcome -------------------------------------------------------------------------------------------------------------- */
@@ -179,6 +184,13 @@ static void resolve_call(struct request *q, struct call *c, const char *answer, 
 	free(why);
 }
 
+/* Is it an unknown call of the attempt, and the one that was named (0: any)? What was run on a terminal settles nothing of the attempt. */
+static bool is_asked_for(const struct execution *x, const struct call *c, uint32_t number)
+{
+	bool is_ours = c->attempt == x->flow->steps[c->step].attempt && call_range_of(c->number) != CALLS_OF_TERMINAL;
+	return c->state == CALL_UNKNOWN && is_ours && (!number || c->number == number);
+}
+
 void op_resolve(struct request *q)
 {
 	size_t step = request_step(q);
@@ -200,24 +212,24 @@ void op_resolve(struct request *q)
 		               step_state_name(x->flow->steps[step].state));
 		return;
 	}
+	uint32_t number = (uint32_t)json_int(q->args, "call", 0);
+	size_t found = 0;
+	for (size_t i = 0; i < x->steps[step].call_count; i++) found += is_asked_for(x, x->steps[step].calls[i], number);
+	if (!found) {
+		request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
+		return;
+	}
+	attempt_end_proof(x, step, "resolved");
 	if (is_done) {
 		resolve_done(q, step, reason);
 		return;
 	}
 	if (x->steps[step].live) attempt_drop(x->steps[step].live);
-	uint32_t number = (uint32_t)json_int(q->args, "call", 0);
-	size_t resolved = 0;
 	x->steps[step].needs_run = true;
-	for (size_t i = 0; i < x->steps[step].call_count; i++) {
-		struct call *c = x->steps[step].calls[i];
-		if (c->state != CALL_UNKNOWN || c->attempt != x->flow->steps[step].attempt || (number && c->number != number)) continue;
-		resolve_call(q, c, answer, reason);
-		resolved++;
-	}
-	if (resolved)
-		request_answer_durable(q, json_pack("{s:I}", "resolved", (json_int_t)resolved));
-	else
-		request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
+	x->steps[step].is_verify_tried = false;
+	for (size_t i = 0; i < x->steps[step].call_count; i++)
+		if (is_asked_for(x, x->steps[step].calls[i], number)) resolve_call(q, x->steps[step].calls[i], answer, reason);
+	request_answer_durable(q, json_pack("{s:I}", "resolved", (json_int_t)found));
 }
 
 /* --- the whole execution ------------------------------------------------------------------------------------------------------------- */
@@ -322,7 +334,7 @@ void op_shell_start(struct request *q)
 		request_refuse(q, ERR_CONFLICT, x->steps[step].live ? "step %s is under way" : "step %s: an empty command", x->book->steps[step].id);
 		return;
 	}
-	uint32_t attempt = f->attempt ? f->attempt : 1, number = execution_next_call(x, step, attempt);
+	uint32_t attempt = f->attempt ? f->attempt : 1, number = execution_next_call(x, step, attempt, CALLS_OF_TERMINAL);
 	json_t *form = json_pack("{s:s,s:s,s:I}", "command", command, "cwd", json_str(q->args, "cwd", ""), "fence", json_int(q->args, "fence", 0));
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s}", "module", "shell", "function", json_bool(q->args, "terminal", false) ? "terminal" : "command", "effect",
 	                      "once", "arguments", execution_blob_json(x, form));

@@ -8,6 +8,9 @@
 
 /* The table of operations: the one door of the engine. */
 
+/* What a request holds becomes blobs, plans and records: all of them fit then. */
+enum { REQUEST_BYTES_MAX = 512 << 10 };
+
 enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE };
 
 static const struct operation {
@@ -182,6 +185,11 @@ bool operations_frame(struct client *c, const struct frame *f)
 	                    .reader = c->engine->reader,
 	                    .payload = f->payload,
 	                    .payload_len = f->payload_len};
+	if (args && json_dumpb(args, NULL, 0, JSON_COMPACT) > REQUEST_BYTES_MAX) {
+		request_refuse(&q, ERR_TOO_BIG, "a request has at most %d KiB", REQUEST_BYTES_MAX >> 10);
+		json_decref(none);
+		return true;
+	}
 	const struct operation *o = NULL;
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
 		if (strcmp(operations[i].name, name) == 0) o = &operations[i];

@@ -10,6 +10,17 @@
 
 static const char *const stream_names[2] = {"stdout", "stderr"};
 
+enum call_range call_range_of(uint32_t number)
+{
+	uint32_t r = (number - 1) / WIRE_CALLS_MAX;
+	return r < CALLS_OF_PROOF ? (enum call_range)r : CALLS_OF_PROOF;
+}
+
+uint32_t call_range_base(enum call_range r)
+{
+	return (uint32_t)r * WIRE_CALLS_MAX;
+}
+
 static void send_answer(struct attempt *a, struct call *c)
 {
 	struct buf payload;
@@ -54,7 +65,8 @@ void attempt_deliver(struct attempt *a)
 		found = false;
 		for (size_t i = s->call_count; i-- > 0 && !found;) {
 			struct call *c = s->calls[i];
-			if (c->attempt != a->number || c->order != a->delivered + 1 || c->number > a->first_call + a->asked) continue;
+			if (c->attempt != a->number || c->order != a->delivered + 1 || c->number <= a->first_call || c->number > a->first_call + a->asked)
+				continue;
 			if (c->order > a->recorded) continue; /* not durable yet */
 			a->delivered++;
 			send_answer(a, c);
@@ -68,7 +80,8 @@ static void outcome_durable(struct execution *x, json_t *data)
 	size_t step = (size_t)json_int(data, "step", 0);
 	struct attempt *a = x->steps[step].live;
 	uint32_t order = (uint32_t)json_int(data, "order", 0);
-	if (!a || a->number != (uint32_t)json_int(data, "attempt", 0)) return;
+	uint32_t number = (uint32_t)json_int(data, "call", 0);
+	if (!a || a->number != (uint32_t)json_int(data, "attempt", 0) || call_range_of(number) != call_range_of(a->first_call + 1)) return;
 	if (order > a->recorded) a->recorded = order;
 	attempt_deliver(a);
 }
@@ -88,7 +101,8 @@ void call_finish(struct execution *x, struct call *c, const char *outcome, json_
 	if (execution_emit(x, em, &e)) log_line(LOG_ERROR, "execution %s: %s", x->id, e.text);
 	output_forget(x, c);
 	execution_later(x, outcome_durable,
-	                json_pack("{s:I,s:I,s:I}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "order", (json_int_t)c->order));
+	                json_pack("{s:I,s:I,s:I,s:I}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "call", (json_int_t)c->number, "order",
+	                          (json_int_t)c->order));
 }
 
 void call_unknown(struct execution *x, struct call *c, const char *why)

@@ -86,10 +86,10 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	for (size_t k = s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0; k < s->call_count; k++)
 		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0))
 			json_array_append_new(calls, call_view(x, s->calls[k]));
-	json_t *o =
-	    json_pack("{s:s,s:s,s:i,s:s?,s:s?,s:s?,s:I,s:I,s:I,s:O?,s:s?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
-	              (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", why, "to", s->to, "started_us", (json_int_t)f->started_us,
-	              "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note", note, "calls", calls);
+	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:o,s:s?,s:I,s:I,s:I,s:O?,s:o,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
+	                      (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", json_text(why), "to", s->to, "started_us",
+	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note",
+	                      json_text(note), "calls", calls);
 	must(o != NULL);
 	if (with_static) add_static(o, x, i);
 	free(note);
