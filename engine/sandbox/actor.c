@@ -75,7 +75,7 @@ static void say(struct actor *a, json_t *head, const void *payload, size_t n)
 
 static void say_failed(struct actor *a, json_int_t id, const struct error *e)
 {
-	say(a, json_pack("{s:s,s:I,s:s,s:s}", "t", "failed", "id", id, "kind", err_info(e->kind)->name, "why", e->text), NULL, 0);
+	say(a, json_pack("{s:s,s:I,s:s,s:o}", "t", "failed", "id", id, "kind", err_info(e->kind)->name, "why", json_text(e->text)), NULL, 0);
 }
 
 static void say_finished(struct actor *a, const struct command *c, int64_t now_us)

@@ -547,7 +547,7 @@ static void attempt_failed_to_start(struct attempt *a, const struct error *e)
 {
 	struct execution *x = a->x;
 	log_line(LOG_ERROR, "execution %s: no worker: %s", x->id, e->text);
-	a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", e->text);
+	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why", json_text(e->text));
 	a->has_ended = true;
 	attempt_calls_changed(x, a->step);
 	execution_step_on(x);
@@ -569,6 +569,7 @@ static void logged(struct attempt *a, const struct frame *f)
 /* Every branch waits. Where all of them wait for a person, the worker ends; the answer runs the attempt again. */
 static void idle(struct attempt *a)
 {
+	if (++a->idles <= a->answers) return; /* said before it read the last answer */
 	size_t questions = 0, others = 0;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];

@@ -22,10 +22,11 @@ struct attempt {
 	uint32_t number;
 	enum attempt_purpose purpose;
 	struct worker *worker;
-	uint32_t first_call; /* calls of this run count from behind this number */
-	uint32_t asked;      /* calls asked so far in this run */
-	uint32_t delivered;  /* recorded answers handed over: their orders 1..delivered */
-	uint32_t recorded;   /* finished calls that the record held when it began */
+	uint32_t first_call;     /* calls of this run count from behind this number */
+	uint32_t answers, idles; /* sent to this worker; said by it: it is idle when it has said so once more than it was answered */
+	uint32_t asked;          /* calls asked so far in this run */
+	uint32_t delivered;      /* recorded answers handed over: their orders 1..delivered */
+	uint32_t recorded;       /* finished calls that the record held when it began */
 	bool is_stopping, has_ended, is_in_verify;
 	enum step_state stop_outcome;
 	json_t *end; /* the worker's last word, kept until its calls are settled */

@@ -178,7 +178,7 @@ static void diverged(struct asking *q, char *why)
 	struct execution *x = q->a->x;
 	struct attempt *a = q->a;
 	if (a->purpose == ATTEMPT_CONDITION) {
-		a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", why);
+		a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why", json_text(why));
 		a->has_ended = true;
 		free(why);
 		call_cancel_open(x, a->step);

@@ -43,7 +43,7 @@ static void fail_laters(struct execution *x, struct later *l, const char *why)
 {
 	for (struct later *at = l; at; at = at->next) {
 		if (!at->is_answer) continue;
-		json_object_set_new(at->data, "error", json_bytes(why, strlen(why)));
+		json_object_set_new(at->data, "error", json_text(why));
 		at->run(x, at->data);
 	}
 	drop_laters(l);

@@ -134,7 +134,7 @@ void request_answer_durable(struct request *q, json_t *value)
 
 void request_fail(struct request *q, const struct error *e)
 {
-	json_t *error = json_pack("{s:s,s:o}", "kind", err_info(e->kind)->name, "text", json_bytes(e->text, strlen(e->text)));
+	json_t *error = json_pack("{s:s,s:o}", "kind", err_info(e->kind)->name, "text", json_text(e->text));
 	request_end(q, json_pack("{s:I,s:b,s:o}", "re", q->id, "ok", 0, "error", error), NULL, 0);
 }
 

@@ -50,9 +50,10 @@ static void send_answer(struct attempt *a, struct call *c)
 		char *why = execution_read_blob(a->x, json_str(c->finished, "error", NULL), NULL);
 		json_object_set_new(head, "ok", json_false());
 		json_object_set_new(head, "kind", json_string(c->outcome));
-		json_object_set_new(head, "why", json_string(why));
+		json_object_set_new(head, "why", json_text(why));
 		free(why);
 	}
+	a->answers++;
 	link_send_new(a->worker->link, head, payload.data, payload.len);
 	buf_clear(&payload);
 	for (int s = 0; s < 2; s++) buf_clear(&c->out[s]), c->out[s].max = 0;
