@@ -3,7 +3,6 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "book/shell.h"
 #include "sandbox/wire.h"
 #include "service/engine_state.h"
 
@@ -11,12 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WORKER_LOSSES_MAX = 2, LOG_BYTES_MAX = 65536, CPU_MS = 10000, LUA_BYTES = 64 << 20 };
+enum { WORKER_LOSSES_MAX = 2, LOG_BYTES_MAX = 65536 };
 
 static bool worker_frame(void *owner, const struct frame *f);
 static void worker_closed(void *owner, const struct error *e);
 
-static const struct book_step *book_step(const struct attempt *a)
+const struct book_step *attempt_step(const struct attempt *a)
 {
 	return &a->x->book->steps[a->step];
 }
@@ -45,7 +44,7 @@ static uint64_t rights_of(const struct attempt *a)
 {
 	unsigned char raw[DIGEST_BYTES];
 	struct digest *d = digest_new();
-	const struct book_step *b = book_step(a);
+	const struct book_step *b = attempt_step(a);
 	digest_add(d, a->purpose == ATTEMPT_ACTION ? "a" : "r", 1);
 	for (size_t i = 0; i < b->permission_count; i++) digest_add(d, b->permissions[i], strlen(b->permissions[i]) + 1);
 	digest_finish(d, raw);
@@ -88,128 +87,6 @@ static void worker_release(struct attempt *a, bool is_clean)
 	a->x->idle_workers = w;
 }
 
-/* --- the message that starts an attempt ------------------------------------------------------------------------------------------- */
-
-struct parts {
-	json_t *list;
-	struct buf sources;
-};
-
-static void add_part(struct parts *p, const struct attempt *a, const char *role, const char *source, int line)
-{
-	size_t n = strlen(source);
-	json_array_append_new(p->list, json_pack("{s:s,s:s,s:i,s:I}", "role", role, "chunk", a->x->book_path, "line", line, "bytes", (json_int_t)n));
-	buf_add(&p->sources, source, n);
-}
-
-/* A shell fence that says {run}: one call of sh with the fence's text; inputs of the book are its environment. */
-static void add_shell_part(struct parts *p, const struct attempt *a, const struct book_fence *f)
-{
-	struct buf b, text;
-	buf_init(&b, WIRE_PAYLOAD_BYTES_MAX);
-	buf_init(&text, WIRE_PAYLOAD_BYTES_MAX);
-	shell_fill(&text, a->x->book, f->source);
-	buf_str(&b, "return sh(");
-	buf_char(&b, '"');
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-		if (c < 0x20 || c == '"' || c == '\\')
-			buf_printf(&b, "\\%03u", c);
-		else
-			buf_char(&b, (char)c);
-	}
-	buf_clear(&text);
-	buf_str(&b, "\", {env = {");
-	for (size_t i = 0; i < a->x->book->param_count; i++)
-		if (a->x->book->params[i].is_input)
-			buf_printf(&b, "[\"%s\"] = tostring(params[\"%s\"]),", a->x->book->params[i].name, a->x->book->params[i].name);
-	buf_str(&b, "}})");
-	add_part(p, a, "action", b.data, f->line);
-	buf_clear(&b);
-}
-
-static void add_parts(struct parts *p, const struct attempt *a)
-{
-	const struct book_step *b = book_step(a);
-	const struct book_fence *action = step_fence(b, FENCE_ACTION), *verify = step_fence(b, FENCE_VERIFY), *condition = step_fence(b, FENCE_IF);
-	if (a->purpose == ATTEMPT_CONDITION) {
-		if (b->if_source)
-			add_part(p, a, "if", b->if_source, b->if_line);
-		else if (condition)
-			add_part(p, a, "action", condition->source, condition->line);
-		return;
-	}
-	if (a->purpose == ATTEMPT_ACTION && !b->is_manual) {
-		if (action) add_part(p, a, "action", action->source, action->line);
-		for (size_t i = 0; !action && i < b->fence_count; i++)
-			if (b->fences[i].role == FENCE_SHELL && b->fences[i].is_run) add_shell_part(p, a, &b->fences[i]);
-	}
-	if (verify) add_part(p, a, "verify", verify->source, verify->line);
-}
-
-/* Which results a source asks for: the ids after `steps.` or in `steps["..."]`. False where it mentions steps in any other way: it may want all. */
-static bool names_results(const char *source, json_t *ids)
-{
-	for (const char *at = source; (at = strstr(at, "steps")); at += 5) {
-		const char *p = at + 5;
-		char quote = 0;
-		if (*p == '.') {
-			p++;
-		} else if (*p == '[' && (p[1] == '"' || p[1] == '\'')) {
-			quote = p[1];
-			p += 2;
-		} else {
-			return false;
-		}
-		size_t n = quote ? strcspn(p, "\"'\n") : strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-		if (n == 0 || (quote && p[n] != quote)) return false;
-		char *id = mem_printf("%.*s", (int)n, p);
-		json_object_set_new(ids, id, json_true());
-		free(id);
-	}
-	return true;
-}
-
-/* Results of the other steps, those that the code names: a long book's every step would carry all of them otherwise. */
-static json_t *results_for(struct execution *x, const struct parts *p)
-{
-	json_t *results = json_object(), *ids = json_object();
-	bool is_all = p->sources.data && !names_results(p->sources.data, ids);
-	for (size_t i = 0; i < x->graph->count && (is_all || json_object_size(ids)); i++) {
-		const char *id = x->book->steps[i].id;
-		if (!is_all && !json_object_get(ids, id)) continue;
-		json_t *v = x->flow->steps[i].state != STEP_PENDING ? execution_result(x, i) : NULL;
-		if (v) json_object_set(results, id, v);
-	}
-	json_decref(ids);
-	return results;
-}
-
-static json_t *run_object(const struct attempt *a)
-{
-	char key[256];
-	snprintf(key, sizeof key, "%s.%.180s.%u", a->x->id, book_step(a)->id, a->number);
-	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->number, "key", key,
-	                 "step", book_step(a)->id);
-}
-
-/* The same for the same attempt, so that math.random gives the same again when it is run over its record. */
-static json_t *seed_of(const struct attempt *a)
-{
-	char text[512];
-	unsigned char raw[DIGEST_BYTES];
-	snprintf(text, sizeof text, "%s/%.400s/%u", a->x->id, book_step(a)->id, a->number);
-	digest_sha256(raw, text, strlen(text));
-	return json_pack("[I,I]", (json_int_t)(get_u64(raw) >> 1), (json_int_t)(get_u64(raw + 8) >> 1));
-}
-
-static json_t *attempt_message(struct attempt *a, struct parts *p)
-{
-	struct execution *x = a->x;
-	return json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p->list, "params", x->params, "steps", results_for(x, p), "run",
-	                 run_object(a), "modules", "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms", CPU_MS, "memory_bytes", LUA_BYTES);
-}
-
 static void attempt_failed_to_start(struct attempt *a, const struct error *e);
 
 static void start_worker(struct execution *x, json_t *data)
@@ -223,20 +100,13 @@ static void start_worker(struct execution *x, json_t *data)
 		return;
 	}
 	a->worker->attempt = a;
-	struct parts p = {.list = json_array()};
-	buf_init(&p.sources, WIRE_PAYLOAD_BYTES_MAX);
-	add_parts(&p, a);
-	json_t *message = attempt_message(a, &p);
-	if (json_dumpb(message, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) > WIRE_HEAD_BYTES_MAX) {
-		error_set(&e, ERR_TOO_BIG, "the results that the step asks for are over %d KiB together: name those it needs, as steps.look",
-		          WIRE_HEAD_BYTES_MAX >> 10);
-		json_decref(message);
+	struct buf sources;
+	json_t *message = attempt_message(a, &sources, &e);
+	if (message)
+		link_send_new(a->worker->link, message, sources.data, sources.len);
+	else
 		attempt_failed_to_start(a, &e);
-	} else {
-		link_send_new(a->worker->link, message, p.sources.data, p.sources.len);
-	}
-	json_decref(p.list);
-	buf_clear(&p.sources);
+	buf_clear(&sources);
 }
 
 /* --- beginnings ------------------------------------------------------------------------------------------------------------------------ */
@@ -561,7 +431,7 @@ static void logged(struct attempt *a, const struct frame *f)
 	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
 	if (a->delivered < a->recorded) return; /* shown already, before the attempt was run again */
 	engine_broadcast(a->x->engine, a->x,
-	                 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", book_step(a)->id, "level",
+	                 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", attempt_step(a)->id, "level",
 	                           json_str(f->head, "level", "info"), "text", text),
 	                 NULL, 0);
 }
@@ -597,7 +467,7 @@ static bool worker_frame(void *owner, const struct frame *f)
 		logged(a, f);
 	else if (strcmp(t, "idle") == 0)
 		idle(a);
-	else if (strcmp(t, "call") == 0 && !(a->purpose == ATTEMPT_CONDITION && book_step(a)->if_source)) {
+	else if (strcmp(t, "call") == 0 && !(a->purpose == ATTEMPT_CONDITION && attempt_step(a)->if_source)) {
 		if (!call_asked(a, f)) return false;
 	} else if (strcmp(t, "end") == 0) {
 		a->end = json_incref(f->head);
@@ -637,7 +507,7 @@ static void worker_closed(void *owner, const struct error *e)
 	s->needs_run = true;
 	if (e->kind == ERR_CLOSED && s->worker_losses++ < WORKER_LOSSES_MAX) {
 		/* Its calls go on; a new worker runs the attempt again over the answers so far. */
-		log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, book_step(a)->id);
+		log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, attempt_step(a)->id);
 		bool is_action = a->purpose == ATTEMPT_ACTION;
 		if (a->purpose == ATTEMPT_VERIFICATION) s->is_verify_tried = false;
 		if (is_action || a->purpose == ATTEMPT_CONDITION || x->flow->steps[a->step].state == STEP_UNKNOWN) attempt_drop(a);

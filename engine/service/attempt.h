@@ -34,6 +34,13 @@ struct attempt {
 	int64_t now_us; /* time.now() */
 };
 
+/* The step of the book that it is a try of. */
+const struct book_step *attempt_step(const struct attempt *a);
+
+/* What its worker is sent: the header (a new reference), and the sources as payload in *sources, which the caller clears. NULL with ERR_TOO_BIG where the
+ * results that the code asks for are more than a frame holds. source: sandbox/wire.h */
+json_t *attempt_message(struct attempt *a, struct buf *sources, struct error *e);
+
 void attempt_begin(struct execution *x, size_t step);                         /* records attempt.started; the worker starts when that is durable */
 void attempt_evaluate(struct execution *x, size_t step);                      /* `if` */
 void attempt_revive(struct execution *x, size_t step);                        /* again, over the record */

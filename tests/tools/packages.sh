@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs Debian packages: "build" what building and running need, "test" what the tests need as well. Nothing is done where all are there.
 set -eu
-build="gcc make pkg-config libc6-dev liblua5.4-dev libmd4c-dev libyaml-dev libjansson-dev libpcre2-dev libuv1-dev libsqlite3-dev libssl-dev libseccomp-dev libcurl4-openssl-dev libssh-dev"
+build="gcc make pkg-config libc6-dev liblua5.4-dev libmd4c-dev libyaml-dev libjansson-dev libpcre2-dev libuv1-dev libsqlite3-dev libssl-dev libseccomp-dev"
 tests="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev bats tmux sqlite3 python3 git procps gcovr"
 want=$build
 [ "${1:-build}" = build ] || want="$build $tests"
