@@ -145,6 +145,21 @@ static void add_next_command(struct lines *out, const struct panel *p, const str
 	if (some.count > SHOWN) lines_printf(out, "      %s %zu more lines: v", s->unicode ? "…" : "...", some.count - SHOWN);
 }
 
+/* What would help where a right is missing: a key, or nothing that this run can do. */
+static void add_rights_missing(struct lines *out, const struct panel *p, const struct screen *s)
+{
+	const char *id = json_str(p->step, "id", "-");
+	json_t *patterns = view_denied(p->view, id);
+	size_t n = json_array_size(patterns);
+	if (n == 0 && view_is_forbidden(p->view, id))
+		wrap_fact(out, s, "No key allows it:",
+		          "the book itself does not. s skips the step; d marks it done, once you have done it by hand; or x stops here: mend the book's "
+		          "Permissions and run it again.");
+	for (size_t i = 0; i < n; i++)
+		wrap_fact(out, s, i == 0 ? "y would allow" : "          and", line_safe(out->arena, json_string_value(json_array_get(patterns, i))));
+	json_decref(patterns);
+}
+
 static void add_trouble(struct lines *out, const struct panel *p, const struct screen *s)
 {
 	struct arena *a = out->arena;
@@ -154,9 +169,7 @@ static void add_trouble(struct lines *out, const struct panel *p, const struct s
 	                   : strcmp(state, "diverged") == 0 ? "Diverged:"
 	                                                    : "Failed:";
 	if (strcmp(json_str(p->step, "waiting", ""), "decision") == 0) wrap_fact(out, s, screen_paint(a, s, "31", word), *why ? why : "no reason was given");
-	json_t *patterns = view_denied(p->view, json_str(p->step, "id", "-"));
-	for (size_t i = 0; i < json_array_size(patterns); i++) wrap_fact(out, s, "Would need", line_safe(a, json_string_value(json_array_get(patterns, i))));
-	json_decref(patterns);
+	add_rights_missing(out, p, s);
 }
 
 static void add_unknown(struct lines *out, const struct panel *p, const struct screen *s)

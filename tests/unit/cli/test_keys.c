@@ -78,6 +78,21 @@ static void what_a_step_waits_for_decides_what_keys_mean(void **state)
 	json_decref(view);
 }
 
+/* A right that the book does not ask for cannot be given while it runs: the key is not offered. */
+static void only_what_can_be_allowed_is_offered(void **state)
+{
+	(void)state;
+	for (int is_allowable = 0; is_allowable < 2; is_allowable++) {
+		json_t *view = json_pack("{s:s,s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:b}]}", "state", "attention", "steps", "id", "a", "state", "denied", "waiting",
+		                         "decision", "denied", "step", "a", "pattern", "sh id", "allowable", is_allowable);
+		unsigned when = keys_when(view, json_array_get(json_object_get(view, "steps"), 0), 0, 1);
+		assert_int_equal(keys_action('y', when), is_allowable ? ACTION_ALLOW : ACTION_NONE);
+		assert_int_equal(keys_action('s', when), ACTION_SKIP);
+		assert_int_equal(keys_action('d', when), ACTION_DONE);
+		json_decref(view);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +100,7 @@ int main(void)
 	    cmocka_unit_test(a_lone_escape_is_the_key_when_nothing_follows),
 	    cmocka_unit_test(sequences_that_nobody_knows_are_dropped_whole),
 	    cmocka_unit_test(every_key_has_one_meaning_at_a_time),
+	    cmocka_unit_test(only_what_can_be_allowed_is_offered),
 	    cmocka_unit_test(what_a_step_waits_for_decides_what_keys_mean),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ static const struct size {
     {"color", {.columns = 80, .rows = 24, .unicode = true, .color = true, .now_us = NOW_US}},
 };
 
-static const char *const names[] = {"go",      "person",   "long",  "shell",       "running", "failed", "denied",
+static const char *const names[] = {"go",      "person",   "long",  "shell",       "running", "failed", "denied", "forbidden",
                                     "unknown", "question", "retry", "interrupted", "hostile", "ended",  "empty"};
 
 static json_t *read_view(const char *name)
