@@ -3,22 +3,33 @@
 #include "report/report.h"
 
 #include <string.h>
+#include <strings.h>
 
-/* Text of people, hosts and authors in Markdown: on one line, with every character that Markdown or HTML would act on escaped. */
+/* Would Markdown or a forge act on this character in the middle of a line? Links that are found by themselves are broken at "://" and "www.". */
+static bool acts(const char *c)
+{
+	if (*c == ':') return strncmp(c, "://", 3) == 0;
+	return strchr("\\`*_[]|~@$", *c) != NULL;
+}
+
+/* Text of people, hosts and authors in Markdown: on one line, inert. */
 static void inert(struct buf *out, const char *text)
 {
 	struct buf visible;
 	buf_init(&visible, 1 << 20);
 	text_visible(&visible, text, strlen(text), TEXT_KEEP_NEWLINE);
 	for (const char *c = visible.data ? visible.data : ""; *c; c++) {
+		bool is_www = *c == '.' && c - visible.data >= 3 && strncasecmp(c - 3, "www", 3) == 0;
 		if (*c == '\n')
 			buf_str(out, " ");
 		else if (*c == '<')
 			buf_str(out, "&lt;");
+		else if (*c == '>')
+			buf_str(out, "&gt;");
 		else if (*c == '&')
 			buf_str(out, "&amp;");
 		else {
-			if (strchr("\\`*_{}[]()#+!|~>:@", *c)) buf_char(out, '\\');
+			if (*c == '.' ? is_www : acts(c)) buf_char(out, '\\');
 			buf_char(out, *c);
 		}
 	}
