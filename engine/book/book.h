@@ -183,6 +183,12 @@ enum err book_bind(const struct book *b, const json_t *given, json_t **out, stru
 json_t *book_json(const struct book *b);
 
 /* Words of the enums, as they stand in books and JSON: "mitigation", "once", "destructive", ... */
+/* The attributes that a step may have, in the order of their table: what a value looks like ("" for a bare one) and what it means. False past the last. */
+struct attribute_info {
+	const char *name, *value, *means;
+};
+bool step_attribute_info(size_t i, struct attribute_info *out);
+
 const char *phase_word(enum book_phase p);
 const char *effect_word(enum step_effect e);
 const char *risk_word(enum step_risk r);

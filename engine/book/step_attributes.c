@@ -18,35 +18,57 @@ static const struct row {
 	const char *name;
 	enum attribute_type type;
 	size_t at;
+	const char *means;
 } rows[] = {
-    {"id", ID, AT(given_id)},
-    {"needs", LIST, 0},
-    {"if", EXPRESSION, AT(if_source)},
-    {"each", EXPRESSION, AT(each_source)},
-    {"targets", EXPRESSION, AT(targets_source)},
-    {"max_concurrency", TEXT, AT(max_concurrency)},
-    {"max_errors", TEXT, AT(max_errors)},
-    {"timeout", DURATION, AT(timeout_us)},
-    {"delay", DURATION, AT(delay_us)},
-    {"expect_within", DURATION, AT(expect_within_us)},
-    {"retry", COUNT, AT(retry)},
-    {"backoff", FACTOR, AT(backoff)},
-    {"on_failure", ON_FAILURE, 0},
-    {"max", COUNT, AT(goto_max)},
-    {"effect", EFFECT, AT(effect)},
-    {"risk", RISK, AT(risk)},
-    {"approve", COUNT, AT(approve)},
-    {"from", TEXT, AT(from)},
-    {"owner", TEXT, AT(owner)},
-    {"expect", TEXT, AT(expect)},
-    {"irreversible", TEXT, AT(irreversible)},
-    {"permissions", PATTERNS, 0},
-    {"verify", ROLE, 0},
-    {"undo", ROLE, 0},
-    {"run", ROLE, 0},
+    {"id", ID, AT(given_id), "its name, for needs and steps.ID; else made from the title"},
+    {"needs", LIST, 0, "steps that must have succeeded or been skipped, as look,agree; else the step before it; \"\": none"},
+    {"if", EXPRESSION, AT(if_source), "over params and steps, without calls: where it is false the step is skipped"},
+    {"each", EXPRESSION, AT(each_source), "a list, without calls: the step once an item (read, not acted on yet)"},
+    {"targets", EXPRESSION, AT(targets_source), "a list, without calls: what the step may touch; asked for where it is destructive or approved"},
+    {"max_concurrency", TEXT, AT(max_concurrency), "of each: how many items at a time (read, not acted on yet)"},
+    {"max_errors", TEXT, AT(max_errors), "of each: how many items may fail, a number or a percentage (read, not acted on yet)"},
+    {"timeout", DURATION, AT(timeout_us), "of one attempt: 5m for Lua, none for a step by hand"},
+    {"delay", DURATION, AT(delay_us), "before a further attempt"},
+    {"expect_within", DURATION, AT(expect_within_us), "after which a step by hand is overdue (read, not acted on yet)"},
+    {"retry", COUNT, AT(retry), "how many further attempts after a failure; else 0"},
+    {"backoff", FACTOR, AT(backoff), "times what each further delay takes"},
+    {"on_failure", ON_FAILURE, 0, "what a failure means for the rest; else stop"},
+    {"max", COUNT, AT(goto_max), "how often goto may go; else 10"},
+    {"effect", EFFECT, AT(effect), "what a call means that was under way when the engine or the host ended; else once"},
+    {"risk", RISK, AT(risk), "else read by hand and under Diagnosis and Verification, change elsewhere"},
+    {"approve", COUNT, AT(approve), "how many approvals are needed (read, not acted on yet)"},
+    {"from", TEXT, AT(from), "of approve: the group that gives them (read, not acted on yet)"},
+    {"owner", TEXT, AT(owner), "who is responsible"},
+    {"expect", TEXT, AT(expect), "what a person should see"},
+    {"irreversible", TEXT, AT(irreversible), "why a changing step has no {undo}"},
+    {"permissions", PATTERNS, 0, "narrows the book's Permissions for this step: patterns with ; between them"},
+    {"verify", ROLE, 0, "of a fence: proves that the step's outcome holds"},
+    {"undo", ROLE, 0, "of a fence: takes the step back; shown, run by hand"},
+    {"run", ROLE, 0, "of a shell fence: it may run without a person"},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
+
+bool step_attribute_info(size_t i, struct attribute_info *out)
+{
+	static const char *const values[] = {
+	    [TEXT] = "TEXT",
+	    [LIST] = "ID,ID",
+	    [DURATION] = "90s|5m|1h30m",
+	    [COUNT] = "NUMBER",
+	    [FACTOR] = "NUMBER",
+	    [EFFECT] = "once|read|idempotent|keyed|receipt",
+	    [RISK] = "read|change|destructive",
+	    [ON_FAILURE] = "stop|continue|undo|\"goto ID\"",
+	    [ID] = "NAME",
+	    [EXPRESSION] = "LUA",
+	    [PATTERNS] = "PATTERN;PATTERN",
+	    [ROLE] = "",
+	};
+	if (i >= ROWS) return false;
+	*out = (struct attribute_info){.name = rows[i].name, .value = values[rows[i].type], .means = rows[i].means};
+	return true;
+}
 
 /* Where a finding about an attribute points. */
 struct place {

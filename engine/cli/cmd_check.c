@@ -95,7 +95,8 @@ const struct command command_check = {
     .most = (size_t)-1,
     .options = options,
     .help = "says what is odd about books, where, why and how to mend it; for CI",
-    .longer = "A PATH is a file or a folder (every *.md beneath it). One finding a line: file:line:column: severity rule: text.\n"
-              "Exit status 3 where there are errors, 0 with warnings alone (3 with --strict).",
+    .longer =
+        "A PATH is a file or a folder (every *.md beneath it but README.md, which is no book). One finding a line: file:line:column: severity rule: text.\n"
+        "Exit status 3 where there are errors, 0 with warnings alone (3 with --strict).",
     .run = run,
 };

@@ -1,3 +1,4 @@
+#include "book/book.h"
 #include "cli/commands.h"
 #include "cli/keys.h"
 #include "cli/print.h"
@@ -7,13 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
+struct topic {
+	const char *name;
+	int (*show)(bool json);
+};
+
+static const struct topic *topic_table(void);
+
 static int help_commands(void)
 {
 	printf("rung runs Markdown runbooks and playbooks: step by step with a person, or by themselves.\n\n");
 	for (size_t i = 0; commands[i]; i++)
 		if (!commands[i]->is_hidden) printf("  %-9s %-26s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->help);
-	printf("\nrung help COMMAND tells more. Topics: rung help states, rung help records, rung help keys, rung help exit.\n"
-	       "Results are on standard output, messages on standard error; --json gives results as JSON.\n");
+	printf("\nrung help COMMAND tells more, rung help TOPIC of");
+	for (const struct topic *t = topic_table(); t->name; t++) printf("%s %s", t == topic_table() ? "" : ",", t->name);
+	printf(".\nResults are on standard output, messages on standard error; --json gives results as JSON.\n");
 	return 0;
 }
 
@@ -71,16 +80,18 @@ static int help_records(bool json)
 	return 0;
 }
 
-static int help_keys(void)
+static int help_keys(bool json)
 {
+	(void)json;
 	printf("Keys of guided mode; those that mean something now stand at the bottom of the screen\n\n");
 	for (const struct key_info *k = key_table; k->key; k++)
 		if (k->longer) printf("  %-7s %s\n", k->label, k->longer);
 	return 0;
 }
 
-static int help_exit(void)
+static int help_exit(bool json)
 {
+	(void)json;
 	static const struct {
 		int status;
 		const char *means;
@@ -98,22 +109,89 @@ static int help_exit(void)
 	return 0;
 }
 
+static json_t *attributes_json(void)
+{
+	struct attribute_info t;
+	json_t *all = json_array();
+	for (size_t i = 0; step_attribute_info(i, &t); i++)
+		json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", t.name, "value", t.value, "means", t.means));
+	return all;
+}
+
+static int help_attributes(bool json)
+{
+	struct attribute_info t;
+	if (json) {
+		json_t *all = attributes_json();
+		print_json(all);
+		json_decref(all);
+		return 0;
+	}
+	printf("Attributes of a step: in its fence's info string after the language, or in a comment where it has no fence\n\n"
+	       "  ```lua {id=restart needs=look timeout=5m risk=change if=\"params.force\"}\n"
+	       "  <!-- step: id=agree owner=dba expect=\"a yes in the ticket\" -->\n\n");
+	for (size_t i = 0; step_attribute_info(i, &t); i++) {
+		if (*t.value)
+			printf("  %s=%s\n      %s\n", t.name, t.value, t.means);
+		else
+			printf("  %s\n      %s\n", t.name, t.means);
+	}
+	return 0;
+}
+
+static int help_capabilities(bool json)
+{
+	static const struct {
+		const char *pattern, *means;
+	} parts[] = {{"word", "itself; quoted as a POSIX shell quotes, nothing is expanded"},
+	             {"*", "one argument, or a part of one (web-*): never empty, never one that begins with -"},
+	             {"**", "all arguments that are left, if any; stands alone, at the end"},
+	             {"{a|b}", "one of these"},
+	             {"{param:x}", "the value that the parameter x has in this execution"},
+	             {"'*' \\*", "quoted, each character means itself"},
+	             {NULL, NULL}},
+	  examples[] = {{"sh df -P -k {param:path}", "df -P -k /var, where path is /var"},
+	                {"sh systemctl {status|is-active} *", "both, of any unit"},
+	                {"sh systemctl restart {param:unit}.service", "that one unit"},
+	                {"sh find /var/log **", "find with whatever follows: anything it can do below /var/log"},
+	                {"sh sh -c 'df | sort'", "this one shell line and no other: what sh(\"df | sort\") calls"},
+	                {NULL, NULL}};
+	(void)json;
+	printf("A capability is a right to make certain calls: a kind and a pattern over the arguments, matched one by one. A book declares what its\n"
+	       "steps may call under ## Permissions, one in backticks an item, with read: before those that change nothing; a person allows with\n"
+	       "--allow PATTERN (or --allow declared), or at the terminal. A call needs both.\n\n");
+	for (size_t i = 0; parts[i].pattern; i++) printf("  %-10s %s\n", parts[i].pattern, parts[i].means);
+	printf("\nExamples\n\n");
+	for (size_t i = 0; examples[i].pattern; i++) printf("  %s\n      %s\n", examples[i].pattern, examples[i].means);
+	printf("\nA pattern that allows every command (sh **, sh bash **) is a finding of rung check.\n");
+	return 0;
+}
+
+static const struct topic *topic_table(void)
+{
+	static const struct topic topics[] = {{"states", help_states},         {"records", help_records},           {"keys", help_keys}, {"exit", help_exit},
+	                                      {"attributes", help_attributes}, {"capabilities", help_capabilities}, {NULL, NULL}};
+	return topics;
+}
+
 static int run(const struct invocation *in)
 {
-	const char *topic = in->arg_count ? in->args[0] : NULL;
-	if (!topic) return help_commands();
-	if (strcmp(topic, "states") == 0) return help_states(given(in, "json"));
-	if (strcmp(topic, "records") == 0) return help_records(given(in, "json"));
-	if (strcmp(topic, "keys") == 0) return help_keys();
-	if (strcmp(topic, "exit") == 0) return help_exit();
-	const struct command *c = command_find(topic);
+	const char *name = in->arg_count ? in->args[0] : NULL, *names[64] = {0};
+	size_t n = 0;
+	if (!name) return help_commands();
+	for (const struct topic *t = topic_table(); t->name; t++) {
+		if (strcmp(name, t->name) == 0) return t->show(given(in, "json"));
+		names[n++] = t->name;
+	}
+	const struct command *c = command_find(name);
 	if (c) return print_command_help(c);
-	static const char *const topics[] = {"states", "records", "keys", "exit", NULL};
-	const char *near = nearest_word(topic, topics);
-	message("there is no help on \"%s\"%s%s%s", topic, near ? ": did you mean `rung help " : "", near ? near : ": `rung help` lists commands and topics",
+	for (size_t i = 0; commands[i] && n < 63; i++)
+		if (!commands[i]->is_hidden) names[n++] = commands[i]->name;
+	const char *near = nearest_word(name, names);
+	message("there is no help on \"%s\"%s%s%s", name, near ? ": did you mean `rung help " : "", near ? near : ": `rung help` lists commands and topics",
 	        near ? "`?" : "");
 	return err_info(ERR_USAGE)->exit_status;
 }
 
 const struct command command_help = {
-    .name = "help", .arguments = "[COMMAND|TOPIC]", .most = 1, .help = "this list, a command in full, or a topic: states, records, keys, exit", .run = run};
+    .name = "help", .arguments = "[COMMAND|TOPIC]", .most = 1, .help = "this list, a command in full, or a topic: states, keys, attributes, ...", .run = run};

@@ -11,11 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char config_text[] = "# rung's workspace. Everything here is optional, and meant to be committed.\n"
-                                  "version: 1\n"
-                                  "\n"
-                                  "# Names of environment variables that unattended commands get, beside PATH, HOME, USER and LANG.\n"
-                                  "# environment: [KUBECONFIG, AWS_PROFILE]\n";
+static const char config_text[] = "# The folder of this file makes the folder around it a workspace of rung: meant to be committed.\n"
+                                  "version: 1\n";
 static const char ignore_text[] = "# Keys, journal and output of this host.\nstate/\n";
 
 /* Writes a file that is not there yet; false where it is. */

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/lines.h"
 #include "cli/print.h"
+#include "cli/screen_parts.h"
 #include "cli/workspace.h"
 
 #include <stdio.h>
@@ -122,7 +123,10 @@ static void print_step(struct arena *a, const struct book *b, size_t i, const st
 	                &(struct render_options){.columns = style->columns - 4, .color = style->color, .unicode = style->unicode});
 	lines_init(&lines, a);
 	lines_split(&lines, text.data ? arena_strdup(a, text.data) : "");
-	for (size_t k = 0; k < lines.count; k++) printf("   %s\n", lines.line[k]);
+	while (lines.count && !*lines.line[lines.count - 1]) lines.count--;
+	size_t from = screen_title_lines(&lines, s->title);
+	if (from < lines.count && from) printf("\n");
+	for (size_t k = from; k < lines.count; k++) printf("%s%s\n", *lines.line[k] ? "   " : "", lines.line[k]);
 	printf("\n");
 	buf_clear(&text);
 }

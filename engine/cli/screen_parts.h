@@ -20,6 +20,9 @@ const char *screen_step_line(struct arena *a, const json_t *view, const json_t *
 /* The last lines that a step printed, at most so many, behind a bar. */
 void screen_tail(struct lines *out, struct tail *tail, size_t most, const struct screen *s);
 
+/* How many lines at the start say the title over again, and the blank ones behind them. */
+size_t screen_title_lines(const struct lines *text, const char *title);
+
 /* The step's text without the sources of its actions, and without its first paragraph where that is the title again. */
 void screen_step_text(struct lines *out, const json_t *step, const struct screen *s);
 

@@ -79,8 +79,7 @@ static char *letters_of(struct arena *a, const char *text)
 	return out;
 }
 
-/* How many lines at the start say the title over again (and the blank ones behind them). */
-static size_t title_lines(const struct lines *text, const char *title)
+size_t screen_title_lines(const struct lines *text, const char *title)
 {
 	struct arena *a = text->arena;
 	const char *wanted = letters_of(a, title), *have = "";
@@ -100,7 +99,7 @@ void screen_step_text(struct lines *out, const json_t *step, const struct screen
 	char *markdown = without_lua(json_str(step, "markdown", ""));
 	render(&text, markdown, s->columns - 3, s);
 	free(markdown);
-	size_t from = title_lines(&text, json_str(step, "title", ""));
+	size_t from = screen_title_lines(&text, json_str(step, "title", ""));
 	while (from < text.count && !line_columns(text.line[from])) from++;
 	while (text.count > from && !line_columns(text.line[text.count - 1])) text.count--;
 	if (from < text.count) lines_add(out, "");

@@ -73,6 +73,12 @@ static bool is_markdown(const char *name)
 	return dot && dot != name && (strcasecmp(dot, ".md") == 0 || strcasecmp(dot, ".markdown") == 0);
 }
 
+/* Documentation of the folder, not a book. */
+static bool is_readme(const char *name)
+{
+	return strncasecmp(name, "readme.", 7) == 0;
+}
+
 static void paths_add(struct arena *a, struct paths *p, const char *path)
 {
 	if (p->count == p->capacity) p->path = arena_grow(a, p->path, p->count, &p->capacity, sizeof *p->path);
@@ -91,7 +97,7 @@ static enum err walk(struct arena *a, const char *folder, int depth, struct path
 		if (lstat(path, &st) != 0) continue;
 		if (S_ISDIR(st.st_mode) && depth < FOLDERS_DEEP_MAX)
 			err = walk(a, path, depth + 1, out, e);
-		else if (S_ISREG(st.st_mode) && is_markdown(entry->d_name))
+		else if (S_ISREG(st.st_mode) && is_markdown(entry->d_name) && !is_readme(entry->d_name))
 			paths_add(a, out, path);
 		if (!err && out->count > PATHS_MAX) err = error_set(e, ERR_TOO_BIG, "%s: more than %d Markdown files", folder, PATHS_MAX);
 	}
@@ -118,26 +124,16 @@ enum err paths_find(struct arena *a, const char *path, struct paths *out, struct
 	return err;
 }
 
-static bool is_readme(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return strncasecmp(slash ? slash + 1 : path, "readme.", 7) == 0;
-}
-
 enum err workspace_books(struct arena *a, const char *root, struct paths *out, struct error *e)
 {
 	static const char *const folders[] = {"runbooks", "playbooks"};
-	struct paths all = {0};
 	bool has_folder = false;
 	enum err err = ERR_OK;
 	for (size_t i = 0; i < 2 && !err; i++) {
 		const char *folder = arena_printf(a, "%s/%s", root, folders[i]);
-		if (fs_is_dir(folder)) has_folder = true, err = paths_find(a, folder, &all, e);
+		if (fs_is_dir(folder)) has_folder = true, err = paths_find(a, folder, out, e);
 	}
-	if (!has_folder) err = paths_find(a, root, &all, e);
-	for (size_t i = 0; i < all.count && !err; i++)
-		if (!is_readme(all.path[i])) paths_add(a, out, all.path[i]);
-	return err;
+	return has_folder ? err : paths_find(a, root, out, e);
 }
 
 /* "disk-full" of "runbooks/disk-full.md". */

@@ -64,6 +64,10 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 	"$RUNG" help records | grep -q "call.started"
 	"$RUNG" help keys | grep -q "Ctrl-C"
 	"$RUNG" help exit | grep -q "130"
+	"$RUNG" help attributes | grep -q "on_failure=stop"
+	[ "$("$RUNG" help attributes --json | field 0.name)" = id ]
+	"$RUNG" help capabilities | grep -q "{param:x}"
+	"$RUNG" help | grep -q "attributes, capabilities"
 	run "$RUNG" help stats
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"states"* ]]
@@ -148,6 +152,21 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 	run "$RUNG" check not-there.md
 	[ "$status" -eq 2 ]
 	[ "$("$RUNG" check --json runbooks | field files)" -eq 4 ]
+}
+
+@test "a README in a folder is no book: check, list and init leave it out; named, it is checked" {
+	mkdir .rung
+	cp runbooks/quick.md runbooks/README.md
+	[ "$("$RUNG" check --json runbooks | field files)" -eq 4 ]
+	[ "$("$RUNG" check --json . | field files)" -eq 4 ]
+	[ "$("$RUNG" check --json runbooks/README.md | field files)" -eq 1 ]
+	[ "$("$RUNG" list --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))')" -eq 4 ]
+	[ "$("$RUNG" init --json | field books)" -eq 4 ]
+}
+
+@test "show says a step's title once" {
+	[ "$("$RUNG" show runbooks/walk.md | grep -c 'Measure every file system')" -eq 1 ]
+	[ "$("$RUNG" show runbooks/walk.md | grep -c 'Ask the owner')" -eq 2 ]
 }
 
 @test "graph draws the steps, and as JSON has steps and edges" {

@@ -339,6 +339,21 @@ class Guided(unittest.TestCase):
         t.type("q")
         self.assertEqual(t.ends(), 5)
 
+    def test_rights_are_wrapped_between_words(self):
+        with open(os.path.join(self.workspace, "runbooks", "wide.md"), "w") as f:
+            f.write("# Wide\n\n## Permissions\n\n- `sh find " + "alpha beta " * 12 + "**`\n\n## Steps\n\n1. Do it\n")
+        t = self.start("run", "wide")
+        screen = t.sees("Allow for this execution")
+        lines = screen[screen.index("   1  changes"):].split("\n")
+        self.assertTrue(all(line.startswith("              ") for line in lines[1:-1]), screen)
+        for line in lines[:-1]:
+            self.assertLess(len(line), 80)
+            self.assertTrue(line.endswith(("alpha", "beta", "**")), screen)
+        t.type("n\r")
+        t.sees("Step 1 of 1")
+        t.type("q")
+        t.ends()
+
     def test_output_of_ten_mebibytes_can_be_paged(self):
         open(os.path.join(self.workspace, "marker"), "w").close()
         t = self.start("run", "RUN903", "--allow", "declared")
