@@ -1,214 +1,339 @@
 #!/usr/bin/env python3
-"""kill -9 of the engine, a worker, an actor, the fork server or all of them, at random moments, over a book of 20 steps whose commands append a line to a
-file outside. Proves DESIGN section 5: no line twice for a `once` call, no line without an intent, no outcome lost, nothing left running, and a journal
-that verifies after every kill.
+"""kill -9 (or a stop for some milliseconds) of the engine, a worker, an actor, the fork server or all of them, at random moments: while steps run, while an engine
+takes an execution up, while a person answers, resolves and cancels. Over a book of 20 steps (killbook.py) whose commands append a line to a file outside.
+Proves what an execution promises: at any moment no line without a durable intent; no line twice for a `once` call; no outcome and no answer lost; answers in the
+order of their outcomes, run again too; nothing settled while anything of a dead engine runs; no line after the end; and a journal that verifies after every kill.
 
-KILLS=n kills (30; the long loop uses 300), SEED=n. Prints the seed, which draws the moments; TAP-like lines; exit status."""
-import json, os, random, signal, subprocess, sys, tempfile, time
+KILLS=n kills (30; the long loop uses 15 with each of many seeds), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
+status."""
+import contextlib, json, os, random, shutil, signal, sqlite3, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+sys.dont_write_bytecode = True
+import killbook
 import rungclient as r
 
 KILLS = int(os.environ.get("KILLS", "30"))
 SEED = int(os.environ.get("SEED", str(int(time.time()))))
-WHAT = os.environ.get("WHAT", "engine engine engine worker actor forkd all").split()
+WHAT = os.environ.get("WHAT", "engine engine engine engine worker actor forkd all stop stop").split()
+KILLS_A_SECOND = 12
+ENDS = ("succeeded", "failed", "diverged", "cancelled", "timed_out")
+# A process that is lost too often ends its step, and says so.
+LOST = ("the process that runs commands ended", "the worker ended", "no worker")
 random.seed(SEED)
 print("# seed %d, %d kills" % (SEED, KILLS), flush=True)
 
 
-def book(folder):
-    out = ["# Kill book", "", "## Permissions", "", "- `sh sh -c *`", "", "## Steps", ""]
-    for i in range(20):
-        kind = i % 5
-        out += ["%d. Step %d" % (i + 1, i), ""]
-        attributes = "id=s%d" % i
-        if kind == 4:
-            attributes += " effect=idempotent"
-        body = ['local function line(n)',
-                '  return sh({"sh", "-c", "printf \'%%s\\\\n\' \\"$KEY\\" >> \\"$ORACLE\\"; sleep 0.0%d"}, {env = {KEY = run.step .. "." .. n .. "." .. run.attempt, ORACLE = params.oracle}})' % (i % 4),
-                'end']
-        if kind == 1:
-            body += ['parallel{function() line(1) end, function() line(2) end, function() line(3) end}']
-        elif kind == 2:
-            body += ['line(1)', 'line(2)']
-        elif kind == 3:
-            body += ['return {n = %d}' % i]
-        else:
-            body += ['line(1)']
-        out += ["   ```lua {%s}" % attributes] + ["   " + b for b in body] + ["   ```", ""]
-    out[2:2] = ["## Parameters", "", "| Name | Type | Default | Description |", "|---|---|---|---|", "| oracle | string | | the file |", ""]
-    path = os.path.join(folder, "kill.md")
-    with open(path, "w") as f:
-        f.write("\n".join(out))
-    return path
+class Journal:
+    """An execution's records as they are stored, read beside the engine: also while there is none."""
+
+    def __init__(self, state, execution):
+        self.path, self.execution = os.path.join(state, "store.db"), execution
+        self.records, self.keys, self.last = [], {}, -1
+
+    def read(self):
+        db = sqlite3.connect("file:%s?mode=ro" % self.path, uri=True, timeout=20)
+        try:
+            for seq, line in db.execute("SELECT seq, line FROM record WHERE execution = ? AND seq > ? ORDER BY seq", (self.execution, self.last)).fetchall():
+                record = json.loads(line)
+                self.last = seq
+                self.records.append(record)
+                if record["k"] == "call.started" and record["d"]["module"] == "sh":
+                    self.intent(db, record)
+        finally:
+            db.close()
+        return self.records
+
+    def intent(self, db, record):
+        name = bytes.fromhex(record["d"]["arguments"].split(":")[1])
+        (text,) = db.execute("SELECT bytes FROM blob WHERE name = ?", (name,)).fetchone()
+        key = killbook.key_of(json.loads(text)["arguments"]["argv"][2])
+        if key:
+            self.keys[(record["s"], record["a"], record["c"])] = (key, record["d"]["effect"])
+
+    def of(self, *kinds):
+        return [x for x in self.records if x["k"] in kinds]
+
+    def known(self):
+        return {key for key, effect in self.keys.values()}
+
+
+def alive(execution):
+    """What runs of an execution's commands, as (pid, start): they carry its id in their environment."""
+    out, mark = set(), ("RUNG_EXECUTION=%s" % execution).encode()
+    for p in os.listdir("/proc"):
+        if not p.isdigit():
+            continue
+        try:
+            with open("/proc/%s/environ" % p, "rb") as f:
+                if mark not in f.read():
+                    continue
+            with open("/proc/%s/stat" % p) as f:
+                out.add((int(p), f.read().rsplit(")", 1)[1].split()[19]))
+        except OSError:
+            pass
+    return out
 
 
 class Run:
+    """One engine, killed and started again; one execution behind the other."""
+
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="rung-kill-")
         self.oracle = os.path.join(self.folder, "oracle")
-        open(self.oracle, "w").close()
-        self.book = book(self.folder)
+        self.book = killbook.write(self.folder)
         self.engine = r.Engine(self.folder).start()
         self.client = self.engine.client()
         self.kills = 0
-        self.counts = {"engine": 0, "worker": 0, "actor": 0, "forkd": 0, "all": 0}
-        self.resolved = {"again": 0, "done": 0}
-        self.executions = 0
-        self.acknowledged = set()
+        self.killing = threading.Lock()
+        self.counts = {what: 0 for what in ("engine", "worker", "actor", "forkd", "all", "stop")}
+        self.resolved = {"again": 0, "done": 0, "failed": 0}
+        self.ends = {}
+        self.orders = 0
+
+    # --- kills
+
+    def victims(self, what):
+        def named(mark):
+            out = []
+            for k in self.engine.children():
+                try:
+                    with open("/proc/%d/cmdline" % k, "rb") as f:
+                        if mark in f.read():
+                            out.append(k)
+                except OSError:
+                    pass
+            return out
+        boxes = named(b"rung-forkd")
+        kinds = {"actor": named(b"actor\0"), "forkd": boxes[:1], "worker": boxes[1:]}
+        return kinds[what] if what in kinds else kinds["actor"] + kinds["worker"]
+
+    def send(self, pid, number):
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+
+    def kill_something(self):
+        with self.killing:
+            if self.kills >= KILLS or self.engine.process.poll() is not None:
+                return
+            what = random.choice(WHAT)
+            self.kills += 1
+            self.counts[what] += 1
+            if what == "engine":
+                self.engine.kill()
+            elif what == "all":
+                for k in [self.engine.process.pid] + self.engine.children():
+                    self.send(k, signal.SIGKILL)
+                self.engine.process.wait()
+            else:
+                victims = self.victims(what)
+                if victims:
+                    victim = random.choice(victims)
+                    self.send(victim, signal.SIGSTOP if what == "stop" else signal.SIGKILL)
+                    if what == "stop":
+                        threading.Timer(random.uniform(0.002, 0.08), self.send, (victim, signal.SIGCONT)).start()
+
+    @contextlib.contextmanager
+    def risk(self, odds=0.3):
+        """Something may be killed while the body runs, or right behind it."""
+        timer = None
+        if self.kills < KILLS and random.random() < odds:
+            timer = threading.Timer(random.random() * 0.02, self.kill_something)
+            timer.start()
+        try:
+            yield
+        finally:
+            if timer:
+                timer.join()
+
+    # --- what must hold at any moment
 
     def lines(self):
         with open(self.oracle) as f:
             return f.read().split("\n")[:-1]
 
-    def records(self, execution):
-        out, at = [], 0
-        while at is not None:
-            got = self.client.ask("records", execution=execution, **{"from": at})
-            out += [json.loads(l) for l in got["lines"]]
-            at = got["next"]
-        return out
+    def look(self):
+        """Every line's intent is stored; what was told is stored; nothing is settled while something of the dead engine runs."""
+        lines = self.lines()
+        records = self.journal.read()
+        bare = [l for l in lines if l not in self.journal.known()]
+        assert not bare, "lines without a stored intent: %r" % bare
+        if self.left:
+            last = max([i for i, x in enumerate(records) if x["k"] == "execution.resumed"], default=len(records))
+            answered = {(x["s"], x["a"], x["c"]) for x in self.journal.of("question.answered")}
+            after = [x for x in records[last + 1:] if x["by"] == "system:engine" and (x.get("s"), x.get("a"), x.get("c")) not in answered]
+            self.left &= alive(self.x)
+            assert not (after and last >= self.resumes and self.left), "%s was recorded while %r of the dead engine ran" % (after[0]["k"], self.left)
 
-    def pids(self, execution):
-        """Processes that an execution's commands left: they carry its id in their environment."""
-        out = []
-        mark = ("RUNG_EXECUTION=%s" % execution).encode()
-        for p in os.listdir("/proc"):
-            if p.isdigit():
-                try:
-                    with open("/proc/%s/environ" % p, "rb") as f:
-                        if mark in f.read():
-                            out.append(int(p))
-                except OSError:
-                    pass
-        return out
-
-    def kill_something(self):
-        what = random.choice(WHAT)
-        kids = self.engine.children()
-        def named(mark):
-            out = []
-            for k in kids:
-                try:
-                    with open("/proc/%d/cmdline" % k, "rb") as f:
-                        line = f.read()
-                except OSError:
-                    continue
-                if mark in line:
-                    out.append(k)
-            return out
-        actors = named(b"actor\0")
-        boxes = named(b"rung-forkd")
-        if what == "engine" or not kids:
-            what = "engine"
-            self.engine.kill()
-        elif what == "all":
-            for k in [self.engine.process.pid] + kids:
-                try:
-                    os.kill(k, signal.SIGKILL)
-                except OSError:
-                    pass
-            self.engine.process.wait()
-        else:
-            victims = actors if what == "actor" else boxes[:1] if what == "forkd" else boxes[1:]
-            if victims:
-                try:
-                    os.kill(random.choice(victims), signal.SIGKILL)
-                except OSError:
-                    pass
-        self.counts[what] += 1
-        self.kills += 1
-
-    def restart(self, execution):
-        before = self.pids(execution)
-        self.client.close()
-        self.engine.start()
-        self.client = self.engine.client()
-        v = self.engine.verify()
-        assert v.returncode == 0, "verify after kill %d: %s%s" % (self.kills, v.stdout, v.stderr)
-        self.check_acknowledged(execution)
-        view = self.client.ask("attach", execution=execution)
-        if view["interrupted"]:
-            self.client.ask("resume", execution=execution)
-            # Once anything new is recorded, what the dead engine had started must be gone.
-            def moved():
-                records = self.records(execution)
-                last = max(i for i, x in enumerate(records) if x["k"] == "execution.resumed")
-                return last + 1 < len(records)
-            r.deadline(30, "something recorded after resume", moved)
-            still = [p for p in before if p in self.pids(execution)]
-            assert not still, "commands of the dead engine still run after recovery: %r" % still
-
-    def check_acknowledged(self, execution):
-        have = {(x.get("s"), x.get("a"), x.get("c")) for x in self.records(execution) if x["k"] == "call.finished"}
-        lost = self.acknowledged - have
-        assert not lost, "outcomes lost: %r" % lost
-
-    def acknowledge(self, view):
+    def note_told(self, view):
         for s in view["steps"]:
             for c in s["calls"]:
                 if c["state"] in ("ok", "failed"):
-                    self.acknowledged.add((s["id"], c["attempt"], c["call"]))
+                    self.told.add((s["id"], c["attempt"], c["call"]))
+        have = {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.finished")}
+        missing = self.told - have
+        if missing:
+            self.journal.read()
+            missing -= {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.finished")}
+        assert not missing, "outcomes that were told are not stored: %r" % missing
 
-    def resolve(self, execution, view):
+    # --- the engine, and the person at the run
+
+    def restart(self):
+        self.left = alive(self.x)
+        self.resumes = len(self.journal.read())
+        self.client.close()
+        self.engine.start()
+        with self.risk(0.1):
+            v = self.engine.verify()
+            assert v.returncode == 0, "verify after kill %d: %s%s" % (self.kills, v.stdout, v.stderr)
+            try:
+                self.client = self.engine.client()
+            except OSError:
+                raise r.Closed()
+            view = self.client.ask("attach", execution=self.x)
+            self.note_told(view)
+        if view["interrupted"] and view["state"] not in ENDS:
+            with self.risk():
+                self.client.ask("resume", execution=self.x)
+
+    def person(self, f, *args, **more):
+        """An operation of the person at the run. It may come too late: then the engine says so."""
+        with self.risk():
+            try:
+                f(*args, execution=self.x, **more)
+                return True
+            except r.Refused as e:
+                assert e.kind in ("conflict", "not_found"), e
+                return False
+
+    def resolve(self, s):
         """The oracle says what became of an unknown call: its line is there, or it was never made."""
-        for s in view["steps"]:
-            if s["waiting"] != "resolve":
-                continue
-            unknown = [c for c in s["calls"] if c["state"] == "unknown"]
-            lines = self.lines()
-            # parallel steps: call c writes line "step.c.attempt" in asking order
-            made = [c for c in unknown if "%s.%d.%d" % (s["id"], c["call"], c["attempt"]) in lines]
-            if made:
-                self.client.ask("resolve", execution=execution, step=s["id"], call=None, answer="done", reason="the oracle has its line", result={})
-                self.resolved["done"] += 1
-            else:
-                self.client.ask("resolve", execution=execution, step=s["id"], call=None, answer="again", reason="the oracle does not have its line")
-                self.resolved["again"] += 1
-
-    def check_end(self, execution):
-        records = self.records(execution)
-        intents = {}
-        for x in records:
-            if x["k"] == "call.started":
-                intents.setdefault("%s.%d.%d" % (x["s"], x["c"], x["a"]), []).append(x["d"])
+        calls = [c for c in s["calls"] if c["attempt"] == s["attempt"]]
+        unknown = [c for c in calls if c["state"] == "unknown"]
+        if not unknown:
+            return
+        self.journal.read()
         lines = self.lines()
+
+        def is_made(c):
+            got = self.journal.keys.get((s["id"], c["attempt"], c["call"]))
+            return got is not None and got[0] in lines
+        call = random.choice(unknown)
+        tolerates = "order" in (killbook.STEPS[int(s["id"][1:])] or ("", ""))[1]
+        number, answer = call["call"], "again"
+        if is_made(call):
+            answer = "failed" if tolerates and random.random() < 0.5 else "done"
+        elif random.random() < 0.5 and not any(c["state"] == "running" or (c["state"] == "unknown" and is_made(c)) for c in calls):
+            number = None
+        more = {"result": {}} if answer == "done" else {}
+        if self.person(self.client.ask, "resolve", step=s["id"], call=number, answer=answer, reason="the oracle %s its line" % ("has" if is_made(call) else "does not have"), **more):
+            self.resolved[answer] += 1
+
+    def act(self, view):
+        for s in view["steps"]:
+            if s["waiting"] == "resolve":
+                self.resolve(s)
+            elif s["waiting"] == "person":
+                self.person(self.client.ask, "settle", step=s["id"], outcome="succeeded", note="done")
+        for q in view["questions"]:
+            value = "answer %d" % random.randrange(1000)
+            if self.person(self.client.ask, "answer", step=q["step"], call=q["call"], value=value):
+                self.answers[q["step"]] = value
+
+    def cancel(self):
+        self.cancel_at = None
+        if self.person(self.client.ask, "cancel", reason="enough"):
+            self.is_cancelled = True
+
+    # --- what must hold at the end
+
+    def check_lines(self):
+        effects = dict(self.journal.keys.values())
         seen = {}
-        for line in lines:
+        for line in self.lines():
             seen[line] = seen.get(line, 0) + 1
-            assert line in intents, "a line without an intent: %s" % line
         for line, n in seen.items():
-            effect = intents[line][0]["effect"]
-            assert n == 1 or effect == "idempotent", "%s was made %d times, and is %s" % (line, n, effect)
-        assert not self.pids(execution), "commands left behind"
+            assert n == 1 or effects[line] == "idempotent", "%s was made %d times, and is %s" % (line, n, effects[line])
+            assert line.split(":")[0] not in killbook.SKIPPED, "%s, of a step that is skipped" % line
+        cancelled = [x["seq"] for x in self.journal.of("execution.cancelled")]
+        late = [x for x in self.journal.of("call.started", "attempt.started") if cancelled and x["seq"] > cancelled[0]]
+        assert not late, "%s after execution.cancelled" % late[0]["k"]
+
+    def check_order(self, s):
+        """The step's own list of what came when is the order of the records."""
+        number = {}
+        for (step, attempt, call), (key, effect) in self.journal.keys.items():
+            if (step, attempt) == (s["id"], s["attempt"]):
+                number[call] = key.split(":")[1]
+        want = [number.get(x["c"], "?") + ("" if x["d"]["outcome"] == "ok" else "!") for x in self.journal.of("call.finished") if (x["s"], x["a"]) == (s["id"], s["attempt"])]
+        assert s["result"]["order"] == want, "step %s got its answers as %r, the journal has %r" % (s["id"], s["result"]["order"], want)
+        self.orders += 1
+
+    def check_results(self, view):
+        settled = {(x["s"], x["a"]) for x in self.journal.of("step.settled") if "a" in x}
+        for s in view["steps"]:
+            if s["state"] == "skipped" or s["id"] in killbook.SKIPPED:
+                assert s["state"] == "skipped" and s["id"] in killbook.SKIPPED, "step %s is %s" % (s["id"], s["state"])
+            if not s["result"] or (s["id"], s["attempt"]) in settled:
+                continue
+            if "order" in s["result"]:
+                self.check_order(s)
+            if s["id"] in killbook.OUT:
+                key, want = killbook.OUT[s["id"]]
+                assert s["result"][key] == want, "step %s gave %r" % (s["id"], s["result"][key])
+            if s["id"] in self.answers:
+                assert s["result"]["value"] == self.answers[s["id"]], "step %s was answered %r, and got %r" % (s["id"], self.answers[s["id"]], s["result"]["value"])
+
+    def check_end(self, view):
+        before = self.lines()
+        assert not alive(self.x), "commands left behind"
+        self.look()
+        self.check_lines()
+        state = view["state"]
+        self.ends[state] = self.ends.get(state, 0) + 1
+        if self.is_cancelled:
+            assert state == "cancelled", "it was cancelled, and is %s" % state
+        bad = [(s["id"], s["state"], s["why"]) for s in view["steps"] if s["state"] not in ("succeeded", "skipped", "pending", "ready")]
+        if state == "failed":
+            assert all(any(word in (why or "") for word in LOST) for _, _, why in bad), "it failed: %r" % bad
+        elif state != "cancelled":
+            assert state == "succeeded", "it ended %s: %r" % (state, bad)
+            self.check_results(view)
+        assert self.lines() == before, "lines after the end"
 
     def execution(self):
-        open(self.oracle, "w").close()
-        self.acknowledged = set()
-        self.executions += 1
-        x = self.client.ask("run", book=self.book, mode="auto", declared=True, params={"oracle": self.oracle})["execution"]
-        next_kill = time.monotonic() + random.expovariate(12)
-        end = time.monotonic() + 120
+        with open(self.oracle, "w"):
+            pass
+        self.told, self.answers, self.left, self.resumes, self.is_cancelled = set(), {}, set(), 0, False
+        self.x = self.client.ask("run", book=self.book, mode="auto", declared=True, params={"oracle": self.oracle})["execution"]
+        self.journal = Journal(self.engine.state, self.x)
+        start = time.monotonic()
+        self.cancel_at = start + random.uniform(0, 3) if random.random() < 0.25 else None
+        next_kill = start + random.expovariate(KILLS_A_SECOND)
         while True:
-            assert time.monotonic() < end, "execution %s does not end" % x
+            assert time.monotonic() < start + 120, "execution %s does not end: %r" % (self.x, [(s["id"], s["state"], s["waiting"]) for s in view["steps"]])
             try:
                 if self.engine.process.poll() is not None:
-                    self.restart(x)
-                view = self.client.ask("attach", execution=x, timeout=20)
-                self.acknowledge(view)
-                if view["state"] in ("succeeded", "failed", "diverged", "cancelled", "timed_out"):
+                    self.restart()
+                view = self.client.ask("attach", execution=self.x, timeout=20)
+                self.note_told(view)
+                self.look()
+                if view["state"] in ENDS:
                     break
-                if view["state"] == "attention":
-                    self.resolve(x, view)
-                if self.kills < KILLS and time.monotonic() > next_kill:
+                self.act(view)
+                if self.cancel_at and time.monotonic() > self.cancel_at:
+                    self.cancel()
+                if time.monotonic() > next_kill:
                     self.kill_something()
-                    next_kill = time.monotonic() + random.expovariate(12)
+                    next_kill = time.monotonic() + random.expovariate(KILLS_A_SECOND)
                 else:
                     time.sleep(random.random() * 0.004)
             except r.Closed:
                 r.deadline(10, "engine to be gone", lambda: self.engine.process.poll() is not None)
-        assert view["state"] == "succeeded", "execution ended %s: %r" % (view["state"], [(s["id"], s["state"], s["why"]) for s in view["steps"] if s["state"] not in ("succeeded", "pending")])
-        self.check_end(x)
+        self.check_end(view)
 
 
 def main():
@@ -219,10 +344,14 @@ def main():
         run.engine.stop()
         v = run.engine.verify()
         assert v.returncode == 0, v.stdout + v.stderr
-        print("# %d executions, kills %r, resolved %r" % (run.executions, run.counts, run.resolved))
+        with open(os.path.join(run.folder, "engine.log")) as f:
+            log = f.read()
+        assert "Sanitizer" not in log and "runtime error" not in log, log[-3000:]
+        print("# ends %r, kills %r, resolved %r, orders compared %d" % (run.ends, run.counts, run.resolved, run.orders))
         print("ok - %d kills: nothing twice, nothing without intent, nothing lost, every journal whole" % run.kills)
+        shutil.rmtree(run.folder, ignore_errors=True)
         return 0
-    except AssertionError as e:
+    except (AssertionError, r.Refused) as e:
         print("not ok - seed %d, kill %d: %s" % (SEED, run.kills, e))
         print("# state kept in %s" % run.folder)
         return 1
