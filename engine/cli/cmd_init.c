@@ -3,13 +3,17 @@
 #include "book/book.h"
 #include "book/lint.h"
 #include "cli/commands.h"
+#include "cli/engine_use.h"
+#include "cli/new_log.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
 
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char config_text[] = "# The folder of this file makes the folder around it a workspace of rung: meant to be committed.\n"
                                   "version: 1\n";
@@ -71,20 +75,45 @@ static int init(struct arena *a, const char *folder, bool json, struct error *e)
 	return 0;
 }
 
+static int set_aside(struct arena *a, const struct invocation *in, bool json, struct error *e)
+{
+	struct workspace w;
+	struct passwd *user = getpwuid(getuid());
+	const char *reason = given_value(in, "reason");
+	enum err err = reason && *reason ? ERR_OK : error_set(e, ERR_USAGE, "--new-log needs --reason WHY: it stands in the new log for good");
+	if (!err) err = workspace_find(a, given_value(in, "state"), &w, e);
+	if (!err) err = new_log(w.state_dir, reason, arena_printf(a, "user:%s", user ? user->pw_name : "?"), e);
+	if (err) return fail(e, json);
+	json_t *v = json_pack("{s:s,s:b}", "state_dir", w.state_dir, "new_log", 1);
+	if (json)
+		print_json(v);
+	else
+		printf("the old log stands aside in %s, with its keys; a new one begins with your reason\n", w.state_dir);
+	json_decref(v);
+	return 0;
+}
+
 static int run(const struct invocation *in)
 {
 	struct arena *a = arena_new();
 	struct error e = {0};
-	int status = init(a, in->arg_count ? in->args[0] : ".", given(in, "json"), &e);
+	int status = given(in, "new-log") ? set_aside(a, in, given(in, "json"), &e) : init(a, in->arg_count ? in->args[0] : ".", given(in, "json"), &e);
 	arena_free(a);
 	return status;
 }
+
+static const struct option options[] = {{"new-log", NULL, false, "set the log of this host aside, never deleted, and begin another one"},
+                                        {"reason", "WHY", false, "with --new-log: why; it stands in the new log"},
+                                        OPTION_STATE,
+                                        {NULL, NULL, false, NULL}};
 
 const struct command command_init = {
     .name = "init",
     .arguments = "[DIR]",
     .most = 1,
+    .options = options,
     .help = "makes a workspace out of a folder of Markdown",
-    .longer = "Writes .rung/config.yaml and .rung/.gitignore where they are not there; changes nothing else, ever.",
+    .longer = "Writes .rung/config.yaml and .rung/.gitignore where they are not there; changes nothing else, ever. With --new-log it does something\n"
+              "else: where the journal is gone, or is not what the guard saw, it sets aside what is there and begins anew, and says so in the record.",
     .run = run,
 };
