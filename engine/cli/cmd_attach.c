@@ -8,12 +8,13 @@ static int run(const struct invocation *in)
 	struct error e = {0};
 	const char *id;
 	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
+	u.is_verbose = given(in, "verbose");
 	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : use_follow(&u, id, false);
 	use_close(&u);
 	return status;
 }
 
-static const struct option options[] = {OPTION_STATE, {NULL, NULL, false, NULL}};
+static const struct option options[] = {OPTION_VERBOSE, OPTION_STATE, {NULL, NULL, false, NULL}};
 
 const struct command command_attach = {
     .name = "attach",

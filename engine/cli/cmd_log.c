@@ -2,6 +2,8 @@
 #include "cli/engine_use.h"
 #include "cli/lines.h"
 #include "cli/print.h"
+#include "cli/printed.h"
+#include "cli/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,56 @@ static enum err print_records(struct use *u, const char *id, struct error *e)
 	return ERR_OK;
 }
 
+static void print_output_line(void *arg, const char *text)
+{
+	(void)arg;
+	printf("%s\n", text);
+}
+
+/* One call: with --json an object, else a heading and below it what it printed. */
+static enum err print_call_output(struct use *u, const char *id, const char *step, const json_t *call, struct error *e)
+{
+	enum { OUTPUT_BYTES_MAX = 64 << 20 };
+	static const char *const streams[] = {"stdout", "stderr"};
+	json_t *v = json_pack("{s:s,s:s,s:I,s:I,s:O*,s:O*}", "execution", id, "step", step, "attempt", json_int(call, "attempt", 0), "call",
+	                      json_int(call, "call", 0), "words", json_object_get(call, "words"), "state", json_object_get(call, "state"));
+	enum err err = ERR_OK;
+	if (!u->json)
+		printf("== %s, call %lld.%lld  %s  %s\n", line_safe(u->arena, step), (long long)json_int(call, "attempt", 0),
+		       (long long)json_int(call, "call", 0), line_safe(u->arena, json_str(call, "words", "")),
+		       line_safe(u->arena, json_str(call, "state", "")));
+	for (size_t i = 0; i < 2 && !err; i++) {
+		struct buf b;
+		buf_init(&b, OUTPUT_BYTES_MAX);
+		err = printed_read(u->client, id, step, call, streams[i], &b, e);
+		if (!err && u->json) json_object_set_new(v, streams[i], json_bytes(b.data ? b.data : "", b.len));
+		if (!err && !u->json && i == 1 && b.len) printf("-- errors\n");
+		if (!err && !u->json) printed_lines(&b, print_output_line, NULL);
+		buf_clear(&b);
+	}
+	if (!err && u->json) print_json_line(v);
+	json_decref(v);
+	return err;
+}
+
+/* What the calls of one step, or of all, printed. */
+static enum err print_outputs(struct use *u, const char *id, const char *only, struct error *e)
+{
+	json_t *view, *step, *call;
+	size_t i, k;
+	enum err err = use_view(u, id, &view, e);
+	if (err) return err;
+	if (only && !view_step(view, only)) err = error_set(e, ERR_NOT_FOUND, "the execution has no step \"%s\": rung log %s names them", only, id);
+	json_array_foreach(json_arr(view, "steps"), i, step)
+	{
+		const char *name = json_str(step, "id", "");
+		if (only && strcmp(name, only) != 0) continue;
+		json_array_foreach(json_arr(step, "calls"), k, call) if (!err) err = print_call_output(u, id, name, call, e);
+	}
+	json_decref(view);
+	return err;
+}
+
 static enum err read_limit(const struct invocation *in, long long *limit, struct error *e)
 {
 	const char *text = given_value(in, "limit");
@@ -127,7 +179,14 @@ static int run(const struct invocation *in)
 	enum err err = read_limit(in, &limit, &e);
 	if (!err && in->arg_count) {
 		err = use_execution(&u, in->args[0], &id, &e);
-		if (!err) err = print_records(&u, id, &e);
+		if (!err && given(in, "output"))
+			err = print_outputs(&u, id, in->arg_count > 1 ? in->args[1] : NULL, &e);
+		else if (!err && in->arg_count > 1)
+			err = error_set(&e, ERR_USAGE, "a step is named with --output alone: rung log %s --output %s", in->args[0], in->args[1]);
+		else if (!err)
+			err = print_records(&u, id, &e);
+	} else if (!err && given(in, "output")) {
+		err = error_set(&e, ERR_USAGE, "--output of which execution? rung log EXECUTION --output [STEP]");
 	} else if (!err && u.client) {
 		err = print_list(&u, given(in, "open"), limit, &e);
 	} else if (!err && !u.json) {
@@ -141,15 +200,18 @@ static int run(const struct invocation *in)
 static const struct option options[] = {{"open", NULL, false, "only those that have not ended"},
                                         {"limit", "N", false, "at most so many (default 20)"},
                                         {"all", NULL, false, "all of them"},
+                                        {"output", NULL, false, "what the calls of EXECUTION (of its STEP) printed"},
                                         OPTION_STATE,
                                         {NULL, NULL, false, NULL}};
 
 const struct command command_log = {
     .name = "log",
-    .arguments = "[EXECUTION]",
-    .most = 1,
+    .arguments = "[EXECUTION [STEP]]",
+    .most = 2,
     .options = options,
-    .help = "executions, newest first; with EXECUTION the records of one",
-    .longer = "With --json one object a line: {\"execution\",\"book\",\"state\",...}; with EXECUTION the records exactly as they are stored and hashed.",
+    .help = "executions, newest first; with EXECUTION the records, or the output, of one",
+    .longer = "With --json one object a line: {\"execution\",\"book\",\"state\",...}; with EXECUTION the records exactly as they are stored and hashed;\n"
+              "with --output the calls: {\"execution\",\"step\",\"attempt\",\"call\",\"words\",\"state\",\"stdout\",\"stderr\"}, bytes that are no text as "
+              "{\"b64\"}.",
     .run = run,
 };

@@ -263,7 +263,7 @@ static int run_book(struct use *u, const struct invocation *in, struct book *b, 
 
 static int run(const struct invocation *in)
 {
-	struct use u = {.arena = arena_new(), .json = given(in, "json")};
+	struct use u = {.arena = arena_new(), .json = given(in, "json"), .is_verbose = given(in, "verbose")};
 	struct error e = {0};
 	struct book *b = NULL;
 	const char *path;
@@ -287,6 +287,7 @@ static const struct option options[] = {
     {"allow", "PATTERN", true, "a right for this execution, as in ## Permissions; `declared`: all that the book declares"},
     {"dry-run", NULL, false, "say what would run, run nothing"},
     {"detach", NULL, false, "start it, print its id, do not stay"},
+    OPTION_VERBOSE,
     OPTION_STATE,
     {NULL, NULL, false, NULL},
 };
@@ -301,6 +302,7 @@ const struct command command_run = {
     .longer = "BOOK is a file, file#anchor, or the id, title or file name of a book of the workspace.\n"
               "In guided mode one key does each thing, and the keys stand at the bottom of the screen (rung help keys). Leaving with q loses\n"
               "nothing: rung attach comes back, from this terminal or another. With --auto on a terminal the list of steps is live; elsewhere\n"
-              "one line is printed for each change. Exit status: rung help exit.",
+              "one line is printed for each change, with the first and last lines that each call printed (rung log EXECUTION --output has all of\n"
+              "them). Exit status: rung help exit.",
     .run = run,
 };

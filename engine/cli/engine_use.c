@@ -107,6 +107,6 @@ int use_follow(struct use *u, const char *id, bool is_watching)
 {
 	struct client *c = u->client;
 	u->client = NULL;
-	if (u->json || !use_has_person()) return live_run(c, id, u->json);
+	if (u->json || !use_has_person() || (is_watching && u->is_verbose)) return live_run(c, id, u->json, u->is_verbose);
 	return guided_run(c, u->workspace.state_dir, id, is_watching);
 }

@@ -12,6 +12,7 @@ struct use {
 	struct workspace workspace;
 	struct client *client; /* NULL: not connected, or handed to guided mode */
 	bool json;
+	bool is_verbose; /* plain lines show all that calls print */
 };
 
 /* Finds the workspace; then, with is_needed, connects to its engine, starting it where none runs. Without is_needed it stays unconnected where nothing has
@@ -23,6 +24,12 @@ void use_close(struct use *u);
 #define OPTION_STATE                                                                                                                                           \
 	{                                                                                                                                                      \
 		"state", "DIR", false, "the state directory (default: .rung/state of the workspace, or $RUNG_STATE)"                                           \
+	}
+
+/* "--verbose", for those that stay with an execution; they put it into is_verbose. */
+#define OPTION_VERBOSE                                                                                                                                         \
+	{                                                                                                                                                      \
+		"verbose", NULL, false, "plain lines: all that calls print, not its first and last lines alone"                                                \
 	}
 
 /* The whole id of the execution that a command line names by its start; without a name the one that is open, where there is one only. */

@@ -1,6 +1,7 @@
 #include "cli/guided.h"
 #include "base/clock.h"
 #include "cli/print.h"
+#include "cli/waiting.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -39,29 +40,14 @@ void guided_trouble(struct guided *g, const struct error *e)
 		guided_notice(g, "%s", e->text);
 }
 
-/* A step waits for this person, not for its next try. */
-static bool waits(const json_t *step)
-{
-	const char *waiting = json_str(step, "waiting", "");
-	return *waiting && strcmp(waiting, "retry") != 0 && strcmp(waiting, "none") != 0;
-}
-
-static size_t waiting_count(const struct guided *g)
-{
-	size_t i, n = 0;
-	json_t *step;
-	json_array_foreach(json_arr(g->session.view, "steps"), i, step) n += waits(step);
-	return n;
-}
-
 /* Keeps the step in front of the person while it waits; else the first that waits, else the first that runs. */
 static void choose_step(struct guided *g)
 {
 	const json_t *now = guided_step(g), *best = NULL;
 	size_t i;
 	json_t *step;
-	if (g->command || (now && waits(now))) return;
-	json_array_foreach(json_arr(g->session.view, "steps"), i, step) if (waits(step) && !best) best = step;
+	if (g->command || (now && step_waits(now))) return;
+	json_array_foreach(json_arr(g->session.view, "steps"), i, step) if (step_waits(step) && !best) best = step;
 	json_array_foreach(json_arr(g->session.view, "steps"), i, step) if (!best && (strcmp(json_str(step, "state", ""), "running") == 0 ||
 	                                                                              strcmp(json_str(step, "waiting", ""), "retry") == 0)) best = step;
 	if (best == now) return;
@@ -112,11 +98,11 @@ static void on_noted(void *arg, const char *step, const char *by, const char *te
 	g->is_dirty = true;
 }
 
-static void on_output(void *arg, const char *step, const char *stream, const char *data, size_t n)
+static void on_output(void *arg, const json_t *head, const char *data, size_t n)
 {
 	struct guided *g = arg;
-	(void)data, (void)n, (void)stream;
-	if (g->current && strcmp(g->current, step) == 0) g->is_dirty = true;
+	(void)data, (void)n;
+	if (g->current && strcmp(g->current, json_str(head, "step", "")) == 0) g->is_dirty = true;
 }
 
 static const struct session_hooks hooks = {.step_changed = on_step, .output = on_output, .logged = on_logged, .noted = on_noted};
@@ -194,7 +180,8 @@ static void handle(struct guided *g, int key)
 	else if (guided_takes_question_key(g, key))
 		guided_question_key(g, key);
 	else {
-		unsigned when = keys_when(g->session.view, guided_step(g), guided_step(g) ? guided_next_command(g, guided_step(g)) : 0, waiting_count(g));
+		unsigned when = keys_when(g->session.view, guided_step(g), guided_step(g) ? guided_next_command(g, guided_step(g)) : 0,
+		                          view_waiting_count(g->session.view));
 		enum action action = keys_action(key, when);
 		free(g->notice);
 		g->notice = NULL;
@@ -213,10 +200,7 @@ static void handle(struct guided *g, int key)
 /* In auto mode nobody stays at the terminal for a person's step: it says what is wanted and ends. */
 static bool has_to_stop(const struct guided *g)
 {
-	const char *state = session_state(&g->session);
-	if (!g->is_watching) return false;
-	if (json_bool(g->session.view, "interrupted", false) || json_bool(g->session.view, "paused", false)) return true;
-	return (strcmp(state, "waiting") == 0 || strcmp(state, "attention") == 0) && waiting_count(g) > 0;
+	return g->is_watching && view_needs_person(g->session.view);
 }
 
 static void loop(struct guided *g)
@@ -236,15 +220,15 @@ static void loop(struct guided *g)
 /* What a command that left says of an execution that is still open. */
 static void print_leaving(const struct guided *g)
 {
-	size_t i;
-	json_t *step;
 	if (g->leaving == HAS_ENDED) return;
 	if (g->leaving == ENGINE_GONE) {
 		message("the engine has gone away; what was recorded is safe: rung resume %s", g->session.execution);
 		return;
 	}
-	json_array_foreach(json_arr(g->session.view, "steps"), i, step) if (g->is_watching && waits(step))
-	    message("%s waits for a person: %s", json_str(step, "id", ""), json_str(step, "title", ""));
+	if (g->is_watching && view_needs_person(g->session.view)) {
+		waiting_say(g->session.view);
+		return;
+	}
 	const char *how = json_bool(g->session.view, "interrupted", false) ? "resume" : "attach";
 	message("execution %s is %s: rung %s %s goes on", g->session.execution, session_state(&g->session), how, g->session.execution);
 }

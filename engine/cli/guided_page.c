@@ -1,4 +1,5 @@
 #include "cli/guided.h"
+#include "cli/printed.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -6,7 +7,7 @@
 
 /* The pager: a page of lines on the terminal's other screen, so that what stands in the scrollback stays. */
 
-enum { PLAIN_LINES_MAX = 1000, OUTPUT_BYTES_MAX = 64 << 20, PIECE_BYTES = 1 << 20 };
+enum { PLAIN_LINES_MAX = 1000, OUTPUT_BYTES_MAX = 64 << 20 };
 
 static void make_page(struct lines *page, const struct guided *g, const struct lines *all, const char *title, size_t top)
 {
@@ -118,37 +119,10 @@ void guided_page(struct guided *g, const struct lines *all, const char *title, b
 	guided_redraw(g);
 }
 
-/* One stream of a call, whole, in pieces as the protocol has them. */
-static enum err fetch(struct guided *g, const json_t *step, const json_t *call, const char *stream, struct buf *out, struct error *e)
+static void add_line(void *all, const char *text)
 {
-	json_int_t from = 0, total = 1;
-	enum err err = ERR_OK;
-	buf_init(out, OUTPUT_BYTES_MAX);
-	while (!err && from < total) {
-		struct answer a = {0};
-		json_t *args =
-		    json_pack("{s:I,s:I,s:s,s:I}", "attempt", json_int(call, "attempt", 1), "call", json_int(call, "call", 0), "stream", stream, "from", from);
-		err = session_request(&g->session, "output", json_str(step, "id", ""), args, &a, e);
-		if (!err) total = json_int(a.value, "total", 0);
-		if (!a.payload_len || !buf_add(out, a.payload, a.payload_len)) total = 0;
-		from += (json_int_t)a.payload_len;
-		answer_clear(&a);
-	}
-	return err;
-}
-
-static void add_bytes(struct lines *all, const struct buf *b)
-{
-	const char *p = b->data, *end = p + b->len;
-	while (p < end) {
-		const char *feed = memchr(p, '\n', (size_t)(end - p));
-		size_t n = feed ? (size_t)(feed - p) : (size_t)(end - p), shown = n;
-		if (shown && p[shown - 1] == '\r') shown--;
-		char *safe = tail_visible(p, shown < 4096 ? shown : 4096);
-		lines_add(all, arena_strdup(all->arena, safe));
-		free(safe);
-		p += n + 1;
-	}
+	struct lines *l = all;
+	lines_add(l, arena_strdup(l->arena, text));
 }
 
 static bool add_call(struct guided *g, const json_t *step, const json_t *call, struct lines *all)
@@ -160,12 +134,13 @@ static bool add_call(struct guided *g, const json_t *step, const json_t *call, s
 		struct buf b;
 		struct error e = {0};
 		if (json_int(call, sizes[i], 0) <= 0) continue;
-		enum err err = fetch(g, step, call, streams[i], &b, &e);
+		buf_init(&b, OUTPUT_BYTES_MAX);
+		enum err err = printed_read(g->client, g->session.execution, json_str(step, "id", ""), call, streams[i], &b, &e);
 		if (i == 1 && !err) lines_add(all, "-- errors");
 		if (err)
 			lines_add(all, line_safe(all->arena, e.text));
 		else
-			add_bytes(all, &b);
+			printed_lines(&b, add_line, all);
 		buf_clear(&b);
 		if (err == ERR_CLOSED) {
 			guided_trouble(g, &e);

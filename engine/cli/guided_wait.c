@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "cli/guided.h"
+#include "cli/waiting.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,18 +16,6 @@ enum {
 	SPIN_EVERY_MS = 200,
 	ESCAPE_MS = 50, /* a lone ESC is the key when nothing follows */
 };
-
-static size_t waiting_steps(const json_t *view)
-{
-	size_t i, n = 0;
-	json_t *step;
-	json_array_foreach(json_arr(view, "steps"), i, step)
-	{
-		const char *w = json_str(step, "waiting", "");
-		n += *w && strcmp(w, "retry") != 0;
-	}
-	return n;
-}
 
 static bool is_anything_running(const struct guided *g)
 {
@@ -56,7 +45,7 @@ static void make_block(struct guided *g, struct lines *block, size_t *cursor)
 	                  .notice = g->notice,
 	                  .dialog = g->dialog,
 	                  .is_watching = g->is_watching,
-	                  .waiting_count = waiting_steps(g->session.view),
+	                  .waiting_count = view_waiting_count(g->session.view),
 	                  .spin = g->spin};
 	p.next_command = step ? guided_next_command(g, step) : 0;
 	/* What a person ran was printed for good when it ended. */

@@ -1,9 +1,11 @@
 #include "cli/live.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "cli/excerpt.h"
 #include "cli/print.h"
 #include "cli/screen.h"
 #include "cli/session.h"
+#include "cli/waiting.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -12,21 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An unfinished line of output of each step waits here for its end. */
-struct partial {
-	char *step;
-	struct buf line;
-};
-
 struct live {
 	struct session session;
 	bool json;
 	struct style style;
-	struct partial *partials;
-	size_t count;
+	struct excerpts excerpts;
 };
-
-enum { LINE_BYTES_MAX = 4096 };
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -50,46 +43,18 @@ static struct screen screen_of(const struct live *l)
 	                       .now_us = clock_now_us()};
 }
 
-static void print_output_line(const char *step, const char *data, size_t n)
+static void print_output_line(void *arg, const char *step, const char *text)
 {
-	if (n && data[n - 1] == '\r') n--;
-	char *safe = tail_visible(data, n), *id = tail_visible(step, strlen(step));
-	printf("    %s | %s\n", id, safe);
-	free(safe);
+	char *id = tail_visible(step, strlen(step));
+	(void)arg;
+	printf("    %s | %s\n", id, text);
 	free(id);
 }
 
-static struct partial *partial_of(struct live *l, const char *step)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (strcmp(l->partials[i].step, step) == 0) return &l->partials[i];
-	l->partials = mem_realloc(l->partials, (l->count + 1) * sizeof *l->partials);
-	struct partial *p = &l->partials[l->count++];
-	p->step = mem_strdup(step);
-	buf_init(&p->line, LINE_BYTES_MAX);
-	return p;
-}
-
-static void end_partial(struct live *l, const char *step)
-{
-	struct partial *p = partial_of(l, step);
-	if (p->line.len) print_output_line(step, p->line.data, p->line.len);
-	buf_reset(&p->line);
-}
-
-static void on_output(void *arg, const char *step, const char *stream, const char *data, size_t n)
+static void on_output(void *arg, const json_t *head, const char *data, size_t n)
 {
 	struct live *l = arg;
-	(void)stream;
-	if (l->json) return;
-	struct partial *p = partial_of(l, step);
-	for (const char *end = data + n; data < end;) {
-		const char *feed = memchr(data, '\n', (size_t)(end - data));
-		size_t part = feed ? (size_t)(feed - data) : (size_t)(end - data), room = LINE_BYTES_MAX - p->line.len;
-		buf_add(&p->line, data, part < room ? part : room);
-		data += part < room ? part + (feed != NULL) : room;
-		if (feed || part >= room) end_partial(l, step);
-	}
+	if (!l->json) excerpts_add(&l->excerpts, head, data, n);
 }
 
 static void print_step(struct live *l, const json_t *step)
@@ -98,7 +63,6 @@ static void print_step(struct live *l, const json_t *step)
 	struct lines out;
 	struct screen s = screen_of(l);
 	lines_init(&out, a);
-	end_partial(l, json_str(step, "id", ""));
 	screen_finished_step(&out, l->session.view, step, NULL, &s);
 	print_lines(&out);
 	arena_free(a);
@@ -110,7 +74,10 @@ static void on_step(void *arg, const json_t *step, const char *was, json_int_t a
 	const char *state = json_str(step, "state", "");
 	if (l->json || (strcmp(was, state) == 0 && attempt_was == json_int(step, "attempt", 0))) return;
 	/* Waiting for its turn is no news. */
-	if (strcmp(state, "pending") != 0 && strcmp(state, "ready") != 0) print_step(l, step);
+	if (strcmp(state, "pending") != 0 && strcmp(state, "ready") != 0) {
+		excerpts_end(&l->excerpts, NULL, json_str(step, "id", ""));
+		print_step(l, step);
+	}
 }
 
 static void on_logged(void *arg, const char *step, const char *level, const char *text)
@@ -123,21 +90,6 @@ static void on_logged(void *arg, const char *step, const char *level, const char
 }
 
 static const struct session_hooks hooks = {.step_changed = on_step, .output = on_output, .logged = on_logged};
-
-static bool waits_for_person(const json_t *view)
-{
-	size_t i;
-	json_t *step;
-	if (json_bool(view, "interrupted", false) || json_bool(view, "paused", false)) return true;
-	const char *state = json_str(view, "state", "");
-	if (strcmp(state, "waiting") != 0 && strcmp(state, "attention") != 0) return false;
-	json_array_foreach(json_arr(view, "steps"), i, step)
-	{
-		const char *waiting = json_str(step, "waiting", "");
-		if (*waiting && strcmp(waiting, "retry") != 0) return true;
-	}
-	return false;
-}
 
 static json_t *summary(const json_t *view)
 {
@@ -155,29 +107,6 @@ static json_t *summary(const json_t *view)
 	                 json_str(view, "state", ""), "steps", steps);
 }
 
-static void say_what_waits(const struct live *l)
-{
-	static const struct {
-		const char *waiting, *what;
-	} words[] = {{"person", "is done by hand"},
-	             {"go", "waits to be started"},
-	             {"answer", "asks a question"},
-	             {"resolve", "has a call whose outcome is unknown"},
-	             {"decision", "ended badly; a person decides"}};
-	const char *id = l->session.execution;
-	size_t i;
-	json_t *step;
-	json_array_foreach(json_arr(l->session.view, "steps"), i, step) for (size_t k = 0; k < sizeof words / sizeof *words;
-	                                                                     k++) if (strcmp(json_str(step, "waiting", ""), words[k].waiting) == 0)
-	    message("step %s (%s) %s", json_str(step, "id", ""), json_str(step, "title", ""), words[k].what);
-	if (json_bool(l->session.view, "interrupted", false))
-		message("execution %s was left open when its engine ended: rung resume %s", id, id);
-	else if (json_bool(l->session.view, "paused", false))
-		message("execution %s is paused: rung resume %s", id, id);
-	else
-		message("execution %s waits for a person: rung attach %s", id, id);
-}
-
 static int finish(struct live *l)
 {
 	if (l->json) {
@@ -185,8 +114,8 @@ static int finish(struct live *l)
 		print_json_line(v);
 		json_decref(v);
 	}
-	if (waits_for_person(l->session.view)) {
-		say_what_waits(l);
+	if (view_needs_person(l->session.view)) {
+		waiting_say(l->session.view);
 		return err_info(ERR_WAITING)->exit_status;
 	}
 	if (!l->json) {
@@ -204,13 +133,14 @@ static int finish(struct live *l)
 static enum err follow(struct live *l, struct client *c, struct error *e)
 {
 	enum err err = ERR_OK;
-	while (!err && !l->session.is_ended && !view_is_over(l->session.view) && !waits_for_person(l->session.view)) {
+	while (!err && !l->session.is_ended && !view_is_over(l->session.view) && !view_needs_person(l->session.view)) {
 		struct pollfd p = {.fd = client_fd(c), .events = POLLIN};
 		if (is_interrupted)
 			return error_set(e, ERR_INTERRUPTED, "interrupted; execution %s goes on: rung attach %s, or rung cancel %s", l->session.execution,
 			                 l->session.execution, l->session.execution);
 		if (!client_has_more(c) && poll(&p, 1, 1000) <= 0) continue;
 		err = client_read(c, e);
+		excerpts_end(&l->excerpts, l->session.view, NULL);
 		/* The last events come in front of the end of the connection. */
 		if (err == ERR_CLOSED && (l->session.is_ended || view_is_over(l->session.view))) err = ERR_OK;
 		if (err == ERR_CLOSED) error_set(e, ERR_CLOSED, "the engine has gone away; what was recorded is safe: rung resume %s", l->session.execution);
@@ -234,7 +164,7 @@ static void print_header(struct live *l, struct client *c)
 	arena_free(a);
 }
 
-int live_run(struct client *c, const char *execution, bool json)
+int live_run(struct client *c, const char *execution, bool json, bool is_verbose)
 {
 	struct live l = {.json = json, .style = style_of(STDOUT_FILENO)};
 	struct error e = {0};
@@ -243,15 +173,12 @@ int live_run(struct client *c, const char *execution, bool json)
 	enum err err = session_attach(&l.session, c, execution, &e);
 	if (!err) {
 		session_set_hooks(&l.session, &hooks, &l);
+		l.excerpts = (struct excerpts){.execution = l.session.execution, .is_verbose = is_verbose, .print = print_output_line};
 		if (!json) print_header(&l, c);
 		err = follow(&l, c, &e);
 	}
+	excerpts_clear(&l.excerpts);
 	int status = err ? fail(&e, json) : finish(&l);
-	for (size_t i = 0; i < l.count; i++) {
-		buf_clear(&l.partials[i].line);
-		free(l.partials[i].step);
-	}
-	free(l.partials);
 	session_clear(&l.session);
 	client_close(c);
 	return status;

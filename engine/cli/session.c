@@ -197,7 +197,7 @@ static void take_output(struct session *s, const json_t *head, const char *paylo
 {
 	const char *step = json_str(head, "step", "");
 	tail_add(tail_of(s, step, json_int(head, "attempt", 0)), payload, n);
-	if (s->hooks && s->hooks->output) s->hooks->output(s->arg, step, json_str(head, "stream", "stdout"), payload, n);
+	if (s->hooks && s->hooks->output) s->hooks->output(s->arg, head, payload, n);
 }
 
 static void take_ended(struct session *s, const json_t *head)

@@ -31,7 +31,7 @@ struct step_tail {
 struct session_hooks {
 	/* A step's state, attempt or waiting differs from what it was; the view has the new one. */
 	void (*step_changed)(void *arg, const json_t *step, const char *was, json_int_t attempt_was);
-	void (*output)(void *arg, const char *step, const char *stream, const char *data, size_t n);
+	void (*output)(void *arg, const json_t *head, const char *data, size_t n);
 	void (*logged)(void *arg, const char *step, const char *level, const char *text);
 	void (*noted)(void *arg, const char *step, const char *by, const char *text);
 };

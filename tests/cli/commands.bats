@@ -217,6 +217,63 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 	[ "$(stat -c %a .rung/state)" = 700 ]
 }
 
+flood_book() {
+	cat >runbooks/flood.md <<-'BOOK'
+	# Flood
+
+	## Permissions
+
+	- read: `sh seq *`
+
+	## Steps
+
+	1. Count
+
+	   ```lua {id=count risk=read}
+	   sh({"seq", "300"})
+	   sh({"seq", "11"})
+	   return "counted"
+	   ```
+
+	2. Ask
+
+	   ```lua {id=far risk=read}
+	   return ask{prompt = "How far may we go?", type = "enum", choices = {"oldest only", "all but today"}}
+	   ```
+	BOOK
+}
+
+@test "run --auto shows the first and last lines of each call, --verbose and log --output all of them" {
+	flood_book
+	run "$RUNG" run runbooks/flood.md --auto --allow declared
+	[ "$status" -eq 5 ]
+	[ "$(grep -c 'count | ' <<<"$output")" -eq 22 ]
+	[[ "$output" == *"count | 5"$'\n'*"count | ... 290 lines left out: rung log 01"*" --output count"$'\n'*"count | 296"* ]]
+	[[ "$output" == *"count | 300"* ]]
+	id=$("$RUNG" log --json | head -n 1 | field execution)
+	[ "$("$RUNG" log "$id" --output count | wc -l)" -eq 313 ]
+	[ "$("$RUNG" log "$id" --output | head -n 2)" = "== count, call 1.1  seq 300  ok"$'\n'1 ]
+	[ "$("$RUNG" log "$id" --output count --json | head -n 1 | field stdout | wc -l)" -ge 300 ]
+	run "$RUNG" log "$id" --output nothing
+	[ "$status" -eq 2 ]
+	[[ "$output" == *nothing* ]]
+	run "$RUNG" log "$id" count
+	[ "$status" -eq 2 ]
+	run "$RUNG" log --output
+	[ "$status" -eq 2 ]
+	run "$RUNG" run runbooks/flood.md --auto --allow declared --verbose
+	[ "$(grep -c 'count | ' <<<"$output")" -eq 311 ]
+}
+
+@test "run --auto that comes to a question says what is asked, with the choices" {
+	flood_book
+	run "$RUNG" run runbooks/flood.md --auto --allow declared
+	[ "$status" -eq 5 ]
+	[[ "$output" == *"step far (Ask) asks: How far may we go?"*"1  oldest only"*"2  all but today"*"rung attach 01"* ]]
+	run "$RUNG" run runbooks/walk.md --auto --allow declared
+	[[ "$output" == *"step agree (Ask the owner whether logs may be compressed) is done by hand"* ]]
+}
+
 @test "run --auto without the rights: exit 4 before anything runs" {
 	run "$RUNG" run runbooks/quick.md --auto
 	[ "$status" -eq 4 ]

@@ -1,0 +1,39 @@
+#include "cli/printed.h"
+#include "cli/tail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_BYTES_MAX = 4096 };
+
+enum err printed_read(struct client *c, const char *execution, const char *step, const json_t *call, const char *stream, struct buf *out, struct error *e)
+{
+	json_int_t from = 0, total = 1;
+	enum err err = ERR_OK;
+	while (!err && from < total) {
+		struct answer a = {0};
+		err = client_request(c, "output",
+		                     json_pack("{s:s,s:s,s:I,s:I,s:s,s:I}", "execution", execution, "step", step, "attempt", json_int(call, "attempt", 1),
+		                               "call", json_int(call, "call", 0), "stream", stream, "from", from),
+		                     &a, e);
+		if (!err) total = json_int(a.value, "total", 0);
+		if (!a.payload_len || !buf_add(out, a.payload, a.payload_len)) total = 0;
+		from += (json_int_t)a.payload_len;
+		answer_clear(&a);
+	}
+	return err;
+}
+
+void printed_lines(const struct buf *b, void (*line)(void *arg, const char *text), void *arg)
+{
+	const char *p = b->data, *end = p + b->len;
+	while (p < end) {
+		const char *feed = memchr(p, '\n', (size_t)(end - p));
+		size_t n = feed ? (size_t)(feed - p) : (size_t)(end - p), shown = n;
+		if (shown && p[shown - 1] == '\r') shown--;
+		char *safe = tail_visible(p, shown < LINE_BYTES_MAX ? shown : LINE_BYTES_MAX);
+		line(arg, safe);
+		free(safe);
+		p += n + 1;
+	}
+}

@@ -1,0 +1,74 @@
+#include "cli/waiting.h"
+#include "base/arena.h"
+#include "cli/print.h"
+#include "cli/screen.h"
+
+#include <string.h>
+
+bool step_waits(const json_t *step)
+{
+	const char *waiting = json_str(step, "waiting", "");
+	return *waiting && strcmp(waiting, "retry") != 0 && strcmp(waiting, "none") != 0;
+}
+
+size_t view_waiting_count(const json_t *view)
+{
+	size_t i, n = 0;
+	json_t *step;
+	json_array_foreach(json_arr(view, "steps"), i, step) n += step_waits(step);
+	return n;
+}
+
+bool view_needs_person(const json_t *view)
+{
+	const char *state = json_str(view, "state", "");
+	if (json_bool(view, "interrupted", false) || json_bool(view, "paused", false)) return true;
+	return (strcmp(state, "waiting") == 0 || strcmp(state, "attention") == 0) && view_waiting_count(view) > 0;
+}
+
+/* What is asked, below it the choices as guided mode numbers them. */
+static const char *question_words(struct arena *a, const json_t *view, const char *step)
+{
+	size_t i, k;
+	json_t *q, *choice;
+	json_array_foreach(json_arr(view, "questions"), i, q)
+	{
+		if (strcmp(json_str(q, "step", ""), step) != 0) continue;
+		const char *text = arena_printf(a, "asks: %s", line_safe(a, json_str(q, "prompt", "")));
+		if (strcmp(json_str(q, "type", ""), "bool") == 0) text = arena_printf(a, "%s\n        y  yes\n        n  no", text);
+		json_array_foreach(json_arr(q, "choices"), k, choice) text = arena_printf(a, "%s\n        %zu  %s", text, k + 1, screen_result(a, choice));
+		return text;
+	}
+	return "asks a question";
+}
+
+static void say_step(struct arena *a, const json_t *view, const json_t *step)
+{
+	static const struct {
+		const char *waiting, *what;
+	} words[] = {{"person", "is done by hand"},
+	             {"go", "waits to be started"},
+	             {"answer", NULL},
+	             {"resolve", "has a call whose outcome is unknown: look at its target, then rung resolve"},
+	             {"decision", "ended badly; a person decides"}};
+	const char *id = json_str(step, "id", "");
+	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+		if (strcmp(json_str(step, "waiting", ""), words[k].waiting) == 0)
+			message("step %s (%s) %s", id, json_str(step, "title", ""), words[k].what ? words[k].what : question_words(a, view, id));
+}
+
+void waiting_say(const json_t *view)
+{
+	struct arena *a = arena_new();
+	const char *id = json_str(view, "execution", "");
+	size_t i;
+	json_t *step;
+	json_array_foreach(json_arr(view, "steps"), i, step) if (step_waits(step)) say_step(a, view, step);
+	if (json_bool(view, "interrupted", false))
+		message("execution %s was left open when its engine ended: rung resume %s", id, id);
+	else if (json_bool(view, "paused", false))
+		message("execution %s is paused: rung resume %s", id, id);
+	else
+		message("execution %s waits for a person: rung attach %s", id, id);
+	arena_free(a);
+}
