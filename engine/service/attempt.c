@@ -131,23 +131,34 @@ static enum call_range range_of(const struct attempt *a)
 	return ranges[a->purpose];
 }
 
-/* What the record holds of this run of an attempt. A proof is never run over its record: it stands behind the proofs before it. */
+/* What the record holds of this run of an attempt. A proof is never run over its record: it stands behind the proofs before it; an evaluation behind those
+ * that are over. */
 static void over_the_record(struct attempt *a)
 {
+	const struct step_data *s = &a->x->steps[a->step];
 	a->first_call = call_range_base(range_of(a));
-	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
-		const struct call *c = a->x->steps[a->step].calls[i];
-		if (c->attempt == a->number && call_range_of(c->number) == range_of(a) && c->order > a->recorded) a->recorded = c->order;
+	if (a->purpose == ATTEMPT_VERIFICATION) a->first_call = execution_next_call(a->x, a->step, a->number, CALLS_OF_PROOF) - 1;
+	if (a->purpose == ATTEMPT_CONDITION && s->condition_attempt == a->number) a->first_call = s->condition_end;
+	for (size_t i = 0; i < s->call_count; i++) {
+		const struct call *c = s->calls[i];
+		if (c->attempt != a->number || call_range_of(c->number) != range_of(a)) continue;
+		if (c->order > a->recorded) a->recorded = c->order;
+		if (c->number <= a->first_call && c->order > a->delivered) a->delivered = c->order;
 	}
-	if (a->purpose != ATTEMPT_VERIFICATION) return;
-	a->first_call = execution_next_call(a->x, a->step, a->number, CALLS_OF_PROOF) - 1;
-	a->delivered = a->recorded;
 }
 
 /* Does the call belong to this run? */
 static bool is_of(const struct call *c, const struct attempt *a)
 {
 	return c->attempt == a->number && c->number > a->first_call && call_range_of(c->number) == range_of(a);
+}
+
+void attempt_drop_conditions(struct execution *x)
+{
+	for (size_t i = 0; i < x->graph->count; i++) {
+		struct attempt *a = x->steps[i].live;
+		if (a && a->purpose == ATTEMPT_CONDITION && !x->flow->steps[i].open_calls) attempt_drop(a);
+	}
 }
 
 void attempt_begin(struct execution *x, size_t step)

@@ -28,17 +28,20 @@ static struct execution *execution_alloc(struct engine *en, struct store_reader 
 
 enum err execution_allow(struct execution *x, const json_t *patterns, struct error *e)
 {
-	size_t i;
+	size_t i, before = x->allowed_count;
 	json_t *v;
 	json_array_foreach(patterns, i, v)
 	{
 		struct capability *c;
 		enum err err = json_is_string(v) ? capability_parse(x->arena, json_string_value(v), &c, e) : error_set(e, ERR_USAGE, "a capability is text");
-		if (err) return err;
+		if (err) {
+			x->allowed_count = before; /* all of them or none */
+			return err;
+		}
 		x->allowed = arena_grow(x->arena, x->allowed, x->allowed_count, &x->allowed_capacity, sizeof *x->allowed);
 		x->allowed[x->allowed_count++] = c;
-		json_array_append(x->allow, v);
 	}
+	json_array_foreach(patterns, i, v) json_array_append(x->allow, v);
 	return ERR_OK;
 }
 

@@ -224,7 +224,7 @@ void call_settle_open(struct execution *x, size_t step, const char *why, bool is
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++) {
 		struct call *c = s->calls[i];
-		if (c->state != CALL_STARTED || c->is_dispatched) continue;
+		if (c->state != CALL_STARTED || c->is_dispatched || (c->client && !is_end)) continue; /* its terminal is there, and will say */
 		bool waits = c->is_question || call_may_be_made_again(c);
 		if (waits && !is_end) continue;
 		if (waits)

@@ -291,6 +291,7 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		    x,
 		    (struct emit){.kind = RECORD_STEP_RESET, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "goto", "from", x->book->steps[c->by].id)},
 		    &e);
+		attempt_drop_conditions(x);
 		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].is_dirty = true;
 		break;
 	case FLOW_DO_FINISH:

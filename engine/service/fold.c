@@ -130,6 +130,14 @@ static void fold_attempt_finished(struct folding *f)
 	s->to = str(f, "to") ? arena_strdup(f->x->arena, str(f, "to")) : NULL;
 }
 
+/* The next evaluation asks anew. */
+static void end_evaluation(struct execution *x, size_t step)
+{
+	struct step_data *s = &x->steps[step];
+	s->condition_attempt = x->flow->steps[step].attempt + 1;
+	s->condition_end = execution_next_call(x, step, s->condition_attempt, CALLS_OF_CONDITION) - 1;
+}
+
 static void fold_step(struct folding *f)
 {
 	struct step_data *s = &f->x->steps[f->step];
@@ -152,7 +160,13 @@ static void fold_step(struct folding *f)
 	case RECORD_VERIFICATION_FINISHED:
 		s->is_verify_tried = true;
 		break;
+	case RECORD_STEP_RESET:
+		/* Of what depends on it too. Those with a call under way were not reset. */
+		for (size_t i = 0; i < f->x->graph->count; i++)
+			if (!f->x->flow->steps[i].open_calls) end_evaluation(f->x, i);
+		break;
 	case RECORD_CONDITION_EVALUATED:
+		end_evaluation(f->x, f->step);
 		if (str(f, "error")) keep(&s->why_blob, str(f, "error"), f->x->arena), s->why = NULL;
 		break;
 	default:
@@ -190,6 +204,7 @@ static void prepare_event(struct folding *f)
 	ev->step = f->step;
 	ev->t_us = f->r->t_us;
 	ev->to = ev->by = SIZE_MAX;
+	ev->is_terminal = f->r->call && call_range_of(f->r->call) == CALLS_OF_TERMINAL;
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) run_state_find(str(f, "state"), &ev->run_state);
 	ev->is_take_up = f->r->kind == RECORD_EXECUTION_RESUMED && strcmp(json_str(f->r->data, "why", ""), "engine_ended") == 0;
 	if (f->r->kind == RECORD_STEP_RESET && str(f, "from")) ev->by = graph_find(f->x->graph, str(f, "from"));

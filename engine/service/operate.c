@@ -56,7 +56,8 @@ void op_go(struct request *q)
 /* Before a person settles a step, what is under way for it must be known. */
 static bool nothing_under_way(struct request *q, size_t step)
 {
-	if (!q->x->steps[step].live && !(q->x->flow->steps[step].open_calls && q->x->flow->steps[step].state != STEP_UNKNOWN)) return true;
+	const struct flow_step *f = &q->x->flow->steps[step];
+	if (!q->x->steps[step].live && !((f->open_calls || f->open_terminal) && f->state != STEP_UNKNOWN)) return true;
 	request_refuse(q, ERR_CONFLICT, "step %s is under way", q->x->book->steps[step].id);
 	return false;
 }
@@ -105,6 +106,7 @@ void op_again(struct request *q)
 	size_t step = request_step(q);
 	if (step == SIZE_MAX || !nothing_under_way(q, step)) return;
 	for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
+	attempt_drop_conditions(q->x);
 	emit_or_fail(q, (struct emit){.kind = RECORD_STEP_RESET, .step = step, .data = json_pack("{s:s}", "why", "again")}, NULL);
 }
 
@@ -135,11 +137,18 @@ static bool fits(const struct request *q, const struct call *c, const json_t *va
 	return good;
 }
 
+/* The call that was named; 0: none. */
+static uint32_t call_number(const struct request *q)
+{
+	json_int_t n = json_int(q->args, "call", 0);
+	return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
 void op_answer(struct request *q)
 {
 	size_t step = request_step(q);
 	if (step == SIZE_MAX) return;
-	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, (uint32_t)json_int(q->args, "call", 0));
+	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, call_number(q));
 	json_t *value = json_object_get(q->args, "value");
 	struct error e;
 	if (!c || !c->is_question || c->state != CALL_STARTED)
@@ -212,7 +221,12 @@ void op_resolve(struct request *q)
 		               step_state_name(x->flow->steps[step].state));
 		return;
 	}
-	uint32_t number = (uint32_t)json_int(q->args, "call", 0);
+	const json_t *named = json_object_get(q->args, "call");
+	uint32_t number = call_number(q);
+	if (named && !json_is_null(named) && !number) {
+		request_refuse(q, ERR_USAGE, "call is a call's number, or null for all");
+		return;
+	}
 	size_t found = 0;
 	for (size_t i = 0; i < x->steps[step].call_count; i++) found += is_asked_for(x, x->steps[step].calls[i], number);
 	if (!found) {
@@ -278,7 +292,7 @@ void op_stop(struct request *q)
 	enum run_state state = RUN_SUCCEEDED;
 	for (size_t i = 0; i < x->graph->count; i++) {
 		enum step_state s = x->flow->steps[i].state;
-		if (s == STEP_RUNNING || x->flow->steps[i].open_calls) {
+		if (s == STEP_RUNNING || x->flow->steps[i].open_calls || x->flow->steps[i].open_terminal) {
 			request_refuse(q, ERR_CONFLICT, "step %s is under way: cancel the execution instead, or wait for it", x->book->steps[i].id);
 			return;
 		}
@@ -359,9 +373,10 @@ static struct call *shell_call(struct request *q)
 {
 	size_t step = request_step(q);
 	if (step == SIZE_MAX) return NULL;
-	uint32_t attempt = q->x->flow->steps[step].attempt ? q->x->flow->steps[step].attempt : 1;
-	struct call *c = execution_call(q->x, step, attempt, (uint32_t)json_int(q->args, "call", 0));
-	if (c && c->client == q->client->id && c->state == CALL_STARTED) return c;
+	/* The step may be at a later attempt by now. */
+	struct step_data *s = &q->x->steps[step];
+	for (size_t i = s->call_count; i-- > 0;)
+		if (s->calls[i]->number == call_number(q) && s->calls[i]->client == q->client->id && s->calls[i]->state == CALL_STARTED) return s->calls[i];
 	request_refuse(q, ERR_CONFLICT, "no such command of this terminal is open");
 	return NULL;
 }

@@ -63,6 +63,10 @@ static json_t *call_view(struct execution *x, struct call *c)
 	                      c->finished ? json_int(c->finished, "stdout_bytes", 0) : (json_int_t)c->seen_bytes[0], "stderr_bytes",
 	                      c->finished ? json_int(c->finished, "stderr_bytes", 0) : (json_int_t)c->seen_bytes[1]);
 	if (!o) o = json_object();
+	static const char *const ranges[] = {"action", "condition", "terminal", "proof"};
+	enum call_range range = call_range_of(c->number);
+	json_object_set_new(o, "of", json_string(ranges[range]));
+	json_object_set_new(o, "nth", json_integer((json_int_t)(c->number - call_range_base(range))));
 	if (json_object_get(c->finished, "code")) json_object_set(o, "code", json_object_get(c->finished, "code"));
 	if (json_object_get(c->finished, "signal")) json_object_set(o, "signal", json_object_get(c->finished, "signal"));
 	return o;
