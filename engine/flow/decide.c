@@ -50,7 +50,7 @@ static bool is_stopping(const struct flow *f)
 static bool is_busy(const struct flow *f)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].is_in_attempt || f->steps[i].open_calls) return true;
+		if (f->steps[i].is_in_attempt || f->steps[i].open_calls || f->steps[i].open_terminal) return true;
 	return false;
 }
 
@@ -65,6 +65,9 @@ static bool decide_jump(const struct flow *f, size_t i, struct decision *d)
 	if (to == SIZE_MAX || !flow_reset_is_possible(f, to, i)) return false;
 	bool is_forward = s->go_to != SIZE_MAX && to > i && !flow_is_over(f->steps[to].state);
 	if (is_forward) {
+		/* What is under way for a step that will be skipped comes to its end first. */
+		for (size_t k = i + 1; k < to; k++)
+			if (f->steps[k].open_calls && (f->steps[k].state == STEP_PENDING || f->steps[k].state == STEP_READY)) return false;
 		for (size_t k = i + 1; k < to; k++)
 			if (f->steps[k].state == STEP_PENDING || f->steps[k].state == STEP_READY)
 				add(d, (struct flow_command){.kind = FLOW_DO_SKIP, .step = k, .by = i});
@@ -105,14 +108,15 @@ static enum run_state final_state(const struct flow *f)
 static bool all_over(const struct flow *f)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (!flow_is_over(f->steps[i].state) || flow_waits_for(f, i) == WAIT_DECISION) return false;
+		if (!flow_is_over(f->steps[i].state) || flow_waits_for(f, i) == WAIT_DECISION || f->steps[i].open_terminal) return false;
 	return true;
 }
 
 static void decide_cancel(const struct flow *f, struct decision *d)
 {
 	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions)
+		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions ||
+		    f->steps[i].open_terminal)
 			add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
 	if (d->count == 0) add(d, (struct flow_command){.kind = FLOW_DO_FINISH, .run_state = RUN_CANCELLED});
 }

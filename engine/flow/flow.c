@@ -169,7 +169,7 @@ static void start_attempt(struct flow *f, const struct flow_event *ev)
 static void reset_one(struct flow *f, size_t i)
 {
 	struct flow_step *s = &f->steps[i];
-	*s = (struct flow_step){.state = STEP_PENDING, .attempt = s->attempt, .goto_used = s->goto_used, .go_to = SIZE_MAX};
+	*s = (struct flow_step){.state = STEP_PENDING, .attempt = s->attempt, .goto_used = s->goto_used, .go_to = SIZE_MAX, .open_terminal = s->open_terminal};
 }
 
 /* The steps that a reset of `root` touches: itself, all that depend on it, and the step that jumped. */
@@ -192,7 +192,8 @@ static bool none_under_way(const struct flow *f, const bool *marked)
 {
 	for (size_t i = 0; i < f->graph->count; i++) {
 		enum step_state s = f->steps[i].state;
-		if (marked[i] && (s == STEP_RUNNING || s == STEP_UNKNOWN || f->steps[i].open_questions || f->steps[i].open_calls)) return false;
+		if (marked[i] && (s == STEP_RUNNING || s == STEP_UNKNOWN || f->steps[i].open_questions || f->steps[i].open_calls || f->steps[i].open_terminal))
+			return false;
 	}
 	return true;
 }
@@ -246,6 +247,13 @@ static void follow_calls(struct flow *f, size_t i, int64_t t_us)
 static void call_event(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
+	if (ev->is_terminal) {
+		if (ev->kind == FLOW_CALL_STARTED)
+			s->open_terminal++;
+		else if (ev->kind != FLOW_CALL_RESOLVED && s->open_terminal)
+			s->open_terminal--;
+		return;
+	}
 	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
 	if ((ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN) && s->open_calls) s->open_calls--;
 	if (ev->kind == FLOW_CALL_UNKNOWN) s->unknown_calls++;
@@ -293,7 +301,9 @@ static enum err check(const struct flow *f, const struct flow_event *ev, struct 
 	if (!t->name) return ERR_OK; /* of the whole execution */
 	if (ev->step >= f->graph->count) return error_set(e, ERR_NOT_FOUND, "the book has no such step");
 	const struct flow_step *s = &f->steps[ev->step];
-	if (!(t->from & BIT(s->state)))
+	/* What became of a command on a terminal is told when it ends, whatever its step is by then. */
+	bool is_told = ev->is_terminal && (ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN);
+	if (!is_told && !(t->from & BIT(s->state)))
 		return error_set(e, ERR_CONFLICT, "step %s is %s: \"%s\" is not possible now", book_step(f, ev->step)->id, step_state_name(s->state), t->name);
 	if (ev->kind == FLOW_SETTLED && ev->outcome != STEP_SUCCEEDED && ev->outcome != STEP_FAILED && ev->outcome != STEP_SKIPPED)
 		return error_set(e, ERR_USAGE, "a step is settled as succeeded, failed or skipped");

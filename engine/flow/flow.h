@@ -89,13 +89,15 @@ struct flow_event {
 	enum step_state outcome;
 	enum run_state run_state;
 	size_t to, by;
-	bool is_take_up; /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
+	bool is_terminal; /* FLOW_CALL_*: a command on a person's terminal, beside the attempts of its step */
+	bool is_take_up;  /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
 };
 
 struct flow_step {
 	enum step_state state;
 	uint32_t attempt; /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
+	uint32_t open_terminal; /* commands on a person's terminal: they outlive attempts and ends of the step, not the execution */
 	int retries_used, goto_used;
 	bool is_in_attempt;                                /* running, or waiting or unknown in the middle of it */
 	bool is_verifying;                                 /* its proof is run, to settle what is unknown */
