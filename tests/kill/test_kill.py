@@ -240,6 +240,7 @@ class Run:
                 self.person(self.client.ask, "settle", step=s["id"], outcome="succeeded", note="done")
         for q in view["questions"]:
             value = "answer %d" % random.randrange(1000)
+            self.answers.pop(q["step"], None)  # what was sent, and never acknowledged, may hold or not
             if self.person(self.client.ask, "answer", step=q["step"], call=q["call"], value=value):
                 self.answers[q["step"]] = value
 
