@@ -55,10 +55,11 @@ static void print_row(struct arena *a, const json_t *row, const struct style *st
 	                    : manual == 0     ? "by itself"
 	                    : manual == steps ? "by hand"
 	                                      : arena_printf(a, "%lld %% by hand", manual * 100 / steps);
+	bool is_narrow = style->is_terminal && style->columns < 110;
 	size_t title = style->columns > 110 ? 40 : 28;
-	printf("%s  %s  %3lld step%s  %-11s  %-12s  %s\n", line_fit(a, line_safe(a, json_str(row, "id", "-")), 10, style->unicode),
-	       line_fit(a, line_safe(a, json_str(row, "title", "")), title, style->unicode), steps, steps == 1 ? " " : "s", share, old,
-	       line_safe(a, json_str(row, "path", "")));
+	printf("%s  %s  %3lld step%s  %-11s  %-*s%s%s\n", line_fit(a, line_safe(a, json_str(row, "id", "-")), 10, style->unicode),
+	       line_fit(a, line_safe(a, json_str(row, "title", "")), title, style->unicode), steps, steps == 1 ? " " : "s", share, is_narrow ? 0 : 12, old,
+	       is_narrow ? "\n            " : "  ", line_safe(a, json_str(row, "path", "")));
 }
 
 static int list(struct arena *a, const struct workspace *w, bool json, struct error *e)

@@ -124,8 +124,7 @@ static enum err print_call_output(struct use *u, const char *id, const char *ste
 	                      json_int(call, "call", 0), "words", json_object_get(call, "words"), "state", json_object_get(call, "state"));
 	enum err err = ERR_OK;
 	if (!u->json)
-		printf("== %s, call %lld.%lld  %s  %s\n", line_safe(u->arena, step), (long long)json_int(call, "attempt", 0),
-		       (long long)json_int(call, "call", 0), line_safe(u->arena, json_str(call, "words", "")),
+		printf("== %s, %s  %s  %s\n", line_safe(u->arena, step), printed_call_name(u->arena, call), line_safe(u->arena, json_str(call, "words", "")),
 		       line_safe(u->arena, json_str(call, "state", "")));
 	for (size_t i = 0; i < 2 && !err; i++) {
 		struct buf b;
@@ -152,7 +151,9 @@ static enum err print_outputs(struct use *u, const char *id, const char *only, s
 	json_array_foreach(json_arr(view, "steps"), i, step)
 	{
 		const char *name = json_str(step, "id", "");
+		const json_t *first = json_array_get(json_object_get(step, "calls"), 0);
 		if (only && strcmp(name, only) != 0) continue;
+		if (first && !printed_is_first(first)) message("step %s: the engine shows its last calls only; rung report %s has all of them", name, id);
 		json_array_foreach(json_arr(step, "calls"), k, call) if (!err) err = print_call_output(u, id, name, call, e);
 	}
 	json_decref(view);

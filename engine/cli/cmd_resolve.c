@@ -56,7 +56,11 @@ static void print_unknown(const json_t *step)
 		free(safe);
 	}
 	fprintf(stderr, "Look at the target first. Then answer:\n");
-	for (size_t i2 = 0; i2 < sizeof answers / sizeof *answers; i2++) fprintf(stderr, "  %-7s %s\n", answers[i2].name, answers[i2].means);
+	for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {
+		char left[16];
+		snprintf(left, sizeof left, "  %-7s ", answers[k].name);
+		print_wrapped(stderr, left, answers[k].means);
+	}
 }
 
 /* What the options did not say: asked on a terminal, else an error that shows the unknown calls. */

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PARAMS_BYTES_MAX = 1 << 20, PARAMS_DEPTH_MAX = 16 };
 
@@ -102,20 +101,11 @@ static json_t *patterns_given(const struct invocation *in, bool *declared)
 
 static void list_rights(const struct book *b)
 {
-	enum { MARGIN = 14 }; /* of what stands left of a pattern */
 	struct arena *a = arena_new();
-	size_t columns = (size_t)style_of(STDERR_FILENO).columns;
 	fprintf(stderr, "This book asks for %zu right%s:\n", b->permission_count, b->permission_count == 1 ? "" : "s");
 	for (size_t i = 0; i < b->permission_count; i++) {
-		struct lines pattern;
-		lines_init(&pattern, a);
-		lines_wrap(&pattern, line_safe(a, b->permissions[i].pattern), columns > 2 * MARGIN ? columns - 3 - MARGIN : MARGIN, "", "");
-		for (size_t k = 0; k < pattern.count; k++) {
-			if (k == 0)
-				fprintf(stderr, "  %2zu  %-7s %s\n", i + 1, b->permissions[i].is_read ? "reads" : "changes", pattern.line[k]);
-			else
-				fprintf(stderr, "%*s%s\n", MARGIN + 2, "", pattern.line[k]);
-		}
+		const char *left = arena_printf(a, "  %2zu  %-7s  ", i + 1, b->permissions[i].is_read ? "reads" : "changes");
+		print_wrapped(stderr, left, line_safe(a, b->permissions[i].pattern));
 	}
 	arena_free(a);
 }

@@ -1,6 +1,7 @@
 #include "cli/engine_use.h"
 #include "base/fs.h"
 #include "cli/guided.h"
+#include "cli/lines.h"
 #include "cli/live.h"
 #include "cli/print.h"
 
@@ -34,6 +35,18 @@ enum err use_request(struct use *u, const char *op, json_t *args, struct error *
 	return err;
 }
 
+static const char *open_words(struct arena *a, const json_t *list)
+{
+	enum { SHOWN = 5 };
+	const char *text = "";
+	size_t n = json_array_size(list);
+	for (size_t i = 0; i < n && i < SHOWN; i++) {
+		const json_t *x = json_array_get(list, i);
+		text = arena_printf(a, "%s\n%s  %s  %s", text, json_str(x, "execution", ""), json_str(x, "state", ""), line_safe(a, json_str(x, "title", "")));
+	}
+	return n > SHOWN ? arena_printf(a, "%s\nand more: rung log --open", text) : text;
+}
+
 static enum err only_open(struct use *u, const char **id, struct error *e)
 {
 	struct answer a = {0};
@@ -46,7 +59,7 @@ static enum err only_open(struct use *u, const char **id, struct error *e)
 	else if (n == 0)
 		err = error_set(e, ERR_NOT_FOUND, "no execution is open: `rung log` shows those that have ended");
 	else
-		err = error_set(e, ERR_USAGE, "%zu executions are open: say which (`rung log --open` lists them)", n);
+		err = error_set(e, ERR_USAGE, "%zu executions are open: say which%s", n, open_words(u->arena, list));
 	answer_clear(&a);
 	return err;
 }

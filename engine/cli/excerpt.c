@@ -103,8 +103,10 @@ static bool has_ended(const struct excerpt *one, const json_t *view)
 	json_t *call;
 	json_array_foreach(json_arr(view_step(view, one->step), "calls"), i, call)
 	{
-		if (json_int(call, "attempt", 0) == one->attempt && json_int(call, "call", 0) == one->call)
-			return strcmp(json_str(call, "state", ""), "running") != 0;
+		json_int_t attempt = json_int(call, "attempt", 0), number = json_int(call, "call", 0);
+		if (attempt == one->attempt && number == one->call) return strcmp(json_str(call, "state", ""), "running") != 0;
+		/* A view holds the last calls of a step: one before its first has fallen out. */
+		if (i == 0 && (attempt > one->attempt || (attempt == one->attempt && number > one->call))) return true;
 	}
 	return false;
 }

@@ -128,8 +128,8 @@ static void add_line(void *all, const char *text)
 static bool add_call(struct guided *g, const json_t *step, const json_t *call, struct lines *all)
 {
 	static const char *const streams[] = {"stdout", "stderr"}, *const sizes[] = {"stdout_bytes", "stderr_bytes"};
-	lines_printf(all, "== call %lld.%lld  %s  %s", (long long)json_int(call, "attempt", 0), (long long)json_int(call, "call", 0),
-	             line_safe(all->arena, json_str(call, "words", "")), line_safe(all->arena, json_str(call, "state", "")));
+	lines_printf(all, "== %s  %s  %s", printed_call_name(all->arena, call), line_safe(all->arena, json_str(call, "words", "")),
+	             line_safe(all->arena, json_str(call, "state", "")));
 	for (size_t i = 0; i < 2; i++) {
 		struct buf b;
 		struct error e = {0};

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/lines.h"
 
 #include <langinfo.h>
 #include <stdarg.h>
@@ -32,17 +33,53 @@ static void write_visible(FILE *to, const char *text)
 	buf_clear(&b);
 }
 
+void print_wrapped(FILE *to, const char *left, const char *text)
+{
+	struct style style = style_of(fileno(to));
+	struct arena *a = arena_new();
+	struct lines lines;
+	size_t margin = line_columns(left), columns = (size_t)style.columns;
+	lines_init(&lines, a);
+	if (style.is_terminal)
+		lines_wrap(&lines, text, columns > margin + 20 ? columns - 1 - margin : 20, "", "");
+	else
+		lines_add(&lines, text);
+	for (size_t i = 0; i < lines.count; i++)
+		if (i == 0)
+			fprintf(to, "%s%s\n", left, lines.line[i]);
+		else
+			fprintf(to, "%*s%s\n", (int)margin, "", lines.line[i]);
+	arena_free(a);
+}
+
+/* On a terminal: broken between words, and a command at its end on a line of its own, so that it can be copied. */
+static void write_message(char *text)
+{
+	size_t columns = (size_t)style_of(STDERR_FILENO).columns;
+	char *command = NULL;
+	for (char *at = text; line_columns(text) + 6 >= columns && (at = strstr(at, ": rung ")); at++) command = at;
+	if (command) command[1] = 0;
+	print_wrapped(stderr, "rung: ", text);
+	if (command) print_wrapped(stderr, "        ", command + 2);
+}
+
 void message(const char *fmt, ...)
 {
 	char text[2 * ERROR_TEXT_BYTES];
+	struct buf safe;
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	fflush(stdout);
-	fputs("rung: ", stderr);
-	write_visible(stderr, text);
-	fputc('\n', stderr);
+	buf_init(&safe, TEXT_BYTES_MAX);
+	text_visible(&safe, text, strlen(text), TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	buf_str(&safe, "");
+	if (isatty(STDERR_FILENO))
+		write_message(safe.data ? safe.data : text);
+	else
+		fprintf(stderr, "rung: %s\n", safe.data ? safe.data : "");
+	buf_clear(&safe);
 }
 
 int fail(const struct error *e, bool json)

@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* What a command says: results on standard output, messages on standard error, nothing that could steer a terminal. */
 
@@ -20,6 +21,9 @@ struct style style_of(int fd);
 
 /* "rung: sentence" on standard error, control characters made visible, line feeds kept. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* left and a text that is safe to show behind it; on a terminal its further lines stand below the first, broken between words. */
+void print_wrapped(FILE *to, const char *left, const char *text);
 
 /* The same sentence for an error, and {"error":{"kind","text"}} on standard output with --json. Gives the exit status of its kind. */
 int fail(const struct error *e, bool json);

@@ -1,10 +1,28 @@
 #include "cli/printed.h"
 #include "cli/tail.h"
+#include "service/call.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LINE_BYTES_MAX = 4096 };
+
+const char *printed_call_name(struct arena *a, const json_t *call)
+{
+	static const char *const words[] = {
+	    [CALLS_OF_ACTION] = "call", [CALLS_OF_CONDITION] = "condition", [CALLS_OF_TERMINAL] = "command", [CALLS_OF_PROOF] = "proof"};
+	json_int_t number = json_int(call, "call", 0);
+	if (number < 1 || number > UINT32_MAX) return "call";
+	enum call_range range = call_range_of((uint32_t)number);
+	return arena_printf(a, "%s %lld.%lld", words[range], (long long)json_int(call, "attempt", 0), (long long)(number - call_range_base(range)));
+}
+
+bool printed_is_first(const json_t *call)
+{
+	json_int_t number = json_int(call, "call", 0);
+	return number >= 1 && number <= UINT32_MAX && (uint32_t)number == call_range_base(call_range_of((uint32_t)number)) + 1;
+}
 
 enum err printed_read(struct client *c, const char *execution, const char *step, const json_t *call, const char *stream, struct buf *out, struct error *e)
 {

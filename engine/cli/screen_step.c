@@ -1,4 +1,5 @@
 #include "book/render.h"
+#include "cli/printed.h"
 #include "cli/screen.h"
 #include "cli/screen_parts.h"
 
@@ -125,8 +126,8 @@ static void add_calls(struct lines *out, const json_t *step, const struct screen
 		const char *code = json_object_get(call, "code") && !json_is_null(json_object_get(call, "code"))
 		                       ? arena_printf(a, " %lld", (long long)json_int(call, "code", 0))
 		                       : "";
-		lines_printf(out, "  %lld.%lld  %s  %s%s  %s", (long long)json_int(call, "attempt", 0), (long long)json_int(call, "call", 0),
-		             line_safe(a, json_str(call, "words", "")), state, code, screen_duration(a, call, s->now_us));
+		lines_printf(out, "  %s  %s  %s%s  %s", printed_call_name(a, call), line_safe(a, json_str(call, "words", "")), state, code,
+		             screen_duration(a, call, s->now_us));
 	}
 }
 

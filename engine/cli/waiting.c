@@ -35,26 +35,35 @@ static const char *question_words(struct arena *a, const json_t *view, const cha
 	{
 		if (strcmp(json_str(q, "step", ""), step) != 0) continue;
 		const char *text = arena_printf(a, "asks: %s", line_safe(a, json_str(q, "prompt", "")));
-		if (strcmp(json_str(q, "type", ""), "bool") == 0) text = arena_printf(a, "%s\n        y  yes\n        n  no", text);
-		json_array_foreach(json_arr(q, "choices"), k, choice) text = arena_printf(a, "%s\n        %zu  %s", text, k + 1, screen_result(a, choice));
+		if (strcmp(json_str(q, "type", ""), "bool") == 0) text = arena_printf(a, "%s\n  y  yes\n  n  no", text);
+		json_array_foreach(json_arr(q, "choices"), k, choice) text = arena_printf(a, "%s\n  %zu  %s", text, k + 1, screen_result(a, choice));
 		return text;
 	}
 	return "asks a question";
+}
+
+/* What was sent, and nobody saw what became of it. */
+static const char *unknown_words(struct arena *a, const json_t *step)
+{
+	const char *text = "has calls whose outcome is unknown; look at their targets first:";
+	size_t i;
+	json_t *call;
+	json_array_foreach(json_arr(step, "calls"), i, call) if (strcmp(json_str(call, "state", ""), "unknown") == 0) text =
+	    arena_printf(a, "%s\n  %s", text, line_safe(a, json_str(call, "words", "")));
+	return text;
 }
 
 static void say_step(struct arena *a, const json_t *view, const json_t *step)
 {
 	static const struct {
 		const char *waiting, *what;
-	} words[] = {{"person", "is done by hand"},
-	             {"go", "waits to be started"},
-	             {"answer", NULL},
-	             {"resolve", "has a call whose outcome is unknown: look at its target, then rung resolve"},
-	             {"decision", "ended badly; a person decides"}};
-	const char *id = json_str(step, "id", "");
+	} words[] = {{"person", "is done by hand"}, {"go", "waits to be started"}, {"decision", "ended badly; a person decides"}};
+	const char *waiting = json_str(step, "waiting", ""), *id = json_str(step, "id", ""), *what = "waits";
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
-		if (strcmp(json_str(step, "waiting", ""), words[k].waiting) == 0)
-			message("step %s (%s) %s", id, json_str(step, "title", ""), words[k].what ? words[k].what : question_words(a, view, id));
+		if (strcmp(waiting, words[k].waiting) == 0) what = words[k].what;
+	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id);
+	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, step);
+	message("step %s (%s) %s", id, json_str(step, "title", ""), what);
 }
 
 void waiting_say(const json_t *view)
