@@ -138,6 +138,25 @@ static void end_evaluation(struct execution *x, size_t step)
 	s->condition_end = execution_next_call(x, step, s->condition_attempt, CALLS_OF_CONDITION) - 1;
 }
 
+/* What it was stays in the record; nothing of it is the step's any more. */
+static void forget_result(struct step_data *s)
+{
+	json_decref(s->result);
+	s->result = NULL;
+	s->result_blob = s->why_blob = s->why = NULL;
+	s->to = NULL;
+}
+
+/* The step that is named, and those that depend on it. Those with a call under way were not reset. */
+static void fold_reset(struct execution *x)
+{
+	for (size_t i = 0; i < x->graph->count; i++) {
+		const struct flow_step *s = &x->flow->steps[i];
+		if (!s->open_calls) end_evaluation(x, i);
+		if (s->state == STEP_PENDING || s->state == STEP_READY || (s->state == STEP_WAITING && !s->is_in_attempt)) forget_result(&x->steps[i]);
+	}
+}
+
 static void fold_step(struct folding *f)
 {
 	struct step_data *s = &f->x->steps[f->step];
@@ -161,9 +180,7 @@ static void fold_step(struct folding *f)
 		s->is_verify_tried = true;
 		break;
 	case RECORD_STEP_RESET:
-		/* Of what depends on it too. Those with a call under way were not reset. */
-		for (size_t i = 0; i < f->x->graph->count; i++)
-			if (!f->x->flow->steps[i].open_calls) end_evaluation(f->x, i);
+		fold_reset(f->x);
 		break;
 	case RECORD_CONDITION_EVALUATED:
 		end_evaluation(f->x, f->step);
