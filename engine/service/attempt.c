@@ -357,6 +357,13 @@ static void conclude_action(struct attempt *a)
 		outcome = STEP_FAILED;
 		to = NULL;
 	}
+	if (to && graph_find(a->x->graph, to) <= a->step && a->x->flow->steps[a->step].goto_used >= a->x->book->steps[a->step].goto_max) {
+		free(why);
+		why = mem_printf("go(\"%.*s\"): the step has gone back %d times, its most", (int)text_cut(to, strlen(to), 100), to,
+		                 a->x->book->steps[a->step].goto_max);
+		outcome = STEP_FAILED;
+		to = NULL;
+	}
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
 		if (!is_of(c, a) || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
