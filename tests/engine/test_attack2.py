@@ -161,6 +161,37 @@ def a_loop_asks_again_and_its_unknown_calls_are_resolved_each_time(w):
 
 
 @test
+def a_loop_made_with_go_ends_and_says_so(w):
+    v = w.over(w.run(w.lua("return {}", 'go("s0")')), 30)
+    same((v["state"], [s["attempt"] for s in v["steps"]]), ("failed", [11, 11]))
+    assert "10 times" in v["steps"][1]["why"], v["steps"][1]["why"]
+
+
+@test
+def what_a_step_gave_before_a_loop_is_not_its_result_after(w):
+    x = w.run(w.lua("return {n = run.attempt}", ("return {v = 1}", 'if="steps.s0.n == 1"'), 'if steps.s0.n == 1 then go("s0") end return {seen = steps.s1 ~= nil}'))
+    v = w.over(x)
+    same((v["state"], states(v), v["steps"][1]["result"], v["steps"][2]["result"]), ("succeeded", ["succeeded", "skipped", "succeeded"], None, {"seen": False}))
+
+
+@test
+def a_terminal_command_begun_while_recovery_waits_is_the_terminals_to_end(w):
+    mark = w.path("mark")
+    x = w.run(w.book([{"fences": [(sh("touch %s; sleep 60" % mark, 'effect = "read"'), "lua {id=s0}"), ("df -h", "bash")]}]), mode="guided")
+    w.client.ask("go", execution=x, step="s0")
+    there(mark)
+    (actor,) = processes(w, b"actor\0")
+    os.kill(actor, signal.SIGSTOP)  # it holds the execution's lock
+    resume(w, x)
+    call = start_terminal(w, x, "s0")
+    r.deadline(20, "the step's call to be made again", lambda: w.kinds(x).count("call.started") == 3)
+    w.client.ask("shell.finish", execution=x, step="s0", call=call, code=0)
+    w.client.ask("cancel", execution=x)
+    r.deadline(10, "the end", lambda: w.view(x)["state"] == "cancelled")
+    same(w.kinds(x).count("call.unknown"), 0)
+
+
+@test
 def a_person_repeats_until_the_proof_holds(w):
     flag = w.path("flag")
     x = w.run(with_read(w.book([{"fences": [("return {}", "lua {id=s0}"), (is_file(flag), "lua {verify}")]}, {"title": "Look", "fences": [(is_file(flag), "lua {verify}")]}]), "sh sh -c *"), mode="guided")
