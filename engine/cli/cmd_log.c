@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PAGE = 100, RECORD_DEPTH_MAX = 16, DEFAULT_LIMIT = 20, LIMIT_MAX = 1000000 };
+enum { PAGE = 100, RECORD_DEPTH_MAX = 16, DEFAULT_LIMIT = 20, LIMIT_MAX = 1000000, VIEW_CALLS = 200 };
 
 static const char *local_time(struct arena *a, int64_t us)
 {
@@ -153,7 +153,8 @@ static enum err print_outputs(struct use *u, const char *id, const char *only, s
 		const char *name = json_str(step, "id", "");
 		const json_t *first = json_array_get(json_object_get(step, "calls"), 0);
 		if (only && strcmp(name, only) != 0) continue;
-		if (first && !printed_is_first(first)) message("step %s: the engine shows its last calls only; rung report %s has all of them", name, id);
+		if (json_array_size(json_object_get(step, "calls")) >= VIEW_CALLS && !printed_is_first(first))
+			message("step %s: the engine shows its last calls only; rung report %s has all of them", name, id);
 		json_array_foreach(json_arr(step, "calls"), k, call) if (!err) err = print_call_output(u, id, name, call, e);
 	}
 	json_decref(view);
@@ -201,7 +202,7 @@ static int run(const struct invocation *in)
 static const struct option options[] = {{"open", NULL, false, "only those that have not ended"},
                                         {"limit", "N", false, "at most so many (default 20)"},
                                         {"all", NULL, false, "all of them"},
-                                        {"output", NULL, false, "what the calls of EXECUTION (of its STEP) printed"},
+                                        {"output", NULL, false, "what the calls of EXECUTION (of its STEP) printed, in the last attempt of each step"},
                                         OPTION_STATE,
                                         {NULL, NULL, false, NULL}};
 

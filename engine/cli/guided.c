@@ -230,7 +230,7 @@ static void print_leaving(const struct guided *g)
 		return;
 	}
 	const char *how = json_bool(g->session.view, "interrupted", false) ? "resume" : "attach";
-	message("execution %s is %s: rung %s %s goes on", g->session.execution, session_state(&g->session), how, g->session.execution);
+	message("execution %s is %s; to go on: rung %s %s", g->session.execution, session_state(&g->session), how, g->session.execution);
 }
 
 static void finish_drawing(struct guided *g)

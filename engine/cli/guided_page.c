@@ -16,6 +16,8 @@ static void make_page(struct lines *page, const struct guided *g, const struct l
 	for (size_t i = 0; i < body; i++)
 		lines_add(page, top + i < all->count ? line_clip(page->arena, all->line[top + i], (size_t)s.columns - 1, s.unicode) : "");
 	const char *where = all->count <= body ? "all" : top + body >= all->count ? "end" : arena_printf(page->arena, "%zu of %zu", top + body, all->count);
+	/* A long title must not push the keys off the line. */
+	if (s.columns > 72) title = line_clip(page->arena, title, (size_t)s.columns - 72 > 20 ? (size_t)s.columns - 72 : 20, s.unicode);
 	const char *text = arena_printf(page->arena, " %s (%s)   space, b: page   up, down: line   < >: ends   q: back", title, where);
 	text = line_clip(page->arena, text, (size_t)s.columns - 1, s.unicode);
 	lines_add(page, s.color ? arena_printf(page->arena, "\033[7m%s\033[0m", text) : text);

@@ -243,9 +243,10 @@ static void make_facts(struct lines *out, const struct panel *p, const struct sc
 		if (is_open && *expect) wrap_fact(&facts, s, "You should see:", expect);
 	}
 	if (json_bool(p->view, "interrupted", false))
-		lines_add(&facts, "  The engine ended while this was open. Everything recorded is safe; nothing moves until you go on.");
+		lines_wrap(&facts, "The engine ended while this was open. Everything recorded is safe; nothing moves until you go on.", (size_t)s->columns - 1,
+		           "  ", "");
 	else if (json_bool(p->view, "paused", false))
-		lines_add(&facts, "  Paused: what runs finishes, nothing new starts until you go on.");
+		lines_wrap(&facts, "Paused: what runs finishes, nothing new starts until you go on.", (size_t)s->columns - 1, "  ", "");
 	if (!facts.count) return;
 	lines_add(out, "");
 	for (size_t i = 0; i < facts.count; i++) lines_add(out, line_clip(out->arena, facts.line[i], (size_t)s->columns - 1, s->unicode));
