@@ -54,6 +54,13 @@ static bool is_busy(const struct flow *f)
 	return false;
 }
 
+/* Has not begun, and nothing of it is under way: `go` may lead past it. */
+static bool may_be_skipped(const struct flow_step *s)
+{
+	if (s->state == STEP_PENDING || s->state == STEP_READY) return true;
+	return s->state == STEP_WAITING && !s->is_in_attempt && !s->open_terminal;
+}
+
 /* `go` and on_failure=goto. */
 static bool decide_jump(const struct flow *f, size_t i, struct decision *d)
 {
@@ -67,10 +74,9 @@ static bool decide_jump(const struct flow *f, size_t i, struct decision *d)
 	if (is_forward) {
 		/* What is under way for a step that will be skipped comes to its end first. */
 		for (size_t k = i + 1; k < to; k++)
-			if (f->steps[k].open_calls && (f->steps[k].state == STEP_PENDING || f->steps[k].state == STEP_READY)) return false;
+			if (f->steps[k].open_calls && may_be_skipped(&f->steps[k])) return false;
 		for (size_t k = i + 1; k < to; k++)
-			if (f->steps[k].state == STEP_PENDING || f->steps[k].state == STEP_READY)
-				add(d, (struct flow_command){.kind = FLOW_DO_SKIP, .step = k, .by = i});
+			if (may_be_skipped(&f->steps[k])) add(d, (struct flow_command){.kind = FLOW_DO_SKIP, .step = k, .by = i});
 	}
 	add(d, (struct flow_command){.kind = FLOW_DO_RESET, .step = to, .by = i});
 	return true;

@@ -276,6 +276,10 @@ void op_resume(struct request *q)
 	engine_add(q->engine, x);
 	q->x = x;
 	execution_take_up(x, q->client->principal);
+	if (x->flow->is_paused && json_bool(q->args, "go_on", true)) {
+		struct emit em = {.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = q->client->principal, .data = json_pack("{s:s}", "why", "person")};
+		execution_emit(x, em, NULL);
+	}
 	request_answer_durable(q, json_pack("{s:s}", "execution", x->id));
 }
 

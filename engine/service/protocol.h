@@ -25,7 +25,8 @@
  * again          {"execution","step"}                        a further attempt of a step that is over (its dependents become pending too); key b (back) too
  * answer         {"execution","step","call":N,"value":any}   to a question
  * resolve        {"execution","step","call":N or null for all,"answer":"again"|"failed"|"done","reason":text,"result":any}
- * pause, resume  {"execution"}                               resume also takes up what an engine's end left open
+ * pause          {"execution"}
+ * resume         {"execution","go_on":bool}                  also takes up what an engine's end left open; a pause from before ends unless go_on is false
  * cancel         {"execution","reason"}
  * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
  * note           {"execution","step":id or null,"text"}

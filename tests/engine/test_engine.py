@@ -87,6 +87,24 @@ def go_and_skip_choose_the_way(w):
 
 
 @test
+def go_leads_past_a_step_that_waits_for_a_person(w):
+    x = w.run(w.book([{"fences": [('go("s2")', "lua {id=s0}")]}, {"title": "Ask around", "comment": 'id=s1 needs=""'}, {"fences": [("return {}", "lua {id=s2 needs=s1}")]}]))
+    v = w.over(x)
+    same((v["state"], states(v)), ("succeeded", ["succeeded", "skipped", "succeeded"]))
+
+
+@test
+def a_paused_execution_goes_on_when_it_is_resumed_after_a_crash(w):
+    for go_on in (False, True):
+        x = w.run(w.lua("return {}"), mode="guided")
+        w.client.ask("pause", execution=x)
+        w.restart()
+        w.client.ask("resume", execution=x, go_on=go_on)
+        r.deadline(10, "taken up", lambda: not w.view(x)["interrupted"])
+        same(w.view(x)["paused"], not go_on)
+
+
+@test
 def conditions_skip_and_their_errors_fail(w):
     v = w.over(w.run(w.lua("return {n = 1}", ("return {}", 'if="steps.s0.n > 1"'), ("return {}", 'if="steps.s0.n == 1"'))))
     same((v["state"], states(v)), ("succeeded", ["succeeded", "skipped", "succeeded"]))
