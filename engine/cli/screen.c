@@ -258,9 +258,25 @@ void screen_overview(struct lines *out, const json_t *view, const struct screen 
 	}
 }
 
+/* What the end left in the air: it must not be forgotten that these calls were sent. */
+static void add_unknown_calls(struct lines *out, const json_t *view, const struct screen *s)
+{
+	size_t i, k;
+	json_t *step, *call;
+	json_array_foreach(json_arr(view, "steps"), i, step)
+	{
+		if (strcmp(json_str(step, "state", ""), "unknown") != 0) continue;
+		lines_add(out, screen_step_line(out->arena, view, step, s, 0));
+		json_array_foreach(json_arr(step, "calls"), k, call) if (strcmp(json_str(call, "state", ""), "unknown") == 0)
+		    lines_wrap(out, arena_printf(out->arena, "sent, and nobody saw what became of it: %s", line_safe(out->arena, json_str(call, "words", ""))),
+		               (size_t)s->columns - 1, "      ", "");
+	}
+}
+
 void screen_ending(struct lines *out, const json_t *view, const struct screen *s)
 {
 	struct arena *a = out->arena;
+	add_unknown_calls(out, view, s);
 	size_t i, done = 0, skipped = 0, n = json_array_size(json_object_get(view, "steps"));
 	json_t *step;
 	json_array_foreach(json_arr(view, "steps"), i, step)

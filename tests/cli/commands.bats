@@ -435,6 +435,16 @@ flood_book() {
 	[[ "$output" == *"WRONG"* ]]
 }
 
+@test "cancel in the middle of a call: the end says what was sent" {
+	printf '# Slow\n\n## Permissions\n\n- `sh sleep *`\n\n## Steps\n\n1. Wait\n\n   ```lua {id=wait effect=once risk=read}\n   sh({"sleep", "300"})\n   ```\n' >slow.md
+	id=$("$RUNG" run slow.md --detach --auto --allow declared 2>/dev/null)
+	for _ in $(seq 500); do "$RUNG" log "$id" | grep -q call.started && break; sleep 0.01; done
+	"$RUNG" cancel "$id" --reason "wrong host"
+	run "$RUNG" attach "$id"
+	[ "$status" -eq 130 ]
+	[[ "$output" == *"nobody saw what became of it: sleep 300"*"cancelled: 0 of 1 step"* ]]
+}
+
 @test "two commands at once start one engine" {
 	"$RUNG" run runbooks/quick.md --auto --allow declared >one 2>&1 &
 	a=$!
