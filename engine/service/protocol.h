@@ -31,11 +31,14 @@
  * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
  * note           {"execution","step":id or null,"text"}
  * allow          {"execution","patterns":[...]}              the driver allows more, for this execution
- * shell.start    {"execution","step","fence":i,"command":text,"cwd":text} -> {"call":N,"lock":path or null}     the intent of one command of a shell fence,
- * which the client runs on the person's terminal once this has answered; hold the lock file's descriptor open (inherited) while it runs shell.output
- * {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}  payload: bytes (at most 64 KiB) shell.finish   {"execution","step","call","code":N or
- * "signal":N} output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"} payload: at most 1 MiB log
- * {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open","steps_done","steps"}...]}
+ * shell.start    {"execution","step","fence":i,"command":text,"cwd":text,"terminal":bool} -> {"call":N,"attempt","lock":path}
+ *                the intent of one command of a shell fence, which the client runs on the person's terminal once this has answered; hold the lock file's
+ *                descriptor open (inherited) while it runs
+ * shell.output   {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}     payload: bytes (at most 64 KiB)
+ * shell.finish   {"execution","step","call","code":N or "signal":N}
+ * output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"}     payload: at most 1 MiB
+ * log            {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open",
+ *                "interrupted","steps_done","steps"}...]}
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
  *
@@ -44,10 +47,11 @@
  *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",
  *             "fences":[{"role","language","source","line","run","commands":[...],"expected"}],"permissions":[...],
  *             "state","attempt","waiting":WHY or null,"why":text,"to":id,"started_us","finished_us","due_us","result":any,"note":text,
- *             "calls":[{"call","of":"action"|"condition"|"terminal"|"proof","nth","attempt","words":"systemctl restart nginx","module","function","effect","state":"running"|"ok"|"failed"|"denied"|"unknown",
- *                       "code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
+ *             "calls":[{"call","of":"action"|"condition"|"terminal"|"proof","nth","attempt","words":"systemctl restart nginx","module","function","effect",
+ *                       "state":"running"|"ok"|"failed"|"denied"|"unknown","code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],
  *   "denied":[{"step","words","pattern","allowable":bool}]}
+ *   A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only, the last 200.
  *   WHY is "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open), "resolve" (a call's outcome is unknown),
  *   "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
  *
