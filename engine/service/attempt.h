@@ -52,9 +52,9 @@ void attempt_end_proof(struct execution *x, size_t step, const char *why); /* wh
 /* Ends the worker and the commands of a step; when all is settled the attempt is over with that outcome. */
 void attempt_stop(struct execution *x, size_t step, enum step_state outcome);
 
-void attempt_drop(struct attempt *a);        /* forgets it without a record */
+void attempt_drop(struct attempt *a);              /* forgets it without a record */
 void attempt_drop_conditions(struct execution *x); /* evaluations between two calls: after a reset they begin anew */
-void attempt_drop_idle(struct execution *x); /* workers that are kept for the next attempt */
+void attempt_drop_idle(struct execution *x);       /* workers that are kept for the next attempt */
 
 /* Everything that the attempt's open calls needed is settled: goes on with what it waited for (its end, say). */
 void attempt_calls_changed(struct execution *x, size_t step);

@@ -56,7 +56,7 @@ struct step_data {
 	struct attempt *live;
 	int worker_losses;
 	uint32_t condition_attempt, condition_end; /* before that attempt, the condition's calls up to this number belong to evaluations that are over */
-	bool is_dirty; /* differs from what attached clients were told */
+	bool is_dirty;                             /* differs from what attached clients were told */
 	bool is_verify_tried;
 	bool needs_run; /* in the middle of an attempt: something came that its branches have not seen */
 	int told;       /* state and wait that attached clients know of */

@@ -502,6 +502,25 @@ def hostile_frames_end_a_client_and_nothing_else(w):
 
 
 @test
+def an_engine_with_nothing_to_do_ends_and_another_goes_on(w):
+    x = w.run(w.book([{"title": "Wait for the owner"}]))
+    w.client.close()
+    w.engine.stop()
+    w.engine.idle = "1s"
+    w.engine.start()
+    # It waits for a person: that is a row in the store, and holds no engine.
+    assert w.engine.process.wait(30) == 0
+    assert not os.path.exists(os.path.join(w.engine.state, "engine.sock"))
+    w.engine.idle = "10m"
+    w.engine.start()
+    w.client = w.engine.client()
+    w.client.ask("resume", execution=x)
+    s = r.deadline(10, "the step to wait again", lambda: next((s for s in w.view(x)["steps"] if s["waiting"] == "person"), None))
+    w.client.ask("settle", execution=x, step=s["id"], outcome="succeeded")
+    same(w.over(x)["state"], "succeeded")
+
+
+@test
 def shell_fences_that_say_run_are_automatic(w):
     v = w.over(w.run(w.book([{"title": "Show", "fences": [("echo <who> \"tab\there\"\necho \"a b\"\nX=1; echo $X", "bash {run}")]}], permissions=("sh sh -c *",)), params={"WHO": "me; id"}))
     same((v["state"], v["steps"][0]["manual"]), ("succeeded", False))
