@@ -95,6 +95,7 @@ void guided_page(struct guided *g, const struct lines *all, const char *title, b
 	struct lines lines, page;
 	int columns = -1, key = KEY_NONE;
 	size_t top = at_end ? SIZE_MAX / 2 : 0;
+	lines_init(&lines, fitted);
 	terminal_full_screen(&g->terminal, true);
 	do {
 		if (columns != g->terminal.columns) {
