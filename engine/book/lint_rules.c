@@ -94,7 +94,8 @@ void lint_metadata(struct linter *l)
 		if (b->params[i].is_input)
 			lint_add(l, "input", b->params[i].line, 0,
 			         "declare it in the Parameters table with a type and a description, or set it in an earlier command",
-			         "%s; it is asked for before the command that needs it and passed as the environment variable %s", b->params[i].description, b->params[i].name);
+			         "%s; it is asked for before the command that needs it and passed as the environment variable %s", b->params[i].description,
+			         b->params[i].name);
 }
 
 static void check_headings(struct linter *l)
