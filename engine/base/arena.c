@@ -18,7 +18,6 @@ struct block {
 
 struct arena {
 	struct block *head;
-	size_t used;
 };
 
 void *mem_alloc(size_t n)
@@ -88,7 +87,6 @@ void *arena_alloc(struct arena *a, size_t n)
 	}
 	void *p = a->head->data + a->head->used;
 	a->head->used += need;
-	a->used += need;
 	return p;
 }
 
@@ -127,9 +125,4 @@ void *arena_grow(struct arena *a, void *array, size_t count, size_t *capacity, s
 	if (count) memcpy(p, array, count * item_bytes);
 	*capacity = wider;
 	return p;
-}
-
-size_t arena_used_bytes(const struct arena *a)
-{
-	return a->used;
 }

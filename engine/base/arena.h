@@ -18,9 +18,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(
 /* Doubles an array that has grown to its capacity: pass the array, its count and its capacity; the array may move, old bytes stay until the arena goes. */
 void *arena_grow(struct arena *a, void *array, size_t count, size_t *capacity, size_t item_bytes);
 
-/* Bytes handed out so far. */
-size_t arena_used_bytes(const struct arena *a);
-
 /* malloc, calloc, realloc and strdup that end the process when there is no memory. */
 void *mem_alloc(size_t n);
 void *mem_zero(size_t n);

@@ -236,11 +236,6 @@ bool capability_allows(const struct capability *c, const char *kind, const char 
 	return c->count == count;
 }
 
-const char *capability_kind(const struct capability *c)
-{
-	return c->kind;
-}
-
 const char *capability_text(const struct capability *c)
 {
 	return c->text;

@@ -22,7 +22,6 @@ enum err capability_parse(struct arena *a, const char *pattern, struct capabilit
 /* Does the pattern allow a call of that kind with these words (for sh: the argument list)? params: the execution's, or NULL. */
 bool capability_allows(const struct capability *c, const char *kind, const char *const *words, size_t count, const json_t *params);
 
-const char *capability_kind(const struct capability *c);
 const char *capability_text(const struct capability *c);
 
 /* The pattern that allows exactly these words: kind and arguments, quoted where needed. For "no" answers that say what would allow it. In the arena. */

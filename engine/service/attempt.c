@@ -170,6 +170,7 @@ void attempt_begin(struct execution *x, size_t step)
 		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
 		return;
 	}
+	x->steps[step].worker_losses = 0;
 	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }

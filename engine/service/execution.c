@@ -172,7 +172,6 @@ enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 		/* flow and schema agree by construction: a record that cannot be encoded is a fault of ours, found by the tests. */
 		struct error why;
 		if (store_batch_record(x->batch, &r, &why)) die("a record could not be encoded: %s", why.text);
-		x->batch_records++;
 	}
 	json_decref(em.data);
 	return err;
@@ -240,7 +239,6 @@ void execution_commit(struct execution *x)
 	write_row(x);
 	struct store_batch *b = x->batch;
 	x->batch = NULL;
-	x->batch_records = 0;
 	x->newest = c;
 	x->commits++;
 	store_submit(x->engine->store, b, committed, c);

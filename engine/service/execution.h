@@ -43,14 +43,14 @@ struct call {
 	int spool_fd[2];
 	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
 	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
-	bool is_dispatched, is_held, is_sent_again, is_cancelled, is_over_limit;
+	bool is_dispatched, is_held, is_cancelled;
 };
 
 struct step_data {
 	struct call **calls; /* of all attempts, in asking order within each */
 	size_t call_count, call_capacity;
 	json_t *result; /* what the step returned; NULL: nothing, or not read yet */
-	char *result_blob, *why_blob, *note_blob, *log_blob;
+	char *result_blob, *why_blob, *note_blob;
 	char *why; /* read from the blob when it is asked for */
 	const char *to;
 	struct attempt *live;
@@ -104,7 +104,6 @@ struct execution {
 
 	/* Under way. */
 	struct store_batch *batch;
-	size_t batch_records;
 	struct later *first, **last;
 	struct flow_command *commands; /* room for what flow decides */
 	size_t commands_max;

@@ -71,7 +71,6 @@ static void fold_call_started(struct folding *f)
 	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
 	c->is_question = strcmp(c->module, "ask") == 0;
 	c->state = CALL_STARTED;
-	c->is_sent_again = json_int(f->r->data, "again", 0) > 0;
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
 	c->started_us = f->r->t_us;
 	c->finished_us = 0;
@@ -124,7 +123,6 @@ static void fold_attempt_finished(struct folding *f)
 	s->result = NULL;
 	keep(&s->result_blob, str(f, "result"), f->x->arena);
 	keep(&s->why_blob, str(f, "error"), f->x->arena);
-	if (json_arr(f->r->data, "log")) keep(&s->log_blob, json_string_value(json_array_get(json_arr(f->r->data, "log"), 0)), f->x->arena);
 	s->why = NULL;
 	f->ev.to = str(f, "to") ? graph_find(f->x->graph, str(f, "to")) : SIZE_MAX;
 	s->to = str(f, "to") ? arena_strdup(f->x->arena, str(f, "to")) : NULL;

@@ -59,7 +59,6 @@ void output_recover(struct execution *x, struct call *c)
 
 void output_begin(struct call *c)
 {
-	c->is_over_limit = false;
 	for (int s = 0; s < 2; s++) {
 		buf_clear(&c->out[s]);
 		buf_clear(&c->tail[s]);
@@ -87,10 +86,7 @@ void call_output(struct execution *x, struct call *c, int stream, const void *da
 	              (int)c->number, "stream", c->client && stream == 0 && strcmp(c->function, "terminal") == 0 ? "terminal" : stream_names[stream]);
 	engine_broadcast(x->engine, x, head, data, n);
 	c->seen_bytes[stream] += n;
-	if (x->output_bytes >= EXECUTION_OUTPUT_BYTES) {
-		c->is_over_limit = true;
-		return;
-	}
+	if (x->output_bytes >= EXECUTION_OUTPUT_BYTES) return;
 	x->output_bytes += n;
 	if (c->out[stream].max == 0) {
 		buf_init(&c->out[stream], OUTPUT_HEAD_BYTES);
