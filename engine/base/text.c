@@ -186,3 +186,38 @@ bool text_slug(struct buf *b, const char *s, size_t n)
 	}
 	return fits;
 }
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance of two short words. */
+static size_t distance(const char *a, const char *b)
+{
+	enum { LONGEST = 40 };
+	size_t n = strlen(a), m = strlen(b), row[LONGEST + 1];
+	if (n > LONGEST || m > LONGEST) return SIZE_MAX;
+	for (size_t j = 0; j <= m; j++) row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t above = row[j];
+			row[j] = least_of(least_of(above, row[j - 1]) + 1, corner + (a[i - 1] != b[j - 1]));
+			corner = above;
+		}
+	}
+	return row[m];
+}
+
+const char *text_nearest(const char *text, const char *const *words)
+{
+	const char *best = NULL;
+	size_t least = SIZE_MAX;
+	for (size_t i = 0; words[i]; i++) {
+		size_t d = strncmp(words[i], text, strlen(text)) == 0 ? 1 : distance(text, words[i]);
+		if (d < least) least = d, best = words[i];
+	}
+	return least <= 1 + strlen(text) / 3 ? best : NULL;
+}

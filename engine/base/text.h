@@ -36,6 +36,9 @@ size_t text_cut(const char *s, size_t n, size_t max);
 /* Lower-case ASCII comparison. */
 bool text_equal_nocase(const char *a, const char *b);
 
+/* The word (words ends with NULL) that was probably meant by text: it begins like it, or few letters differ; NULL where none is near. */
+const char *text_nearest(const char *text, const char *const *words);
+
 /* GitHub's slug of a heading: lower case, punctuation dropped, spaces to hyphens, letters of other scripts kept. Appends to b. */
 bool text_slug(struct buf *b, const char *s, size_t n);
 

@@ -1,31 +1,14 @@
 #include "book/front_matter.h"
+#include "base/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
-/* libyaml takes more than linear time on nested flow collections (39 KB of '[': 6 s), so size and depth are checked on the bytes first. */
-static const char *too_deep(const char *s, size_t n)
+static const char *too_long(const char *s, size_t n)
 {
-	int flow = 0;
-	char quote = 0;
 	if (n > FRONT_MATTER_BYTES_MAX) return "it has more than 64 KiB";
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] == '\n') quote = 0; /* a quoted text over several lines is counted too strictly, never too mildly */
-		if (quote) {
-			if (s[i] == '\\' && quote == '"')
-				i++;
-			else if (s[i] == quote)
-				quote = 0;
-		} else if ((s[i] == '"' || s[i] == '\'') && (i == 0 || strchr(" \t\n[{,:", s[i - 1]))) {
-			quote = s[i];
-		} else if (s[i] == '[' || s[i] == '{') {
-			if (++flow > FRONT_MATTER_DEPTH_MAX) return "its brackets are nested deeper than 16 levels";
-		} else if ((s[i] == ']' || s[i] == '}') && flow > 0) {
-			flow--;
-		}
-	}
-	return NULL;
+	return yaml_is_too_deep(s, n, FRONT_MATTER_DEPTH_MAX) ? "its brackets are nested deeper than 16 levels" : NULL;
 }
 
 /* What is open while YAML events come. */
@@ -113,7 +96,7 @@ static void read_yaml(struct document *d, const char *s, size_t n, int first_lin
 {
 	yaml_parser_t parser;
 	struct reader r = {.d = d, .first_line = first_line};
-	d->front_matter_error = too_deep(s, n);
+	d->front_matter_error = too_long(s, n);
 	d->front_matter_error_line = first_line;
 	if (d->front_matter_error) return;
 	if (!yaml_parser_initialize(&parser)) die("out of memory");

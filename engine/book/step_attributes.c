@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "book/book_reader.h"
 
 #include "base/clock.h"
@@ -81,37 +82,11 @@ static void *member(struct book_step *s, const struct row *row)
 	return (char *)s + row->at;
 }
 
-/* Edits between two words: insertions, deletions, replacements. Words longer than the row buffer are nothing like ours. */
-static size_t distance(const char *a, const char *b)
-{
-	enum { LONGEST = 40 };
-	size_t n = strlen(a), m = strlen(b), before[LONGEST + 1], now[LONGEST + 1];
-	if (n > LONGEST || m > LONGEST) return LONGEST;
-	for (size_t j = 0; j <= m; j++) before[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		now[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			size_t best = before[j - 1] + (a[i - 1] != b[j - 1]);
-			if (before[j] + 1 < best) best = before[j] + 1;
-			if (now[j - 1] + 1 < best) best = now[j - 1] + 1;
-			now[j] = best;
-		}
-		memcpy(before, now, sizeof now);
-	}
-	return before[m];
-}
-
 static const char *nearest(const char *name)
 {
-	size_t best = 3;
-	const char *found = NULL;
-	for (size_t i = 0; i < ROWS; i++) {
-		size_t d = distance(name, rows[i].name);
-		if (d >= best || d >= strlen(rows[i].name)) continue;
-		best = d;
-		found = rows[i].name;
-	}
-	return found;
+	const char *names[ROWS + 1] = {NULL};
+	for (size_t i = 0; i < ROWS; i++) names[i] = rows[i].name;
+	return text_nearest(name, names);
 }
 
 /* Keys of Runme that say nothing about what a step does. */

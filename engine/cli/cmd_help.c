@@ -1,5 +1,6 @@
 #include "book/book.h"
 #include "cli/commands.h"
+#include "base/text.h"
 #include "cli/keys.h"
 #include "cli/print.h"
 #include "flow/flow.h"
@@ -187,7 +188,7 @@ static int run(const struct invocation *in)
 	if (c) return print_command_help(c);
 	for (size_t i = 0; commands[i] && n < 63; i++)
 		if (!commands[i]->is_hidden) names[n++] = commands[i]->name;
-	const char *near = nearest_word(name, names);
+	const char *near = text_nearest(name, names);
 	message("there is no help on \"%s\"%s%s%s", name, near ? ": did you mean `rung help " : "", near ? near : ": `rung help` lists commands and topics",
 	        near ? "`?" : "");
 	return err_info(ERR_USAGE)->exit_status;

@@ -4,6 +4,7 @@
 #include "book/graph.h"
 #include "book/render.h"
 #include "cli/commands.h"
+#include "base/text.h"
 #include "cli/lines.h"
 #include "cli/print.h"
 #include "cli/screen_parts.h"
@@ -76,7 +77,7 @@ static int show_stage(const struct book *b, const char *name, struct error *e)
 		json_decref(v);
 		return 0;
 	}
-	const char *near = nearest_word(name, names);
+	const char *near = text_nearest(name, names);
 	error_set(e, ERR_USAGE, "--stage %s: document, book, graph or plan was expected%s%s%s", name, near ? "; did you mean " : "", near ? near : "",
 	          near ? "?" : "");
 	return fail(e, false);

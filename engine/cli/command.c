@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "base/text.h"
 #include "base/arena.h"
 #include "cli/print.h"
 
@@ -23,41 +24,6 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static size_t least_of(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance of two short words. */
-static size_t distance(const char *a, const char *b)
-{
-	enum { LONGEST = 40 };
-	size_t n = strlen(a), m = strlen(b), row[LONGEST + 1];
-	if (n > LONGEST || m > LONGEST) return SIZE_MAX;
-	for (size_t j = 0; j <= m; j++) row[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			size_t above = row[j];
-			row[j] = least_of(least_of(above, row[j - 1]) + 1, corner + (a[i - 1] != b[j - 1]));
-			corner = above;
-		}
-	}
-	return row[m];
-}
-
-const char *nearest_word(const char *text, const char *const *words)
-{
-	const char *best = NULL;
-	size_t least = SIZE_MAX;
-	for (size_t i = 0; words[i]; i++) {
-		size_t d = strncmp(words[i], text, strlen(text)) == 0 ? 1 : distance(text, words[i]);
-		if (d < least) least = d, best = words[i];
-	}
-	return least <= 1 + strlen(text) / 3 ? best : NULL;
-}
-
 static const struct option *option_in(const struct option *table, const char *name, size_t n)
 {
 	for (; table && table->name; table++)
@@ -78,7 +44,7 @@ static enum err unknown_option(const struct command *c, const char *text, struct
 	for (const struct option *o = c->options; o && o->name && n < 28; o++) words[n++] = o->name;
 	for (const struct option *o = common; o->name; o++) words[n++] = o->name;
 	words[n] = NULL;
-	const char *near = nearest_word(text + strspn(text, "-"), words);
+	const char *near = text_nearest(text + strspn(text, "-"), words);
 	if (near) return error_set(e, ERR_USAGE, "rung %s has no option %s: did you mean --%s?", c->name, text, near);
 	return error_set(e, ERR_USAGE, "rung %s has no option %s: `rung help %s` lists them", c->name, text, c->name);
 }
@@ -159,7 +125,7 @@ static int no_such_command(const char *name)
 	for (size_t i = 0; commands[i] && n < 63; i++)
 		if (!commands[i]->is_hidden) words[n++] = commands[i]->name;
 	words[n] = NULL;
-	const char *near = nearest_word(name, words);
+	const char *near = text_nearest(name, words);
 	if (near)
 		message("rung has no command \"%s\": did you mean `rung %s`?", name, near);
 	else

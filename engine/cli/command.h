@@ -55,9 +55,6 @@ void invocation_clear(struct invocation *in);
 const char *given_value(const struct invocation *in, const char *name);
 bool given(const struct invocation *in, const char *name);
 
-/* The word of a list (ends with NULL) that is most like text, or NULL where none is near: for hints. */
-const char *nearest_word(const char *text, const char *const *words);
-
 /* The whole of `rung`: finds the command, runs it, gives the exit status. */
 int cli_main(int argc, char **argv);
 

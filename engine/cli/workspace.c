@@ -171,7 +171,7 @@ static enum err find_by_name(struct arena *a, const struct workspace *w, const c
 		*path = books.path[i];
 	}
 	if (*path) return ERR_OK;
-	const char *near = nearest_word(name, names);
+	const char *near = text_nearest(name, names);
 	if (near) return error_set(e, ERR_NOT_FOUND, "no file and no book \"%s\": did you mean \"%s\"? `rung list` shows all", name, near);
 	return error_set(e, ERR_NOT_FOUND, "no file and no book \"%s\" in %s: `rung list` shows all", name, w->root);
 }
