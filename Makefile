@@ -63,6 +63,22 @@ $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
 	@echo '  link  $@'
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a $(LIBS_BOX)
 
+# Variants of the fork server for the tests: its own objects, those that VARIANT_NAME names replaced by tests/sandbox/forkd_NAME.c.
+VARIANT_open       := environment
+VARIANT_unconfined := environment confine limit attempt
+VARIANT_walk       := environment
+VARIANTS           := $(patsubst tests/sandbox/forkd_%.c,%,$(wildcard tests/sandbox/forkd_*.c))
+variant_of          = $(O)/obj/tests/sandbox/forkd_$(1).o $(filter-out $(VARIANT_$(1):%=$(O)/obj/engine/sandbox/worker/%.o),$(BOX_OBJ))
+define variant_rule
+$(O)/rung-forkd-$(1): $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(O)/lib/base.a
+	@echo '  link  $$@'
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(O)/lib/base.a $$(LIBS_BOX)
+endef
+$(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
+
+.PHONY: variants
+variants: $(VARIANTS:%=$(O)/rung-forkd-%) ## build the variants of the fork server that the tests of the sandbox compare with it
+
 # The Lua of the modules is linked into the fork server: a worker opens no file.
 $(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
 	@mkdir -p $(@D)

@@ -23,7 +23,7 @@ build() {
 		exit 1
 	fi
 }
-build all
+build all variants
 build SAN=1 all units replays
 
 # One name a line: what tests/tools/suite.sh runs. The long ones come first, so that they do not end alone.
