@@ -7,6 +7,7 @@
 #include "sandbox/forkd.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/wire.h"
+#include "sandbox/worker/confine.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,7 +40,9 @@ struct actor {
 	struct buf out;
 	size_t out_at;
 	struct command *commands;
-	bool is_over; /* the engine has gone, or speaks nonsense */
+	struct command_rules rules;
+	bool has_begun; /* setup came, or a call: no setup any more */
+	bool is_over;   /* the engine has gone, or speaks nonsense */
 	struct pollfd *polled;
 	size_t poll_capacity;
 };
@@ -107,7 +111,7 @@ static void on_call(struct actor *a, const struct frame *f)
 	enum err err = ERR_OK;
 	if (strcmp(json_str(f->head, "module", ""), "sh") != 0 || strcmp(json_str(f->head, "function", ""), "run") != 0)
 		err = error_set(&e, ERR_INVALID, "this actor makes calls of sh.run only");
-	if (!err) err = command_start(f->head, f->payload, f->payload_len, &c, &e);
+	if (!err) err = command_start(f->head, f->payload, f->payload_len, &a->rules, &c, &e);
 	if (err) {
 		say_failed(a, id, &e);
 		return;
@@ -129,7 +133,11 @@ static void on_frame(struct actor *a, const struct frame *f)
 {
 	const char *type = json_str(f->head, "t", "");
 	json_int_t id = json_int(f->head, "id", 0);
-	if (strcmp(type, "call") == 0 && id > 0 && !find(a, id))
+	bool is_first = !a->has_begun;
+	a->has_begun = true;
+	if (strcmp(type, "setup") == 0 && is_first)
+		a->is_over = command_rules_read(f->head, &a->rules, NULL) != ERR_OK;
+	else if (strcmp(type, "call") == 0 && id > 0 && !find(a, id))
 		on_call(a, f);
 	else if (strcmp(type, "cancel") == 0)
 		on_cancel(a, f);
@@ -328,16 +336,38 @@ static void serve_once(struct actor *a)
 	flush(a);
 }
 
-/* Descriptors 0 to 2 are there, so that no pipe gets their numbers; the lock moves to where commands inherit it. */
+/* Nothing but the socket and the lock. 0 to 2 are there, so that no pipe gets their numbers, and lead nowhere: the third was the engine's log (sanitizer
+ * builds keep it for their reports). The lock moves to where commands inherit it. */
 static void arrange_descriptors(void)
 {
-	while (fcntl(2, F_GETFD) < 0)
-		if (open("/dev/null", O_RDWR) < 0) break;
+	syscall(SYS_close_range, CHILD_LOCK_FD + 1, ~0U, 0);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < (CONFINE_SANITIZED && fcntl(2, F_GETFD) >= 0 ? 2 : 3); fd++) must(dup2(null, fd) == fd);
+	if (null > 2) close(null);
 	fcntl(CHILD_SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	if (fcntl(CHILD_LOCK_FD, F_GETFD) >= 0) {
 		must(dup2(CHILD_LOCK_FD, LOCK_FD) == LOCK_FD);
 		close(CHILD_LOCK_FD);
 	}
+}
+
+/* A process of the same user could have begun to trace this one before it forbade that: it would see what the engine sends. */
+static bool is_traced(void)
+{
+	char text[4096];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+	if (fd >= 0) close(fd);
+	text[n > 0 ? n : 0] = 0;
+	const char *at = strstr(text, "TracerPid:");
+	return at && atoi(at + strlen("TracerPid:")) != 0;
+}
+
+/* Commands of the same user can neither trace this process nor read its memory, where values of secrets will be. */
+static void hide(void)
+{
+	must(prctl(PR_SET_DUMPABLE, 0) == 0);
+	if (is_traced()) die("rung actor: another process traces this one: it makes no commands");
 }
 
 static void limit_commands(void)
@@ -354,6 +384,7 @@ int actor_main(void)
 {
 	struct actor a = {.socket_fd = CHILD_SOCKET_FD};
 	sigset_t child;
+	hide();
 	arrange_descriptors();
 	limit_commands();
 	prctl(PR_SET_NAME, "rung-actor");
@@ -364,9 +395,10 @@ int actor_main(void)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	a.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	must(a.signal_fd >= 0);
+	command_rules_init(&a.rules);
 	frame_reader_init(&a.in, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX);
 	buf_init(&a.out, OUT_BYTES_MAX);
-	say(&a, json_pack("{s:s,s:i}", "t", "ready", "pid", (int)getpid()), NULL, 0);
+	say(&a, json_pack("{s:s,s:i,s:I}", "t", "ready", "pid", (int)getpid(), "uid", (json_int_t)geteuid()), NULL, 0);
 	flush(&a);
 	while (!a.is_over) serve_once(&a);
 	end_everything(&a);

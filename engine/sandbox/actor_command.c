@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +27,9 @@ struct launch {
 	int cwd_fd;
 	int fds[3]; /* of the child: stdin, stdout, stderr */
 	pid_t parent;
-	int error; /* errno of the child's exec; it shares our memory until then */
+	const struct command_rules *rules;
+	int error;           /* errno of the child's exec; it shares our memory until then */
+	const char *refused; /* the limit that the kernel did not take, where one was not */
 };
 
 static void words_free(char **words)
@@ -91,10 +94,25 @@ static enum err cwd_get(const json_t *head, int *fd, struct error *e)
 	*fd = -1;
 	if (!cwd) return ERR_OK;
 	*fd = open(cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return *fd >= 0 ? ERR_OK : error_errno(e, "the command's folder %s", cwd);
+	if (*fd >= 0) return ERR_OK;
+	bool is_denied = errno == EACCES;
+	enum err err = error_errno(e, "the command's folder %s", cwd);
+	return is_denied ? error_context(e, "commands run as user id %d, who must be able to enter their folder", (int)geteuid()) : err;
 }
 
 /* ---- the child ---- */
+
+static bool limits_set(struct launch *l)
+{
+	for (int i = 0; i < COMMAND_LIMITS; i++) {
+		rlim_t value = (rlim_t)l->rules->limits[i];
+		if (l->rules->limits[i] == LIMIT_NONE || setrlimit((__rlimit_resource_t)command_limits[i].resource, &(struct rlimit){value, value}) == 0)
+			continue;
+		l->refused = command_limits[i].name;
+		return false;
+	}
+	return !l->rules->no_new_privileges || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
 
 /* Between clone and exec, in our memory while we are stopped: nothing but system calls. */
 static int child_main(void *arg)
@@ -105,7 +123,7 @@ static int child_main(void *arg)
 	setsid();
 	/* Not inherited by what it starts: the process group and the lock descriptor are for those. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	bool ok = getppid() == l->parent && (l->cwd_fd < 0 || fchdir(l->cwd_fd) == 0);
+	bool ok = getppid() == l->parent && (l->cwd_fd < 0 || fchdir(l->cwd_fd) == 0) && limits_set(l);
 	for (int i = 0; ok && i < 3; i++) ok = dup2(l->fds[i], i) == i;
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -127,6 +145,7 @@ static enum err launch_run(struct launch *l, pid_t *pid, struct error *e)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (error == 0) return ERR_OK;
 	if (*pid > 0) waitpid(*pid, NULL, 0);
+	if (l->refused) return error_set(e, ERR_INVALID, "the limit %s of .rung/config.yaml is above what this host lets the commands' user have", l->refused);
 	if (error == E2BIG) return error_set(e, ERR_TOO_BIG, "%s: the arguments and the environment are larger than the kernel takes", l->path);
 	if (error == ENOEXEC) return error_set(e, ERR_INVALID, "%s is no program (a script must begin with #!)", l->path);
 	if (error == EAGAIN || error == ENOMEM) return error_set(e, ERR_FULL, "%s: no room for another process", l->path);
@@ -163,15 +182,15 @@ static enum err launch_prepare(struct command *c, struct launch *l, const json_t
 {
 	enum err err = argv_get(head, &l->argv, e);
 	if (!err) err = env_get(head, &l->envp, e);
-	if (!err) err = actor_path_resolve(l->argv[0], &l->path, e);
+	if (!err) err = actor_path_resolve(l->argv[0], l->rules->trusted_uid, &l->path, e);
 	if (!err) err = cwd_get(head, &l->cwd_fd, e);
 	if (!err) err = pipes_make(c, l, e);
 	return err;
 }
 
-enum err command_start(const json_t *head, const void *input, size_t input_bytes, struct command **out, struct error *e)
+enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, struct command **out, struct error *e)
 {
-	struct launch l = {.cwd_fd = -1, .fds = {-1, -1, -1}};
+	struct launch l = {.cwd_fd = -1, .fds = {-1, -1, -1}, .rules = rules};
 	struct command *c = mem_zero(sizeof *c);
 	c->id = json_int(head, "id", 0);
 	c->input_fd = c->output_fd[0] = c->output_fd[1] = -1;

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "sandbox/command_rules.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -31,7 +32,7 @@ struct command {
 };
 
 /* Starts the command that a "call" frame describes. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID, ERR_FULL, ...: it did not start. */
-enum err command_start(const json_t *head, const void *input, size_t input_bytes, struct command **out, struct error *e);
+enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, struct command **out, struct error *e);
 
 /* SIGTERM to the group now, SIGKILL when COMMAND_TERM_US have passed. */
 void command_stop(struct command *c, int64_t now_us);

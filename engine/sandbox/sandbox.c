@@ -2,12 +2,15 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "sandbox/forkd.h"
+#include "sandbox/privilege.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -39,12 +42,24 @@ static char **server_environment(void)
 	return out;
 }
 
-static int server_spawn(pid_t *pid, const char *path, int socket_fd, int program_fd)
+/* "1,4,24" */
+static char *numbers_of(const gid_t *groups, size_t count)
+{
+	struct buf b;
+	buf_init(&b, 16 * USER_GROUPS_MAX);
+	for (size_t i = 0; i < count; i++) buf_printf(&b, "%s%u", i ? "," : "", (unsigned)groups[i]);
+	return buf_take(&b);
+}
+
+static int server_spawn(pid_t *pid, const char *path, const struct sandbox_user *commands_as, int socket_fd, int program_fd)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
-	char *argv[] = {"rung-forkd", NULL}, **envp = server_environment();
+	char uid[16], gid[16], *groups = commands_as ? numbers_of(commands_as->groups, commands_as->group_count) : NULL;
+	char *argv[] = {"rung-forkd", commands_as ? uid : NULL, gid, groups, NULL}, **envp = server_environment();
+	snprintf(uid, sizeof uid, "%u", commands_as ? (unsigned)commands_as->uid : 0);
+	snprintf(gid, sizeof gid, "%u", commands_as ? (unsigned)commands_as->gid : 0);
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawn_file_actions_init(&actions);
@@ -61,6 +76,7 @@ static int server_spawn(pid_t *pid, const char *path, int socket_fd, int program
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	free(envp);
+	free(groups);
 	return error;
 }
 
@@ -72,7 +88,12 @@ static int move_up(int fd)
 	return high;
 }
 
-enum err sandbox_start(const char *forkd_path, const char *actor_path, struct sandbox **out, struct error *e)
+bool sandbox_can_change_user(void)
+{
+	return privilege_has(PRIVILEGE_BIT(CAP_SETUID) | PRIVILEGE_BIT(CAP_SETGID) | PRIVILEGE_BIT(CAP_KILL));
+}
+
+enum err sandbox_start(const char *forkd_path, const char *actor_path, const struct sandbox_user *commands_as, struct sandbox **out, struct error *e)
 {
 	int pair[2];
 	/* Opened now: an upgrade of the program while the engine runs must not give it actors of another version. */
@@ -88,7 +109,7 @@ enum err sandbox_start(const char *forkd_path, const char *actor_path, struct sa
 	struct sandbox *s = mem_zero(sizeof *s);
 	s->fd = pair[0];
 	s->pidfd = -1;
-	errno = server_spawn(&s->pid, forkd_path, pair[1], program);
+	errno = server_spawn(&s->pid, forkd_path, commands_as, pair[1], program);
 	close(pair[1]);
 	close(program);
 	if (errno != 0) {
@@ -102,23 +123,27 @@ enum err sandbox_start(const char *forkd_path, const char *actor_path, struct sa
 	return ERR_OK;
 }
 
-static enum err request_send(const struct sandbox *s, enum sandbox_kind kind, int lock_fd, struct error *e)
+static enum err request_send(const struct sandbox *s, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct error *e)
 {
 	struct forkd_request request = {.number = s->number, .kind = (uint32_t)kind};
 	struct iovec io = {&request, sizeof request};
 	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(FORKD_GIFTS * sizeof(int))];
 		struct cmsghdr align;
 	} control = {0};
 	struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
-	if (lock_fd >= 0) {
+	int fds[FORKD_GIFTS];
+	size_t count = 0;
+	if (gifts && gifts->lock_fd >= 0) fds[count++] = gifts->lock_fd, request.has_lock = 1;
+	if (gifts && gifts->group_fd >= 0) fds[count++] = gifts->group_fd, request.has_group = 1;
+	if (count) {
 		m.msg_control = control.bytes;
-		m.msg_controllen = sizeof control.bytes;
+		m.msg_controllen = CMSG_SPACE(count * sizeof(int));
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &lock_fd, sizeof(int));
+		c->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
 	}
 	ssize_t n;
 	do n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
@@ -162,12 +187,12 @@ static enum err reply_wait(const struct sandbox *s, struct forkd_reply *reply, i
 	}
 }
 
-enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e)
+enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e)
 {
 	struct forkd_reply reply;
 	int fds[2];
 	s->number++;
-	enum err err = request_send(s, kind, kind == SANDBOX_ACTOR ? lock_fd : -1, e);
+	enum err err = request_send(s, kind, kind == SANDBOX_ACTOR ? gifts : NULL, e);
 	if (!err) err = reply_wait(s, &reply, fds, e);
 	if (err) return err;
 	if (reply.error != 0) {

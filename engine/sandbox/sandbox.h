@@ -2,6 +2,7 @@
 #define RUNG_SANDBOX_SANDBOX_H
 
 #include "base/error.h"
+#include "sandbox/user.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,12 +21,31 @@ struct sandbox_child {
 };
 
 /* Starts the fork server (forkd_path) before the engine has threads. actor_path is the program that an actor execs, with the arguments `actor`
- * (normally /proc/self/exe of the engine). Both are strings that stay. */
-enum err sandbox_start(const char *forkd_path, const char *actor_path, struct sandbox **out, struct error *e);
+ * (normally /proc/self/exe of the engine). commands_as: the user that every actor, and so every command, is given; NULL: this process's own. It needs
+ * SANDBOX_USER_PRIVILEGES then (sandbox_can_change_user), and nothing but them stays with the fork server. */
+enum err sandbox_start(const char *forkd_path, const char *actor_path, const struct sandbox_user *commands_as, struct sandbox **out, struct error *e);
 
-/* A new child, within 5 s or ERR_TIMEOUT. lock_fd: SANDBOX_ACTOR only, the execution's lock descriptor, inherited by the actor and by every command; the
- * caller may close its own afterwards. Blocks for about a millisecond. */
-enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e);
+/* Has this process what giving commands another user takes: CAP_SETUID, CAP_SETGID, and CAP_KILL to end them? Root has. */
+bool sandbox_can_change_user(void);
+
+/* What an actor gets beside its socket; -1: none. The caller may close its own afterwards. */
+struct sandbox_gifts {
+	int lock_fd;  /* the execution's lock descriptor, inherited by the actor and by every command */
+	int group_fd; /* cgroup.procs of its control group, opened for writing: it moves there before it becomes anybody else, and keeps no descriptor of it */
+};
+
+/* A new child, within 5 s or ERR_TIMEOUT. gifts: SANDBOX_ACTOR only, may be NULL. Blocks for about a millisecond. */
+enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e);
+
+/* What really is on, as a worker and an actor that were started for this say. */
+struct sandbox_offer {
+	bool seccomp, rlimits, address_space;
+	int landlock; /* the kernel's version of it; 0: not there */
+	uid_t actor_uid;
+};
+
+/* Starts one worker and one actor, reads what they say, ends them. For the start of the engine and for `rung doctor`; blocks for some milliseconds. */
+enum err sandbox_probe(struct sandbox *s, struct sandbox_offer *out, struct error *e);
 
 /* SIGKILL by pidfd; a child that has ended already is fine. */
 void sandbox_kill(const struct sandbox_child *c);

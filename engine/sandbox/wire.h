@@ -41,6 +41,8 @@
  *
  * ENGINE -> ACTOR
  *
+ * {"t":"setup","limits":{"open_files":N,...},"no_new_privileges":bool,"trusted_uid":N}    at most once, before any other; what bounds its commands
+ *     (sandbox/command_rules.h); without it there are no limits, and program files may be root's and the actor's own user's
  * {"t":"call","id":N,"module":"sh","function":"run","argv":[..],"env":{..},"cwd":"..","stdin":bytes of payload,"timeout_us":N}
  *     env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; timeout_us 0 or absent: none; payload is the standard input. id is
  * the engine's, unique for this actor.
@@ -48,7 +50,7 @@
  *
  * ACTOR -> ENGINE
  *
- * {"t":"ready","pid":N}
+ * {"t":"ready","pid":N,"uid":N}
  * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}
  * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame
  * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it, "cancelled":true where it

@@ -65,7 +65,7 @@ static struct worker *worker_acquire(struct attempt *a, struct error *e)
 	struct worker *w = mem_zero(sizeof *w);
 	w->x = x;
 	w->rights = rights;
-	if (engine_spawn(x->engine, SANDBOX_WORKER, -1, &w->child, e)) {
+	if (engine_spawn(x->engine, SANDBOX_WORKER, NULL, &w->child, e)) {
 		free(w);
 		return NULL;
 	}

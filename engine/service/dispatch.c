@@ -144,7 +144,7 @@ static enum err actor_start(struct execution *x, struct error *e)
 	if (x->actor) return ERR_OK;
 	int lock = lock_take(x, e);
 	if (lock < 0) return e->kind;
-	enum err err = engine_spawn(x->engine, SANDBOX_ACTOR, lock, &x->actor_child, e);
+	enum err err = engine_spawn(x->engine, SANDBOX_ACTOR, &(struct sandbox_gifts){lock, -1}, &x->actor_child, e);
 	close(lock);
 	if (err) return err;
 	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);

@@ -213,18 +213,18 @@ static enum err start_sandbox(struct engine *en, struct error *e)
 	free(folder);
 	free(beside);
 	free(installed);
-	return sandbox_start(en->forkd, en->program, &en->sandbox, e);
+	return sandbox_start(en->forkd, en->program, NULL, &en->sandbox, e);
 }
 
-enum err engine_spawn(struct engine *en, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e)
+enum err engine_spawn(struct engine *en, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e)
 {
-	enum err err = en->sandbox ? sandbox_spawn(en->sandbox, kind, lock_fd, out, e) : ERR_CLOSED;
+	enum err err = en->sandbox ? sandbox_spawn(en->sandbox, kind, gifts, out, e) : ERR_CLOSED;
 	if (err != ERR_CLOSED) return err;
 	log_line(LOG_WARN, "the fork server has ended: another one is started");
 	sandbox_stop(en->sandbox);
 	en->sandbox = NULL;
 	err = start_sandbox(en, e);
-	return err ? err : sandbox_spawn(en->sandbox, kind, lock_fd, out, e);
+	return err ? err : sandbox_spawn(en->sandbox, kind, gifts, out, e);
 }
 
 static enum err write_pid(struct engine *en, struct error *e)

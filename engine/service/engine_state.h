@@ -62,7 +62,7 @@ bool operations_frame(struct client *c, const struct frame *f);
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n);
 
 /* A child from the fork server; starts another fork server where this one has ended. Errors as sandbox_spawn. */
-enum err engine_spawn(struct engine *en, enum sandbox_kind kind, int lock_fd, struct sandbox_child *out, struct error *e);
+enum err engine_spawn(struct engine *en, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e);
 
 /* Stops the engine: for a store that is broken, and for signals. */
 void engine_end(struct engine *en, int exit_status);

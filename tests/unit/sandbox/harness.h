@@ -52,7 +52,7 @@ static inline struct sandbox *harness_start(const char *forkd)
 	struct error e;
 	struct sandbox *s = NULL;
 	char *path = forkd ? mem_strdup(forkd) : forkd_path();
-	if (sandbox_start(path, "/proc/self/exe", &s, &e) != ERR_OK) fail_msg("%s", e.text);
+	if (sandbox_start(path, "/proc/self/exe", NULL, &s, &e) != ERR_OK) fail_msg("%s", e.text);
 	free(path);
 	return s;
 }
@@ -61,7 +61,7 @@ static inline void peer_open(struct peer *p, struct sandbox *s, enum sandbox_kin
 {
 	struct error e;
 	*p = (struct peer){0};
-	if (sandbox_spawn(s, kind, lock_fd, &p->child, &e) != ERR_OK) fail_msg("%s", e.text);
+	if (sandbox_spawn(s, kind, &(struct sandbox_gifts){lock_fd, -1}, &p->child, &e) != ERR_OK) fail_msg("%s", e.text);
 	frame_reader_init(&p->in, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX);
 }
 

@@ -67,7 +67,7 @@ static void test_a_fork_server_that_died(void **state)
 	kill(sandbox_forkd_pid(s), SIGKILL);
 	peer_wait_end(&p); /* its workers go with it */
 	peer_close(&p);
-	assert_int_equal(sandbox_spawn(s, SANDBOX_WORKER, -1, &c, &e), ERR_CLOSED);
+	assert_int_equal(sandbox_spawn(s, SANDBOX_WORKER, NULL, &c, &e), ERR_CLOSED);
 	assert_string_equal(e.text, "the fork server has ended: restart the engine");
 	sandbox_stop(s);
 }
@@ -78,9 +78,9 @@ static void test_paths_that_are_wrong(void **state)
 	struct sandbox *s = NULL;
 	(void)state;
 	char *path = forkd_path();
-	assert_int_equal(sandbox_start("/no/such/forkd", "/proc/self/exe", &s, &e), ERR_NOT_FOUND);
+	assert_int_equal(sandbox_start("/no/such/forkd", "/proc/self/exe", NULL, &s, &e), ERR_NOT_FOUND);
 	assert_non_null(strstr(e.text, "/no/such/forkd"));
-	assert_int_equal(sandbox_start(path, "/no/such/program", &s, &e), ERR_NOT_FOUND);
+	assert_int_equal(sandbox_start(path, "/no/such/program", NULL, &s, &e), ERR_NOT_FOUND);
 	free(path);
 }
 
