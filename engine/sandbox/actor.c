@@ -6,8 +6,8 @@
 #include "sandbox/actor_command.h"
 #include "sandbox/forkd.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/sanitized.h"
 #include "sandbox/wire.h"
-#include "sandbox/worker/confine.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,8 @@
 #ifndef RUNG_WORKER_CONFINE_H
 #define RUNG_WORKER_CONFINE_H
 
+#include "sandbox/sanitized.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,17 +20,6 @@ enum {
 	CONFINE_ADDRESS_SPACE_BYTES = 640 << 20, /* 64 MiB of Lua, a largest answer several times over, the program itself */
 	CONFINE_CPU_SECONDS = 1200               /* of the whole process: a worker retires long before, see WORKER_CPU_SECONDS_MAX */
 };
-
-#if defined __SANITIZE_ADDRESS__
-#define CONFINE_SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer)
-#define CONFINE_SANITIZED 1
-#endif
-#endif
-#ifndef CONFINE_SANITIZED
-#define CONFINE_SANITIZED 0
-#endif
 
 /* Makes the system-call filter's program once, in the fork server, since that takes longer than a fork. False where libseccomp cannot. */
 bool confine_prepare(void);
