@@ -59,6 +59,43 @@ static bool parse_day(const char **p, struct tm *tm)
 	return timegm(&same) != -1 && same.tm_mday == tm->tm_mday;
 }
 
+/* Z or +01:00; what is to be taken from the local time. */
+static bool parse_offset(const char **p, int64_t *us)
+{
+	int hours, minutes, sign = **p == '-' ? -1 : 1;
+	*us = 0;
+	if (**p == 'Z') return (*p)++, true;
+	if (**p != '+' && **p != '-') return false;
+	(*p)++;
+	if (!digits(p, 2, &hours) || *(*p)++ != ':' || !digits(p, 2, &minutes) || hours > 23 || minutes > 59) return false;
+	*us = sign * ((int64_t)hours * 60 + minutes) * 60000000;
+	return true;
+}
+
+/* ".25" in microseconds; more digits than six are not kept. */
+static void parse_fraction(const char **p, int64_t *us)
+{
+	if (**p != '.') return;
+	int64_t unit = 100000;
+	for ((*p)++; **p >= '0' && **p <= '9'; (*p)++, unit /= 10) *us += (**p - '0') * unit;
+}
+
+bool clock_parse_instant(const char *text, int64_t *us)
+{
+	struct tm tm;
+	const char *p = text;
+	int64_t fraction = 0, offset;
+	if (!parse_day(&p, &tm) || *p++ != 'T' || !digits(&p, 2, &tm.tm_hour) || *p++ != ':' || !digits(&p, 2, &tm.tm_min)) return false;
+	if (*p == ':') {
+		p++;
+		if (!digits(&p, 2, &tm.tm_sec)) return false;
+		parse_fraction(&p, &fraction);
+	}
+	if (tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59 || !parse_offset(&p, &offset) || *p) return false;
+	*us = (int64_t)timegm(&tm) * 1000000 + fraction - offset;
+	return true;
+}
+
 bool clock_parse_date(const char *text, int64_t *us)
 {
 	struct tm tm;

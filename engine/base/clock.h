@@ -20,6 +20,9 @@ void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us);
 /* Reads exactly that form. */
 bool clock_parse_rfc3339(const char *text, int64_t *us);
 
+/* Reads an instant as people write it: 2026-12-20T08:00:00Z, seconds and fraction optional, Z or an offset such as +01:00. */
+bool clock_parse_instant(const char *text, int64_t *us);
+
 /* A date (2026-11-22) at midnight UTC. */
 bool clock_parse_date(const char *text, int64_t *us);
 

@@ -132,6 +132,7 @@ static enum err read_list(struct reader *r, const yaml_event_t *start, int depth
 static enum err check_key(const struct reader *r, const struct yaml *map, const struct yaml *key, const yaml_mark_t *at)
 {
 	if (key->kind != YAML_TEXT || !*key->text) return wrong_at(r, at, "a key is a text that is not empty");
+	if (map->count >= YAML_KEYS_MAX) return wrong_at(r, at, "a map has at most 10000 keys");
 	for (size_t i = 0; i < map->count; i++)
 		if (strcmp(map->keys[i]->text, key->text) == 0)
 			return yaml_wrong(key, r->error, "\"%.60s\" stands twice: line %d has it too; keep one", key->text, map->keys[i]->line);

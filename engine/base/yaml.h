@@ -12,7 +12,7 @@
  * what to write instead: anchors, aliases, tags, directives, several documents, duplicate keys, keys that are no text, control characters, what is nested
  * deeper than YAML_DEPTH_MAX or longer than YAML_BYTES_MAX. The typed readers below say what was expected and what is there. source: DESIGN.md 7 and 10 */
 
-enum { YAML_BYTES_MAX = 1 << 20, YAML_DEPTH_MAX = 16, YAML_TEXT_BYTES_MAX = 65536 };
+enum { YAML_BYTES_MAX = 1 << 20, YAML_DEPTH_MAX = 16, YAML_TEXT_BYTES_MAX = 65536, YAML_KEYS_MAX = 10000 };
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 

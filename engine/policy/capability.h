@@ -27,6 +27,9 @@ const char *capability_text(const struct capability *c);
 /* The pattern that allows exactly these words: kind and arguments, quoted where needed. For "no" answers that say what would allow it. In the arena. */
 char *capability_exact(struct arena *a, const char *kind, const char *const *words, size_t count);
 
+/* A call as people write it (`sh systemctl restart nginx`): kind and words, split as POSIX shell quotes them; no character stands for others. In the arena. */
+enum err capability_words(struct arena *a, const char *text, const char **kind, const char *const **words, size_t *count, struct error *e);
+
 /* Why the pattern is too wide to mean anything (an interpreter with free arguments), or NULL. */
 const char *capability_danger(const struct capability *c);
 
