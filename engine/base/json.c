@@ -49,6 +49,32 @@ bool json_canonical(const json_t *v, struct buf *b)
 	return json_dump_callback(v, add_bytes, b, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17)) == 0;
 }
 
+bool json_escape(struct buf *b, uint32_t code)
+{
+	if (code < 0x10000) return buf_printf(b, "\\u%04x", code);
+	return buf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
+}
+
+/* jansson hands out whole code points, and line feeds between members where it indents. */
+static int add_inert(const char *data, size_t n, void *arg)
+{
+	struct buf *b = arg;
+	bool fits = true;
+	for (const char *p = data, *end = data + n; p < end && fits;) {
+		uint32_t code;
+		size_t step = text_decode(p, end, &code);
+		must(step > 0);
+		fits = code != '\n' && text_is_hidden(code) ? json_escape(b, code) : buf_add(b, p, step);
+		p += step;
+	}
+	return fits ? 0 : -1;
+}
+
+bool json_inert(const json_t *v, size_t flags, struct buf *b)
+{
+	return json_dump_callback(v, add_inert, b, flags) == 0;
+}
+
 size_t json_depth(const json_t *v)
 {
 	size_t deepest = 0;

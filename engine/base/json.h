@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* Plain data is jansson's json_t throughout. These are the few things that jansson leaves to its callers. */
 
@@ -13,6 +14,13 @@ json_t *json_parse(const char *text, size_t n, size_t max_depth, struct error *e
 
 /* Canonical bytes: sorted keys, no space, floats with 17 digits. Appends to b; false where b's maximum is passed. For digests and comparisons. */
 bool json_canonical(const json_t *v, struct buf *b);
+
+/* Appends v as jansson writes it with those flags, every hidden code point (text_is_hidden) as a \u escape: the exact text, and no terminal or editor is
+ * steered by it. False where b's maximum is passed. */
+bool json_inert(const json_t *v, size_t flags, struct buf *b);
+
+/* Appends \uXXXX, two of them beyond the first plane. */
+bool json_escape(struct buf *b, uint32_t code);
 
 /* Deepest nesting of v: 0 for a scalar, 1 for a flat object or array. */
 size_t json_depth(const json_t *v);

@@ -21,13 +21,17 @@ int text_columns_of(uint32_t code);
 /* Columns of a text without control characters. */
 size_t text_columns(const char *s, size_t n);
 
-/* Is this a control character, a bidirectional or zero-width mark, or another code point that a terminal must not get from a stranger? */
+/* Is this a control character, a bidirectional or zero-width mark, or another code point that steers what shows it? The set is part of the journal's format. */
 bool text_is_control(uint32_t code);
+
+/* Is it one of those, or one that is drawn as nothing: a soft hyphen, a filler, a variation selector, a tag, a noncharacter? */
+bool text_is_hidden(uint32_t code);
 
 enum text_keep { TEXT_KEEP_NOTHING = 0, TEXT_KEEP_NEWLINE = 1, TEXT_KEEP_TAB = 2 };
 
-/* Appends bytes from outside (a host, an author, an alert) with everything that could steer a terminal made visible:
- * ESC becomes U+241B, other C0 their control pictures, C1, bidirectional marks and bytes that are not UTF-8 become <hex>. */
+/* Appends bytes from outside (a host, an author, an alert) with everything that could steer a terminal, or hide from who reads it, made visible: ESC becomes
+ * U+241B, other C0 their control pictures; hidden code points, bytes that are not UTF-8, marks with no character to stand on and those that pile up on one
+ * become <hex>. One variation selector of an emoji is kept. */
 bool text_visible(struct buf *b, const void *data, size_t n, enum text_keep keep);
 
 /* How many of the first max bytes of s can be kept without cutting a character in two. */

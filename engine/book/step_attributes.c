@@ -2,6 +2,7 @@
 #include "book/book_reader.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -207,8 +208,12 @@ static const char **split(struct arena *a, const char *text, const char *separat
 static bool is_id(const char *id)
 {
 	if (!*id || strlen(id) > 100) return false;
-	for (const char *c = id; *c; c++)
-		if (!isalnum((unsigned char)*c) && !strchr("_-", *c) && !((unsigned char)*c & 0x80)) return false;
+	for (const char *c = id, *end = id + strlen(id); c < end;) {
+		uint32_t code;
+		size_t step = text_decode(c, end, &code);
+		if (!step || text_is_hidden(code) || (code < 0x80 && !isalnum((int)code) && !strchr("_-", (int)code))) return false;
+		c += step;
+	}
 	return true;
 }
 

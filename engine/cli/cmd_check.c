@@ -18,8 +18,9 @@ static void report(struct tally *t, const char *path, const struct lint_finding 
 	t->warnings += f->severity == LINT_WARNING;
 	t->infos += f->severity == LINT_INFO;
 	if (t->findings) {
-		json_array_append_new(t->findings, json_pack("{s:s,s:i,s:i,s:s,s:s,s:s,s:s?}", "file", path, "line", f->line, "column", f->column, "severity",
-		                                             lint_severity_word(f->severity), "rule", f->rule, "text", f->text, "mend", f->mend));
+		json_array_append_new(t->findings,
+		                      json_pack("{s:o,s:i,s:i,s:s,s:s,s:o,s:o}", "file", json_text(path), "line", f->line, "column", f->column, "severity",
+		                                lint_severity_word(f->severity), "rule", f->rule, "text", json_text(f->text), "mend", json_text(f->mend)));
 		return;
 	}
 	print_text(path);

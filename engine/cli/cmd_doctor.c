@@ -29,7 +29,7 @@ struct findings {
 
 static void found(struct findings *f, const char *name, bool is_good, const char *what)
 {
-	json_array_append_new(f->rows, json_pack("{s:s,s:b,s:s}", "name", name, "good", is_good, "what", what));
+	json_array_append_new(f->rows, json_pack("{s:s,s:b,s:o}", "name", name, "good", is_good, "what", json_text(what)));
 	f->bad += !is_good;
 }
 

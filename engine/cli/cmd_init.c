@@ -4,6 +4,7 @@
 #include "book/lint.h"
 #include "cli/commands.h"
 #include "cli/engine_use.h"
+#include "cli/lines.h"
 #include "cli/new_log.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
@@ -61,15 +62,16 @@ static int init(struct arena *a, const char *folder, bool json, struct error *e)
 	    write_new(arena_printf(a, "%s/.gitignore", rung), ignore_text, &made_ignore, e) || workspace_books(a, real, &books, e))
 		return fail(e, json);
 	for (size_t i = 0; i < books.count; i++) look_at(books.path[i], &f);
-	json_t *v = json_pack("{s:s,s:b,s:I,s:I,s:I,s:I,s:I}", "workspace", real, "made", made_config, "books", (json_int_t)f.books, "steps",
+	json_t *v = json_pack("{s:o,s:b,s:I,s:I,s:I,s:I,s:I}", "workspace", json_text(real), "made", made_config, "books", (json_int_t)f.books, "steps",
 	                      (json_int_t)f.steps, "manual_steps", (json_int_t)f.manual, "errors", (json_int_t)f.errors, "warnings", (json_int_t)f.warnings);
 	if (json) {
 		print_json(v);
 	} else {
-		printf("%s %s\n", made_config || made_ignore ? "made the workspace" : "there is a workspace already (nothing was overwritten):", real);
+		printf("%s %s\n",
+		       made_config || made_ignore ? "made the workspace" : "there is a workspace already (nothing was overwritten):", line_exact(a, real));
 		printf("%zu book%s with %zu step%s, %zu of them by hand\n", f.books, f.books == 1 ? "" : "s", f.steps, f.steps == 1 ? "" : "s", f.manual);
 		printf("rung check: %zu error%s, %zu warning%s\n", f.errors, f.errors == 1 ? "" : "s", f.warnings, f.warnings == 1 ? "" : "s");
-		printf("next: rung list, rung check %s\n", folder);
+		printf("next: rung list, rung check %s\n", line_exact(a, folder));
 	}
 	json_decref(v);
 	return 0;

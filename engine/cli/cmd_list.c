@@ -40,7 +40,7 @@ static json_t *book_row(const struct book *b, const char *path)
 	size_t manual = manual_steps(b);
 	long long age = age_days(b);
 	json_t *days = age < 0 ? json_null() : json_integer(age), *stale = age < 0 ? json_null() : json_boolean(age > due_days(b));
-	return json_pack("{s:s,s:s?,s:s,s:s,s:I,s:I,s:o,s:o}", "path", path, "id", b->id, "title", b->title ? b->title : "", "kind",
+	return json_pack("{s:o,s:s?,s:s,s:s,s:I,s:I,s:o,s:o}", "path", json_text(path), "id", b->id, "title", b->title ? b->title : "", "kind",
 	                 b->kind == BOOK_PLAYBOOK ? "playbook" : "runbook", "steps", (json_int_t)b->step_count, "manual", (json_int_t)manual, "age_days", days,
 	                 "stale", stale);
 }
@@ -59,7 +59,7 @@ static void print_row(struct arena *a, const json_t *row, const struct style *st
 	size_t title = style->columns > 110 ? 40 : 28;
 	printf("%s  %s  %3lld step%s  %-11s  %-*s%s%s\n", line_fit(a, line_safe(a, json_str(row, "id", "-")), 10, style->unicode),
 	       line_fit(a, line_safe(a, json_str(row, "title", "")), title, style->unicode), steps, steps == 1 ? " " : "s", share, is_narrow ? 0 : 12, old,
-	       is_narrow ? "\n            " : "  ", line_safe(a, json_str(row, "path", "")));
+	       is_narrow ? "\n            " : "  ", line_exact(a, json_str(row, "path", "")));
 }
 
 static int list(struct arena *a, const struct workspace *w, bool json, struct error *e)

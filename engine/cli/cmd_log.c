@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { PAGE = 100, RECORD_DEPTH_MAX = 16, DEFAULT_LIMIT = 20, LIMIT_MAX = 1000000, VIEW_CALLS = 200 };
+enum { PAGE = 100, RECORD_DEPTH_MAX = 16, DEFAULT_LIMIT = 20, LIMIT_MAX = 1000000, VIEW_CALLS = 200, OUTPUT_BYTES_MAX = 64 << 20 };
 
 static const char *local_time(struct arena *a, int64_t us)
 {
@@ -77,13 +78,18 @@ static void print_record(struct use *u, const char *line)
 {
 	struct arena *a = u->arena;
 	struct error e;
-	if (u->json) {
+	if (u->json && !isatty(STDOUT_FILENO)) {
 		printf("%s\n", line);
 		return;
 	}
 	json_t *r = json_parse(line, strlen(line), RECORD_DEPTH_MAX, &e);
+	if (u->json) {
+		print_json_line(r);
+		json_decref(r);
+		return;
+	}
 	const char *step = json_str(r, "s", ""), *t = json_str(r, "t", "");
-	printf("%6lld  %.19s  %-22s", (long long)json_int(r, "seq", 0), t, json_str(r, "k", "?"));
+	printf("%6lld  %.19s  %-22s", (long long)json_int(r, "seq", 0), line_exact(a, t), line_exact(a, json_str(r, "k", "?")));
 	if (*step) printf("  %s", line_safe(a, step));
 	if (json_int(r, "a", 0)) printf(".%lld", (long long)json_int(r, "a", 0));
 	if (json_int(r, "c", 0)) printf(".%lld", (long long)json_int(r, "c", 0));
@@ -118,7 +124,6 @@ static void print_output_line(void *arg, const char *text)
 /* One call: with --json an object, else a heading and below it what it printed. */
 static enum err print_call_output(struct use *u, const char *id, const char *step, const json_t *call, struct error *e)
 {
-	enum { OUTPUT_BYTES_MAX = 64 << 20 };
 	static const char *const streams[] = {"stdout", "stderr"};
 	json_t *v = json_pack("{s:s,s:s,s:I,s:I,s:O*,s:O*}", "execution", id, "step", step, "attempt", json_int(call, "attempt", 0), "call",
 	                      json_int(call, "call", 0), "words", json_object_get(call, "words"), "state", json_object_get(call, "state"));
@@ -140,8 +145,19 @@ static enum err print_call_output(struct use *u, const char *id, const char *ste
 	return err;
 }
 
-/* What the calls of one step, or of all, printed. */
-static enum err print_outputs(struct use *u, const char *id, const char *only, struct error *e)
+/* The bytes of one stream of a call, as they are. */
+static enum err write_raw(struct use *u, const char *id, const char *step, const json_t *call, const char *stream, struct error *e)
+{
+	struct buf b;
+	buf_init(&b, OUTPUT_BYTES_MAX);
+	enum err err = printed_read(u->client, id, step, call, stream, &b, e);
+	if (!err && b.len) fwrite(b.data, 1, b.len, stdout);
+	buf_clear(&b);
+	return err;
+}
+
+/* What the calls of one step, or of all, printed; raw: the stream whose bytes are wanted as they are, or NULL. */
+static enum err print_outputs(struct use *u, const char *id, const char *only, const char *raw, struct error *e)
 {
 	json_t *view, *step, *call;
 	size_t i, k;
@@ -155,7 +171,8 @@ static enum err print_outputs(struct use *u, const char *id, const char *only, s
 		if (only && strcmp(name, only) != 0) continue;
 		if (json_array_size(json_object_get(step, "calls")) >= VIEW_CALLS && !printed_is_first(first))
 			message("step %s: the engine shows its last calls only; rung report %s has all of them", name, id);
-		json_array_foreach(json_arr(step, "calls"), k, call) if (!err) err = print_call_output(u, id, name, call, e);
+		json_array_foreach(json_arr(step, "calls"), k, call) if (!err) err =
+		    raw ? write_raw(u, id, name, call, raw, e) : print_call_output(u, id, name, call, e);
 	}
 	json_decref(view);
 	return err;
@@ -171,18 +188,35 @@ static enum err read_limit(const struct invocation *in, long long *limit, struct
 	return ERR_OK;
 }
 
+/* The stream that --raw asks for, NULL without it. What a host printed can do anything to a terminal: its bytes never go to one. */
+static enum err read_raw(const struct invocation *in, const char **raw, struct error *e)
+{
+	const char *stream = given_value(in, "raw");
+	*raw = NULL;
+	if (!stream) return ERR_OK;
+	if (strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0)
+		return error_set(e, ERR_USAGE, "--raw %s: stdout or stderr was expected, the stream whose bytes are wanted", stream);
+	if (!given(in, "output") || given(in, "json"))
+		return error_set(e, ERR_USAGE, "--raw goes with --output and without --json: rung log EXECUTION STEP --output --raw %s", stream);
+	if (isatty(STDOUT_FILENO))
+		return error_set(e, ERR_USAGE, "--raw: standard output is a terminal, which these bytes could steer: send them to a file or a pipe");
+	*raw = stream;
+	return ERR_OK;
+}
+
 static int run(const struct invocation *in)
 {
 	struct use u;
 	struct error e = {0};
-	const char *id;
+	const char *id, *raw;
 	long long limit;
 	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
 	enum err err = read_limit(in, &limit, &e);
+	if (!err) err = read_raw(in, &raw, &e);
 	if (!err && in->arg_count) {
 		err = use_execution(&u, in->args[0], &id, &e);
 		if (!err && given(in, "output"))
-			err = print_outputs(&u, id, in->arg_count > 1 ? in->args[1] : NULL, &e);
+			err = print_outputs(&u, id, in->arg_count > 1 ? in->args[1] : NULL, raw, &e);
 		else if (!err && in->arg_count > 1)
 			err = error_set(&e, ERR_USAGE, "a step is named with --output alone: rung log %s --output %s", in->args[0], in->args[1]);
 		else if (!err)
@@ -203,6 +237,7 @@ static const struct option options[] = {{"open", NULL, false, "only those that h
                                         {"limit", "N", false, "at most so many (default 20)"},
                                         {"all", NULL, false, "all of them"},
                                         {"output", NULL, false, "what the calls of EXECUTION (of its STEP) printed, in the last attempt of each step"},
+                                        {"raw", "STREAM", false, "with --output: the bytes of stdout or stderr as they are, never onto a terminal"},
                                         OPTION_STATE,
                                         {NULL, NULL, false, NULL}};
 

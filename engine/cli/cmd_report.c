@@ -7,12 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { REPORT_BYTES_MAX = 256 << 20 };
+
 static enum err write_report(const char *file, const json_t *value, bool json, struct error *e)
 {
-	char *dump = json ? json_dumps(json_obj(value, "report"), JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
-	const char *text = json ? dump : json_str(value, "text", "");
-	enum err err = text ? fs_write_atomic(file, text, strlen(text), 0644, e) : error_set(e, ERR_PROTOCOL, "the engine sent no report");
-	free(dump);
+	const json_t *report = json_obj(value, "report");
+	const char *text = json_str(value, "text", NULL);
+	struct buf b;
+	buf_init(&b, REPORT_BYTES_MAX);
+	if (json && report) json_inert(report, JSON_INDENT(2) | JSON_REAL_PRECISION(17), &b);
+	if (!json && text) buf_str(&b, text);
+	enum err err = b.data ? fs_write_atomic(file, b.data, b.len, 0644, e) : error_set(e, ERR_PROTOCOL, "the engine sent no report");
+	buf_clear(&b);
 	return err;
 }
 
@@ -25,7 +31,7 @@ static int report(struct use *u, const char *id, const char *file, struct error 
 	else if (!err && u->json)
 		print_json(json_obj(a.value, "report"));
 	else if (!err)
-		print_text(json_str(a.value, "text", ""));
+		print_page(json_str(a.value, "text", ""));
 	answer_clear(&a);
 	return err ? fail(e, u->json) : 0;
 }

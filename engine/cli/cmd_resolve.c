@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/engine_use.h"
+#include "cli/lines.h"
 #include "cli/print.h"
 #include "cli/session.h"
 
@@ -42,7 +43,9 @@ static void print_unknown(const json_t *step)
 {
 	size_t i;
 	json_t *call;
-	fprintf(stderr, "Step %s: %s\nSent, but nobody saw what became of it:\n", json_str(step, "id", ""), json_str(step, "title", ""));
+	struct arena *a = arena_new();
+	fprintf(stderr, "Step %s: %s\nSent, but nobody saw what became of it:\n", line_exact(a, json_str(step, "id", "")),
+	        line_safe(a, json_str(step, "title", "")));
 	json_array_foreach(json_arr(step, "calls"), i, call)
 	{
 		char when[64] = "";
@@ -50,11 +53,9 @@ static void print_unknown(const json_t *step)
 		struct tm tm;
 		if (strcmp(json_str(call, "state", ""), "unknown") != 0) continue;
 		if (localtime_r(&t, &tm)) strftime(when, sizeof when, "%F %T", &tm);
-		const char *words = json_str(call, "words", "");
-		char *safe = tail_visible(words, strlen(words));
-		fprintf(stderr, "  call %lld, sent %s: %s\n", (long long)json_int(call, "call", 0), when, safe);
-		free(safe);
+		fprintf(stderr, "  call %lld, sent %s: %s\n", (long long)json_int(call, "call", 0), when, line_exact(a, json_str(call, "words", "")));
 	}
+	arena_free(a);
 	fprintf(stderr, "Look at the target first. Then answer:\n");
 	for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {
 		char left[16];

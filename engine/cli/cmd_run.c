@@ -105,7 +105,7 @@ static void list_rights(const struct book *b)
 	fprintf(stderr, "This book asks for %zu right%s:\n", b->permission_count, b->permission_count == 1 ? "" : "s");
 	for (size_t i = 0; i < b->permission_count; i++) {
 		const char *left = arena_printf(a, "  %2zu  %-7s  ", i + 1, b->permissions[i].is_read ? "reads" : "changes");
-		print_wrapped(stderr, left, line_safe(a, b->permissions[i].pattern));
+		print_wrapped(stderr, left, line_exact(a, b->permissions[i].pattern));
 	}
 	arena_free(a);
 }
@@ -135,17 +135,16 @@ static enum err ask_rights(const struct book *b, json_t *allow, bool *declared, 
 	}
 }
 
-static void dry_step(const struct book *b, const struct graph *g, size_t i)
+static void dry_step(struct arena *a, const struct book *b, const struct graph *g, size_t i)
 {
 	const struct book_step *s = &b->steps[i];
-	char *title = tail_visible(s->title, strlen(s->title));
-	printf("%3zu. %-14s %s\n     %s, effect %s", i + 1, s->id, title, s->is_manual ? "by hand" : risk_word(s->risk),
+	printf("%3zu. %-14s %s\n     %s, effect %s", i + 1, line_exact(a, s->id), line_safe(a, s->title), s->is_manual ? "by hand" : risk_word(s->risk),
 	       s->effect == EFFECT_UNSET ? "of each call" : effect_word(s->effect));
-	for (size_t k = 0; k < g->nodes[i].need_count; k++) printf("%s%s", k ? ", " : ", after ", b->steps[g->nodes[i].needs[k]].id);
+	for (size_t k = 0; k < g->nodes[i].need_count; k++) printf("%s%s", k ? ", " : ", after ", line_exact(a, b->steps[g->nodes[i].needs[k]].id));
 	printf("\n");
 	for (size_t k = 0; k < s->fence_count; k++)
-		if (s->fences[k].role != FENCE_SHOWN) printf("     %s line %d\n", s->fences[k].language ? s->fences[k].language : "", s->fences[k].line);
-	free(title);
+		if (s->fences[k].role != FENCE_SHOWN)
+			printf("     %s line %d\n", line_exact(a, s->fences[k].language ? s->fences[k].language : ""), s->fences[k].line);
 }
 
 /* Says what would run; runs nothing and needs no engine. */
@@ -162,7 +161,7 @@ static int dry_run(const struct use *u, const struct book *b, const json_t *para
 		print_json(graph);
 	} else {
 		printf("Nothing is run. %zu steps:\n\n", b->step_count);
-		for (size_t i = 0; i < b->step_count; i++) dry_step(b, g, i);
+		for (size_t i = 0; i < b->step_count; i++) dry_step(u->arena, b, g, i);
 		if (b->permission_count) printf("\nRights that it asks for:\n");
 		for (size_t i = 0; i < b->permission_count; i++) {
 			printf("  %s", b->permissions[i].is_read ? "reads    " : "changes  ");

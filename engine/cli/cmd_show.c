@@ -107,7 +107,7 @@ static void print_rights(struct arena *a, const struct book *b)
 {
 	if (b->has_permissions) printf("Rights that it asks for\n");
 	for (size_t i = 0; i < b->permission_count; i++)
-		printf("  %-8s %s\n", b->permissions[i].is_read ? "reads" : "changes", line_safe(a, b->permissions[i].pattern));
+		printf("  %-8s %s\n", b->permissions[i].is_read ? "reads" : "changes", line_exact(a, b->permissions[i].pattern));
 	if (b->has_permissions) printf("%s\n", b->permission_count ? "" : "  none\n");
 }
 

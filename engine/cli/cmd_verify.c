@@ -1,6 +1,7 @@
 #include "base/fs.h"
 #include "cli/commands.h"
 #include "cli/engine_use.h"
+#include "cli/lines.h"
 #include "cli/print.h"
 #include "store/store.h"
 
@@ -10,16 +11,16 @@
 static json_t *verdict_json(const struct store_verdict *v, const char *dir)
 {
 	json_t *wrong = v->wrong_seq == UINT64_MAX ? json_null() : json_integer((json_int_t)v->wrong_seq);
-	return json_pack("{s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:s,s:o,s:s}", "state_dir", dir, "whole", v->is_whole, "origin", v->origin, "records",
-	                 (json_int_t)v->records, "checkpoints", (json_int_t)v->checkpoints, "blobs", (json_int_t)v->blobs, "erased", (json_int_t)v->erased,
-	                 "root", v->root, "wrong_seq", wrong, "reason", v->reason);
+	return json_pack("{s:o,s:b,s:o,s:I,s:I,s:I,s:I,s:s,s:o,s:o}", "state_dir", json_text(dir), "whole", v->is_whole, "origin", json_text(v->origin),
+	                 "records", (json_int_t)v->records, "checkpoints", (json_int_t)v->checkpoints, "blobs", (json_int_t)v->blobs, "erased",
+	                 (json_int_t)v->erased, "root", v->root, "wrong_seq", wrong, "reason", json_text(v->reason));
 }
 
-static void print_verdict(const struct store_verdict *v, const char *dir)
+static void print_verdict(struct arena *a, const struct store_verdict *v, const char *dir)
 {
 	printf("state        %s\norigin       %s\nrecords      %" PRIu64 "\ncheckpoints  %" PRIu64 "\nblobs        %" PRIu64 " (%" PRIu64
 	       " erased)\nroot         %s\n",
-	       dir, v->origin, v->records, v->checkpoints, v->blobs, v->erased, v->root);
+	       line_exact(a, dir), line_exact(a, v->origin), v->records, v->checkpoints, v->blobs, v->erased, v->root);
 	if (v->is_whole)
 		printf("The journal verifies: every record, every signature, every blob.\n");
 	else if (v->wrong_seq != UINT64_MAX)
@@ -32,7 +33,7 @@ static void print_verdict(const struct store_verdict *v, const char *dir)
 	}
 }
 
-static int verify(const char *dir, bool json, struct error *e)
+static int verify(struct arena *a, const char *dir, bool json, struct error *e)
 {
 	struct store_verdict v;
 	enum err err = store_verify(dir, NULL, &v, e);
@@ -42,7 +43,7 @@ static int verify(const char *dir, bool json, struct error *e)
 	if (json)
 		print_json(o);
 	else
-		print_verdict(&v, dir);
+		print_verdict(a, &v, dir);
 	json_decref(o);
 	return err_info(err)->exit_status;
 }
@@ -56,7 +57,7 @@ static int run(const struct invocation *in)
 	enum err err = workspace_find(a, given_value(in, "state"), &w, &e);
 	if (!err && !fs_exists(arena_printf(a, "%s/store.db", w.state_dir)))
 		err = error_set(&e, ERR_NOT_FOUND, "there is no store in %s: nothing has run here, or --state names another folder", w.state_dir);
-	int status = err ? fail(&e, json) : verify(w.state_dir, json, &e);
+	int status = err ? fail(&e, json) : verify(a, w.state_dir, json, &e);
 	arena_free(a);
 	return status;
 }

@@ -1,4 +1,5 @@
 #include "cli/engine_use.h"
+#include "base/arena.h"
 #include "base/fs.h"
 #include "cli/guided.h"
 #include "cli/lines.h"
@@ -35,16 +36,16 @@ enum err use_request(struct use *u, const char *op, json_t *args, struct error *
 	return err;
 }
 
-static const char *open_words(struct arena *a, const json_t *list)
+static void say_open(struct use *u, const json_t *list)
 {
 	enum { SHOWN = 5 };
-	const char *text = "";
 	size_t n = json_array_size(list);
+	message("open are:");
 	for (size_t i = 0; i < n && i < SHOWN; i++) {
 		const json_t *x = json_array_get(list, i);
-		text = arena_printf(a, "%s\n%s  %s  %s", text, json_str(x, "execution", ""), json_str(x, "state", ""), line_safe(a, json_str(x, "title", "")));
+		message_more("%s  %s  %s", json_str(x, "execution", ""), json_str(x, "state", ""), line_safe(u->arena, json_str(x, "title", "")));
 	}
-	return n > SHOWN ? arena_printf(a, "%s\nand more: rung log --open", text) : text;
+	if (n > SHOWN) message_more("and more: rung log --open");
 }
 
 static enum err only_open(struct use *u, const char **id, struct error *e)
@@ -59,7 +60,7 @@ static enum err only_open(struct use *u, const char **id, struct error *e)
 	else if (n == 0)
 		err = error_set(e, ERR_NOT_FOUND, "no execution is open: `rung log` shows those that have ended");
 	else
-		err = error_set(e, ERR_USAGE, "%zu executions are open: say which%s", n, open_words(u->arena, list));
+		say_open(u, list), err = error_set(e, ERR_USAGE, "%zu executions are open: say which (rung log --open lists them)", n);
 	answer_clear(&a);
 	return err;
 }
@@ -105,8 +106,10 @@ char *use_ask(const char *prompt)
 {
 	char *line = NULL;
 	size_t room = 0;
+	struct arena *a = arena_new();
 	fflush(stdout);
-	fprintf(stderr, "%s", prompt);
+	fputs(line_exact(a, prompt), stderr);
+	arena_free(a);
 	ssize_t n = getline(&line, &room, stdin);
 	if (n < 0) {
 		free(line);

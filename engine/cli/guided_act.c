@@ -239,7 +239,7 @@ static void allow(struct guided *g)
 	struct arena *a = arena_new();
 	json_t *patterns = view_denied(g->session.view, g->current);
 	char *id = mem_strdup(g->current);
-	for (size_t i = 0; i < json_array_size(patterns) && i < 7; i++) shown[i] = line_safe(a, json_string_value(json_array_get(patterns, i)));
+	for (size_t i = 0; i < json_array_size(patterns) && i < 7; i++) shown[i] = line_exact(a, json_string_value(json_array_get(patterns, i)));
 	int key = json_array_size(patterns) ? guided_ask_key(g, "Allow, for this execution only:", shown, choices) : KEY_ESCAPE;
 	if (key == 'y' && request(g, "allow", NULL, json_pack("{s:O}", "patterns", patterns))) request(g, "again", id, NULL);
 	json_decref(patterns);

@@ -301,7 +301,10 @@ static char *confirm(struct guided *g, const char *command, bool *with_terminal,
 		lines_split(&text, now_command);
 		const char **shown = arena_alloc(a, (text.count + 2) * sizeof *shown);
 		size_t n = 0;
-		for (; n < text.count && n < 10; n++) shown[n] = arena_printf(a, "%s %s", n ? " " : "$", line_source(a, text.line[n]));
+		/* Its beginning must stay on the screen, however long it is. */
+		size_t room = (size_t)g->terminal.columns * 3;
+		for (; n < text.count && n < 10; n++)
+			shown[n] = arena_printf(a, "%s %s", n ? " " : "$", line_clip(a, line_source(a, text.line[n]), room, g->terminal.unicode));
 		if (n < text.count) shown[n] = arena_printf(a, "  ... %zu more lines: Esc, then v shows all", text.count - n);
 		const char *title = arena_printf(a, "Run this as you, in %s%s?", line_safe(a, g->carry.folder), *with_terminal ? ", with the terminal" : "");
 		if (key != 'e') key = guided_ask_key(g, title, shown, choices);

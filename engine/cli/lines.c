@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES_MAX = 1 << 20 };
+/* A page of text is as much as anybody reads on a line; each byte takes at most 10 when it is made visible. */
+enum { LINE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 16384 };
 
 void lines_init(struct lines *l, struct arena *a)
 {
@@ -50,8 +51,9 @@ const char *line_safe(struct arena *a, const char *text)
 {
 	struct buf b;
 	buf_init(&b, LINE_BYTES_MAX);
-	size_t n = strnlen(text, LINE_BYTES_MAX / 8);
+	size_t whole = strlen(text), n = text_cut(text, whole, TEXT_BYTES_MAX);
 	text_visible(&b, text, n, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	if (n < whole) buf_printf(&b, " <%zu bytes more>", whole - n);
 	char *out = arena_alloc(a, b.len + 1);
 	size_t len = 0;
 	for (size_t i = 0; i < b.len; i++) {
@@ -61,6 +63,18 @@ const char *line_safe(struct arena *a, const char *text)
 	}
 	while (len > 0 && out[len - 1] == ' ') len--;
 	out[len] = 0;
+	buf_clear(&b);
+	return out;
+}
+
+const char *line_exact(struct arena *a, const char *text)
+{
+	struct buf b;
+	size_t whole = strlen(text), n = text_cut(text, whole, TEXT_BYTES_MAX);
+	buf_init(&b, LINE_BYTES_MAX);
+	text_visible(&b, text, n, TEXT_KEEP_NOTHING);
+	if (n < whole) buf_printf(&b, " <%zu bytes more>", whole - n);
+	const char *out = arena_strndup(a, b.data ? b.data : "", b.len);
 	buf_clear(&b);
 	return out;
 }

@@ -20,8 +20,12 @@ void lines_printf(struct lines *l, const char *fmt, ...) __attribute__((format(p
 void lines_split(struct lines *l, const char *text); /* each line of a text */
 void lines_append(struct lines *l, const struct lines *more, size_t from, size_t n);
 
-/* Text from outside on one line: control characters visible, line feeds and tabs as single spaces. */
+/* Text from outside on one line: control characters visible, line feeds and tabs as single spaces; what is longer than a page ends with how much was left out.
+ */
 const char *line_safe(struct arena *a, const char *text);
+
+/* The same, every character seen as it is: line feeds and tabs too, spaces kept. For what is compared or granted: paths, rights, ids. */
+const char *line_exact(struct arena *a, const char *text);
 
 /* One line of source from outside: control characters visible, tabs as eight spaces, indentation kept. */
 const char *line_source(struct arena *a, const char *text);

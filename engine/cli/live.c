@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "cli/excerpt.h"
+#include "cli/lines.h"
 #include "cli/print.h"
 #include "cli/screen.h"
 #include "cli/session.h"
@@ -84,9 +85,9 @@ static void on_logged(void *arg, const char *step, const char *level, const char
 {
 	struct live *l = arg;
 	if (l->json) return;
-	char *safe = tail_visible(text, strlen(text));
-	printf("    %s . %s: %s\n", step, level, safe);
-	free(safe);
+	struct arena *a = arena_new();
+	printf("    %s . %s: %s\n", line_exact(a, step), line_exact(a, level), line_exact(a, text));
+	arena_free(a);
 }
 
 static const struct session_hooks hooks = {.step_changed = on_step, .output = on_output, .logged = on_logged};

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { TEXT_BYTES_MAX = 64 << 20 };
+enum { TEXT_BYTES_MAX = 64 << 20, JSON_BYTES_MAX = 1 << 30 };
 
 struct style style_of(int fd)
 {
@@ -24,12 +24,12 @@ struct style style_of(int fd)
 	return s;
 }
 
-static void write_visible(FILE *to, const char *text)
+static void write_visible(const char *text, enum text_keep keep)
 {
 	struct buf b;
 	buf_init(&b, TEXT_BYTES_MAX);
-	text_visible(&b, text, strlen(text), TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
-	fwrite(b.data ? b.data : "", 1, b.len, to);
+	text_visible(&b, text, strlen(text), keep);
+	fwrite(b.data ? b.data : "", 1, b.len, stdout);
 	buf_clear(&b);
 }
 
@@ -63,56 +63,80 @@ static void write_message(char *text)
 	if (command) print_wrapped(stderr, "        ", command + 2);
 }
 
-void message(const char *fmt, ...)
+/* What a message says, on one line. Allocated. */
+static char *message_text(const char *fmt, va_list ap)
 {
 	char text[2 * ERROR_TEXT_BYTES];
 	struct buf safe;
+	vsnprintf(text, sizeof text, fmt, ap);
+	buf_init(&safe, TEXT_BYTES_MAX);
+	text_visible(&safe, text, strlen(text), TEXT_KEEP_NOTHING);
+	return buf_take(&safe);
+}
+
+void message(const char *fmt, ...)
+{
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	char *text = message_text(fmt, ap);
 	va_end(ap);
 	fflush(stdout);
-	buf_init(&safe, TEXT_BYTES_MAX);
-	text_visible(&safe, text, strlen(text), TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
-	buf_str(&safe, "");
 	if (isatty(STDERR_FILENO))
-		write_message(safe.data ? safe.data : text);
+		write_message(text);
 	else
-		fprintf(stderr, "rung: %s\n", safe.data ? safe.data : "");
-	buf_clear(&safe);
+		fprintf(stderr, "rung: %s\n", text);
+	free(text);
+}
+
+void message_more(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	char *text = message_text(fmt, ap);
+	va_end(ap);
+	print_wrapped(stderr, "      ", text);
+	free(text);
 }
 
 int fail(const struct error *e, bool json)
 {
 	if (json) {
-		json_t *v = json_pack("{s:{s:s,s:s}}", "error", "kind", err_info(e->kind)->name, "text", e->text);
-		if (v) print_json_line(v);
+		json_t *v = json_pack("{s:{s:s,s:o}}", "error", "kind", err_info(e->kind)->name, "text", json_text(e->text));
+		print_json_line(v);
 		json_decref(v);
 	}
 	message("%s", e->text);
 	return err_info(e->kind)->exit_status;
 }
 
+static void write_json(const json_t *v, size_t flags)
+{
+	struct buf b;
+	buf_init(&b, JSON_BYTES_MAX);
+	json_inert(v, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0), &b);
+	fwrite(b.data ? b.data : "", 1, b.len, stdout);
+	putchar('\n');
+	buf_clear(&b);
+}
+
 void print_json(const json_t *v)
 {
-	if (!isatty(STDOUT_FILENO)) {
-		print_json_line(v);
-		return;
-	}
-	/* C1 and bidirectional characters steer a terminal too; only escapes are safe there. */
-	json_dumpf(v, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-	putchar('\n');
+	write_json(v, isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT);
 }
 
 void print_json_line(const json_t *v)
 {
-	json_dumpf(v, stdout, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
-	putchar('\n');
+	write_json(v, JSON_COMPACT);
 }
 
 void print_text(const char *text)
 {
-	write_visible(stdout, text);
+	write_visible(text, TEXT_KEEP_NOTHING);
+}
+
+void print_page(const char *text)
+{
+	write_visible(text, TEXT_KEEP_NEWLINE);
 }
 
 static void print_options(const struct option *o)

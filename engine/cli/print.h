@@ -19,8 +19,11 @@ struct style {
 };
 struct style style_of(int fd);
 
-/* "rung: sentence" on standard error, control characters made visible, line feeds kept. */
+/* "rung: sentence" on standard error, on one line: whatever the arguments hold, line feeds too, is made visible. */
 void message(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A further line below a message, made visible in the same way. */
+void message_more(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* left and a text that is safe to show behind it; on a terminal its further lines stand below the first, broken between words. */
 void print_wrapped(FILE *to, const char *left, const char *text);
@@ -28,14 +31,16 @@ void print_wrapped(FILE *to, const char *left, const char *text);
 /* The same sentence for an error, and {"error":{"kind","text"}} on standard output with --json. Gives the exit status of its kind. */
 int fail(const struct error *e, bool json);
 
-/* A JSON value and a line feed on standard output: indented for a terminal, with escapes for all that is not ASCII there; one line elsewhere. */
+/* A JSON value and a line feed on standard output: indented for a terminal, with escapes for all that is not ASCII there; one line elsewhere. What could steer
+ * or hide is escaped everywhere. */
 void print_json(const json_t *v);
 
 /* One JSON value on one line, whatever standard output is. */
 void print_json_line(const json_t *v);
 
-/* Text of books, hosts and people, made visible; line feeds and tabs are kept. */
+/* Text of books, hosts and people on standard output, made visible: on the line that it stands in, or a page whose line feeds are kept. */
 void print_text(const char *text);
+void print_page(const char *text);
 
 struct command;
 int print_command_help(const struct command *c); /* 0 */

@@ -1,4 +1,5 @@
 #include "cli/printed.h"
+#include "base/text.h"
 #include "cli/tail.h"
 #include "service/call.h"
 
@@ -49,8 +50,10 @@ void printed_lines(const struct buf *b, void (*line)(void *arg, const char *text
 		const char *feed = memchr(p, '\n', (size_t)(end - p));
 		size_t n = feed ? (size_t)(feed - p) : (size_t)(end - p), shown = n;
 		if (shown && p[shown - 1] == '\r') shown--;
-		char *safe = tail_visible(p, shown < LINE_BYTES_MAX ? shown : LINE_BYTES_MAX);
-		line(arg, safe);
+		size_t kept = text_cut(p, shown, LINE_BYTES_MAX);
+		char *safe = tail_visible(p, kept), *cut = kept < shown ? mem_printf("%s <%zu bytes more>", safe, shown - kept) : NULL;
+		line(arg, cut ? cut : safe);
+		free(cut);
 		free(safe);
 		p += n + 1;
 	}

@@ -54,7 +54,8 @@ static void add_result(struct buf *b, const json_t *v, int depth)
 	json_t *member;
 	size_t i;
 	if (json_is_string(v)) {
-		buf_str(b, json_string_value(v));
+		/* A NUL within would end it early. */
+		text_visible(b, json_string_value(v), json_string_length(v), TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
 	} else if (json_is_object(v) && depth < 3) {
 		bool first = true;
 		json_object_foreach((json_t *)(uintptr_t)v, key, member)

@@ -96,7 +96,7 @@ static void add_rights(struct lines *out, const struct panel *p, const struct sc
 		const json_t *one = json_array_get(own, i);
 		const char *pattern = json_is_object(one) ? json_str(one, "pattern", "") : json_string_value(one);
 		lines_printf(out, "  %s %s", i == 0 ? screen_paint(out->arena, s, "1", "May call") : "        ",
-		             line_clip(out->arena, line_safe(out->arena, pattern ? pattern : ""), (size_t)s->columns - 14, s->unicode));
+		             line_clip(out->arena, line_exact(out->arena, pattern ? pattern : ""), (size_t)s->columns - 14, s->unicode));
 	}
 	if (n > SHOWN) lines_printf(out, "           and %zu more: v", n - SHOWN);
 }
@@ -120,7 +120,7 @@ static void add_source(struct lines *out, const struct panel *p, const struct sc
 		const char *what = strcmp(role, "action") == 0 ? "Runs" : "Proves with";
 		wrap_fact(out, s, what,
 		          arena_printf(out->arena, "%zu line%s of %s, line %lld of the book: v shows them", n, n == 1 ? "" : "s",
-		                       json_str(fence, "language", "lua"), (long long)json_int(fence, "line", 0)));
+		                       line_safe(out->arena, json_str(fence, "language", "lua")), (long long)json_int(fence, "line", 0)));
 	}
 }
 
@@ -156,7 +156,7 @@ static void add_rights_missing(struct lines *out, const struct panel *p, const s
 		          "the book itself does not. s skips the step; d marks it done, once you have done it by hand; or x stops here: mend the book's "
 		          "Permissions and run it again.");
 	for (size_t i = 0; i < n; i++)
-		wrap_fact(out, s, i == 0 ? "y would allow" : "          and", line_safe(out->arena, json_string_value(json_array_get(patterns, i))));
+		wrap_fact(out, s, i == 0 ? "y would allow" : "          and", line_exact(out->arena, json_string_value(json_array_get(patterns, i))));
 	json_decref(patterns);
 }
 

@@ -122,7 +122,7 @@ static void add_calls(struct lines *out, const json_t *step, const struct screen
 	json_array_foreach(json_arr(step, "calls"), i, call)
 	{
 		if (i == 0) add_title(out, "Called", s);
-		const char *state = json_str(call, "state", "");
+		const char *state = line_safe(a, json_str(call, "state", ""));
 		const char *code = json_object_get(call, "code") && !json_is_null(json_object_get(call, "code"))
 		                       ? arena_printf(a, " %lld", (long long)json_int(call, "code", 0))
 		                       : "";
@@ -177,7 +177,7 @@ void screen_step_in_full(struct lines *out, const json_t *view, const json_t *st
 	json_array_foreach(json_arr(step, "permissions"), i, one)
 	{
 		if (i == 0) add_title(out, "May call", s);
-		lines_printf(out, "  %s", line_safe(a, json_string_value(one) ? json_string_value(one) : ""));
+		lines_printf(out, "  %s", line_exact(a, json_string_value(one) ? json_string_value(one) : ""));
 	}
 	if (*why) add_title(out, "Why", s), lines_wrap(out, why, (size_t)s->columns - 1, "  ", "");
 	if (*result) add_title(out, "Result", s), lines_wrap(out, result, (size_t)s->columns - 1, "  ", "");

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/fs.h"
+#include "cli/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +119,8 @@ static _Noreturn void become_command(const struct ends *ends, const char *folder
 	if (ends->lock >= 0) dup2(ends->lock, 200);
 	close_range(3, 199, 0);
 	close_range(201, ~0u, 0);
-	if (chdir(folder) != 0) dprintf(2, "rung: %s: %s; the command runs in %s\n", folder, strerror(errno), "the folder that rung was started in");
+	if (chdir(folder) != 0)
+		dprintf(2, "rung: %s: %s; the command runs in %s\n", line_exact(arena_new(), folder), strerror(errno), "the folder that rung was started in");
 	const char *shell = shell_path();
 	char *argv[] = {(char *)(uintptr_t)(strrchr(shell, '/') + 1), (char *)(uintptr_t) "-c", (char *)(uintptr_t)script, NULL};
 	execve(shell, argv, environment);

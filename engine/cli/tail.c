@@ -34,14 +34,24 @@ char *tail_visible(const char *data, size_t n)
 	return buf_take(&out);
 }
 
+/* The line as it stands; one that was written over says so: a progress bar does that, and so does what wants to be unseen. */
+static char *shown(const struct tail *t)
+{
+	char *text = tail_visible(t->partial, t->partial_len);
+	if (!t->is_overwritten) return text;
+	char *marked = mem_printf("\u240d%s", text);
+	free(text);
+	return marked;
+}
+
 static void end_line(struct tail *t)
 {
 	char **slot = &t->lines[t->line_count % TAIL_LINES];
 	free(*slot);
-	*slot = tail_visible(t->partial, t->partial_len);
+	*slot = shown(t);
 	t->line_count++;
 	t->partial_len = 0;
-	t->is_restarted = false;
+	t->is_restarted = t->is_overwritten = false;
 }
 
 void tail_add(struct tail *t, const char *data, size_t n)
@@ -53,7 +63,7 @@ void tail_add(struct tail *t, const char *data, size_t n)
 		} else if (data[i] == '\r') {
 			t->is_restarted = true;
 		} else {
-			if (t->is_restarted) t->partial_len = 0, t->is_restarted = false;
+			if (t->is_restarted) t->is_overwritten |= t->partial_len > 0, t->partial_len = 0, t->is_restarted = false;
 			/* A line without an end is shown in pieces. */
 			if (t->partial_len == sizeof t->partial) end_line(t);
 			t->partial[t->partial_len++] = data[i];
@@ -89,6 +99,6 @@ const char *tail_line(struct tail *t, size_t i)
 	if (i < whole) return t->lines[(t->line_count - whole + i) % TAIL_LINES];
 	char **slot = &t->lines[t->line_count % TAIL_LINES];
 	free(*slot);
-	*slot = tail_visible(t->partial, t->partial_len);
+	*slot = shown(t);
 	return *slot;
 }

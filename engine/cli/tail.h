@@ -15,7 +15,8 @@ struct tail {
 	uint64_t byte_count;
 	char partial[TAIL_LINE_BYTES]; /* raw bytes of the line that has not ended */
 	size_t partial_len;
-	bool is_restarted; /* a carriage return came: the next byte that is no line feed empties the line */
+	bool is_restarted;   /* a carriage return came: the next byte that is no line feed empties the line */
+	bool is_overwritten; /* which has happened: the line is shown with U+240D in front */
 };
 
 void tail_add(struct tail *t, const char *data, size_t n);

@@ -326,9 +326,10 @@ void terminal_lend(struct terminal *t, bool raw)
 
 void terminal_take_back(struct terminal *t, bool is_full_screen)
 {
-	/* Whatever the command left on: its own screen, mouse reports, bracketed paste, keypad keys, colours, a hidden cursor. */
-	static const char page[] = "\033[?1049l",
-	                  calm[] = "\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[?2004l\033[?1l\033>\033[0m\033[?25h\0337\033[r\0338";
+	/* Whatever the command left on: its own screen, mouse and focus reports, bracketed paste, keypad keys, insert mode, reverse video, lines that do not
+	 * wrap, another character set, colours, a hidden cursor, a scrolling region. */
+	static const char page[] = "\033[?1049l", calm[] = "\033[?9l\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?1005l\033[?1006l\033[?1015l"
+	                                                   "\033[?2004l\033[?1l\033>\033[4l\033[?5l\033[?6l\033[?7h\033(B\017\033[0m\033[?25h\0337\033[r\0338";
 	if (!t->is_raw) return;
 	/* Where it was not switched on, switching the other screen off moves the cursor: only a command that left it on gets that. */
 	if (is_full_screen) fs_write_all(STDOUT_FILENO, page, sizeof page - 1, NULL);

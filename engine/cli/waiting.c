@@ -26,8 +26,8 @@ bool view_needs_person(const json_t *view)
 	return (strcmp(state, "waiting") == 0 || strcmp(state, "attention") == 0) && view_waiting_count(view) > 0;
 }
 
-/* What is asked, below it the choices as guided mode numbers them. */
-static const char *question_words(struct arena *a, const json_t *view, const char *step)
+/* What is asked; below go the choices as guided mode numbers them. */
+static const char *question_words(struct arena *a, const json_t *view, const char *step, struct lines *below)
 {
 	size_t i, k;
 	json_t *q, *choice;
@@ -35,22 +35,21 @@ static const char *question_words(struct arena *a, const json_t *view, const cha
 	{
 		if (strcmp(json_str(q, "step", ""), step) != 0) continue;
 		const char *text = arena_printf(a, "asks: %s", line_safe(a, json_str(q, "prompt", "")));
-		if (strcmp(json_str(q, "type", ""), "bool") == 0) text = arena_printf(a, "%s\n  y  yes\n  n  no", text);
-		json_array_foreach(json_arr(q, "choices"), k, choice) text = arena_printf(a, "%s\n  %zu  %s", text, k + 1, screen_result(a, choice));
+		if (strcmp(json_str(q, "type", ""), "bool") == 0) lines_add(below, "  y  yes"), lines_add(below, "  n  no");
+		json_array_foreach(json_arr(q, "choices"), k, choice) lines_printf(below, "  %zu  %s", k + 1, screen_result(a, choice));
 		return text;
 	}
 	return "asks a question";
 }
 
 /* What was sent, and nobody saw what became of it. */
-static const char *unknown_words(struct arena *a, const json_t *step)
+static const char *unknown_words(struct arena *a, const json_t *step, struct lines *below)
 {
-	const char *text = "has calls whose outcome is unknown; look at their targets first:";
 	size_t i;
 	json_t *call;
-	json_array_foreach(json_arr(step, "calls"), i, call) if (strcmp(json_str(call, "state", ""), "unknown") == 0) text =
-	    arena_printf(a, "%s\n  %s", text, line_safe(a, json_str(call, "words", "")));
-	return text;
+	json_array_foreach(json_arr(step, "calls"), i, call) if (strcmp(json_str(call, "state", ""), "unknown") == 0)
+	    lines_printf(below, "  %s", line_safe(a, json_str(call, "words", "")));
+	return "has calls whose outcome is unknown; look at their targets first:";
 }
 
 static void say_step(struct arena *a, const json_t *view, const json_t *step)
@@ -59,11 +58,14 @@ static void say_step(struct arena *a, const json_t *view, const json_t *step)
 		const char *waiting, *what;
 	} words[] = {{"person", "is done by hand"}, {"go", "waits to be started"}, {"decision", "ended badly; a person decides"}};
 	const char *waiting = json_str(step, "waiting", ""), *id = json_str(step, "id", ""), *what = "waits";
+	struct lines below;
+	lines_init(&below, a);
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		if (strcmp(waiting, words[k].waiting) == 0) what = words[k].what;
-	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id);
-	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, step);
-	message("step %s (%s) %s", id, json_str(step, "title", ""), what);
+	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id, &below);
+	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, step, &below);
+	message("step %s (%s) %s", id, line_safe(a, json_str(step, "title", "")), what);
+	for (size_t i = 0; i < below.count; i++) message_more("%s", below.line[i]);
 }
 
 void waiting_say(const json_t *view)

@@ -15,8 +15,7 @@ static bool put_code(struct buf *b, uint32_t code, const char *bytes, size_t n)
 {
 	if (code == '"' || code == '\\') return buf_char(b, '\\') && buf_char(b, (char)code);
 	if (!text_is_control(code)) return buf_add(b, bytes, n);
-	if (code < 0x10000) return buf_printf(b, "\\u%04x", code);
-	return buf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
+	return json_escape(b, code);
 }
 
 static bool put_string(struct buf *b, const char *s, size_t n)

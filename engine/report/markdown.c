@@ -1,46 +1,28 @@
 #include "base/clock.h"
-#include "base/text.h"
+#include "report/inert.h"
 #include "report/report.h"
 
 #include <string.h>
-#include <strings.h>
 
-/* Would Markdown or a forge act on this character in the middle of a line? Links that are found by themselves are broken at "://" and "www.". */
-static bool acts(const char *c)
+/* A member of o, which people, hosts or authors may have written: a text, or bytes that are none. */
+static void member(struct buf *out, const json_t *o, const char *key, bool in_cell)
 {
-	if (*c == ':') return strncmp(c, "://", 3) == 0;
-	return strchr("\\`*_[]|~@$", *c) != NULL;
+	struct buf bytes;
+	buf_init(&bytes, 1 << 20);
+	if (json_bytes_get(json_object_get(o, key), &bytes) && bytes.len) markdown_inert(out, bytes.data, bytes.len, in_cell);
+	buf_clear(&bytes);
 }
 
-/* Text of people, hosts and authors in Markdown: on one line, inert. */
-static void inert(struct buf *out, const char *text)
+static void cell(struct buf *out, const json_t *o, const char *key)
 {
-	struct buf visible;
-	buf_init(&visible, 1 << 20);
-	text_visible(&visible, text, strlen(text), TEXT_KEEP_NEWLINE);
-	for (const char *c = visible.data ? visible.data : ""; *c; c++) {
-		bool is_www = *c == '.' && c - visible.data >= 3 && strncasecmp(c - 3, "www", 3) == 0;
-		if (*c == '\n')
-			buf_str(out, " ");
-		else if (*c == '<')
-			buf_str(out, "&lt;");
-		else if (*c == '>')
-			buf_str(out, "&gt;");
-		else if (*c == '&')
-			buf_str(out, "&amp;");
-		else {
-			if (*c == '.' ? is_www : acts(c)) buf_char(out, '\\');
-			buf_char(out, *c);
-		}
-	}
-	buf_clear(&visible);
+	member(out, o, key, true);
 }
 
 static void field(struct buf *out, const char *name, const char *value)
 {
 	if (!value || !*value) return;
 	buf_printf(out, "| %s | ", name);
-	inert(out, value);
+	markdown_inert(out, value, strlen(value), true);
 	buf_str(out, " |\n");
 }
 
@@ -57,7 +39,7 @@ static void head(const json_t *r, struct buf *out)
 	const json_t *book = json_object_get(r, "book");
 	struct buf took;
 	buf_str(out, "# Report: ");
-	inert(out, json_str(book, "title", "?"));
+	member(out, book, "title", false);
 	buf_str(out, "\n\n| | |\n|---|---|\n");
 	field(out, "Execution", json_str(r, "execution", ""));
 	field(out, "Outcome", json_str(r, "state", ""));
@@ -87,12 +69,12 @@ static void steps(const json_t *r, struct buf *out)
 		buf_init(&took, 100);
 		if (json_int(s, "duration_us", 0)) clock_duration_words(&took, json_int(s, "duration_us", 0));
 		buf_str(out, "| ");
-		inert(out, json_str(s, "title", "?"));
+		cell(out, s, "title");
 		buf_printf(out, "%s | %s | %lld | %s | ", json_bool(s, "manual", false) ? " (by hand)" : "", json_str(s, "state", "?"),
 		           (long long)json_int(s, "attempts", 0), took.data ? took.data : "");
-		inert(out, json_str(s, "why", ""));
+		cell(out, s, "why");
 		if (json_str(s, "note", NULL)) buf_str(out, " Note: ");
-		inert(out, json_str(s, "note", ""));
+		cell(out, s, "note");
 		buf_str(out, " |\n");
 		buf_clear(&took);
 	}
@@ -106,13 +88,23 @@ static void timeline(const json_t *r, struct buf *out)
 	json_array_foreach(json_object_get(r, "timeline"), i, t)
 	{
 		buf_printf(out, "| %s | %lld %s | ", json_str(t, "t", ""), (long long)json_int(t, "seq", 0), json_str(t, "kind", ""));
-		inert(out, json_str(t, "by", ""));
+		cell(out, t, "by");
 		buf_str(out, " | ");
-		inert(out, json_str(t, "step", ""));
+		cell(out, t, "step");
 		buf_str(out, " | ");
-		inert(out, json_str(t, "text", ""));
+		cell(out, t, "text");
 		buf_str(out, " |\n");
 	}
+}
+
+/* The checkpoint as it is, in a fence that nothing in it can end. */
+static void proof(const char *checkpoint, struct buf *out)
+{
+	char fence[64] = "```";
+	while (strstr(checkpoint, fence) && strlen(fence) + 1 < sizeof fence) strcat(fence, "`");
+	size_t n = strlen(checkpoint);
+	buf_printf(out, "\n## Proof\n\nThe records above are leaves of the log under this checkpoint (`rung verify` checks all of it).\n\n%s\n%s%s%s\n", fence,
+	           checkpoint, n && checkpoint[n - 1] == '\n' ? "" : "\n", fence);
 }
 
 void report_markdown(const json_t *r, struct buf *out)
@@ -120,7 +112,5 @@ void report_markdown(const json_t *r, struct buf *out)
 	head(r, out);
 	steps(r, out);
 	timeline(r, out);
-	buf_str(out, "\n## Proof\n\nThe records above are leaves of the log under this checkpoint (`rung verify` checks all of it).\n\n```\n");
-	buf_str(out, json_str(r, "checkpoint", ""));
-	buf_str(out, "```\n");
+	proof(json_str(r, "checkpoint", ""), out);
 }

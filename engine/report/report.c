@@ -5,52 +5,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CALL_BYTES_MAX = 2000 };
+
 struct building {
 	json_t *timeline;
 	report_blob_fn *blob;
 	void *arg;
 };
 
-/* What a blob says, shortened for a line of the timeline. */
-static char *blob_line(const struct building *b, const json_t *d, const char *key, size_t max)
-{
-	const char *name = json_str(d, key, NULL);
-	if (!name) return NULL;
-	size_t n;
-	char *text = b->blob(b->arg, name, &n);
-	if (n > max) {
-		while (max && ((unsigned char)text[max] & 0xc0) == 0x80) max--;
-		memcpy(text + max, "...", 4);
-	}
-	return text;
-}
-
-static void say(struct buf *out, const char *before, char *text)
-{
-	if (text && *text) buf_printf(out, "%s%s", before, text);
-	free(text);
-}
-
-/* The command of a call, out of its recorded arguments. */
-static char *call_words(const struct building *b, const json_t *d)
-{
-	size_t n, i;
-	char *text = b->blob(b->arg, json_str(d, "arguments", ""), &n);
-	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *v, *argv = json_arr(json_obj(form, "arguments"), "argv");
-	struct buf out;
-	buf_init(&out, 4096);
-	json_array_foreach(argv, i, v) if (json_is_string(v)) buf_printf(&out, "%s%s", i ? " " : "", json_string_value(v));
-	if (!argv) buf_str(&out, json_str(form, "command", json_str(json_obj(form, "arguments"), "prompt", "")));
-	json_decref(form);
-	free(text);
-	return buf_take(&out);
-}
-
 struct line {
 	const struct building *b;
 	const json_t *d;
 	struct buf *out;
 };
+
+static void add_cut(struct buf *out, const char *text, size_t n, size_t max)
+{
+	size_t kept = text_cut(text, n, max);
+	buf_add(out, text, kept);
+	if (kept < n) buf_str(out, "...");
+}
+
+/* The command of a call, out of its recorded arguments. */
+static void add_call_words(struct line *l)
+{
+	size_t n, i;
+	char *text = l->b->blob(l->b->arg, json_str(l->d, "arguments", ""), &n);
+	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *v, *argv = json_arr(json_obj(form, "arguments"), "argv");
+	struct buf words;
+	buf_init(&words, 2 * n + 16);
+	json_array_foreach(argv, i, v)
+	{
+		if (i) buf_char(&words, ' ');
+		if (json_is_string(v)) buf_add(&words, json_string_value(v), json_string_length(v));
+	}
+	if (!argv) buf_str(&words, json_str(form, "command", json_str(json_obj(form, "arguments"), "prompt", "")));
+	if (words.len) add_cut(l->out, words.data, words.len, CALL_BYTES_MAX);
+	buf_clear(&words);
+	json_decref(form);
+	free(text);
+}
+
+/* What a blob of the record says, shortened for a line of the timeline; nothing where there is none. */
+static void say(struct line *l, const char *before, const char *key, size_t max)
+{
+	const char *name = json_str(l->d, key, NULL);
+	size_t n = 0;
+	char *text = name ? l->b->blob(l->b->arg, name, &n) : NULL;
+	if (n) {
+		buf_str(l->out, before);
+		add_cut(l->out, text, n, max);
+	}
+	free(text);
+}
 
 static void of_started(struct line *l)
 {
@@ -61,7 +68,7 @@ static void of_started(struct line *l)
 static void of_finished(struct line *l)
 {
 	buf_printf(l->out, "ended: %s", json_str(l->d, "state", "?"));
-	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+	say(l, ": ", "reason", 300);
 }
 
 static void of_resumed(struct line *l)
@@ -77,7 +84,7 @@ static void of_paused(struct line *l)
 static void of_cancelled(struct line *l)
 {
 	buf_str(l->out, "asked to stop");
-	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+	say(l, ": ", "reason", 300);
 }
 
 static void of_requested(struct line *l)
@@ -88,14 +95,14 @@ static void of_requested(struct line *l)
 static void of_skipped(struct line *l)
 {
 	buf_printf(l->out, "skipped (%s)", json_str(l->d, "why", "?"));
-	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+	say(l, ": ", "reason", 300);
 }
 
 static void of_settled(struct line *l)
 {
 	buf_printf(l->out, "settled as %s by %s", json_str(l->d, "outcome", "?"), json_str(l->d, "why", "?"));
-	say(l->out, ": ", blob_line(l->b, l->d, "note", 300));
-	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+	say(l, ": ", "note", 300);
+	say(l, ": ", "reason", 300);
 }
 
 static void of_reset(struct line *l)
@@ -106,7 +113,7 @@ static void of_reset(struct line *l)
 static void of_condition(struct line *l)
 {
 	buf_printf(l->out, "condition: %s", json_bool(l->d, "value", false) ? "true" : "false");
-	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
+	say(l, ": ", "error", 300);
 }
 
 static void of_attempt(struct line *l)
@@ -117,8 +124,8 @@ static void of_attempt(struct line *l)
 static void of_outcome(struct line *l)
 {
 	buf_printf(l->out, "%s", json_str(l->d, "outcome", "?"));
-	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
-	say(l->out, ", result ", blob_line(l->b, l->d, "result", 200));
+	say(l, ": ", "error", 300);
+	say(l, ", result ", "result", 200);
 }
 
 static void of_verification(struct line *l)
@@ -129,7 +136,7 @@ static void of_verification(struct line *l)
 static void of_call(struct line *l)
 {
 	buf_printf(l->out, "%s (%s%s): ", json_str(l->d, "module", "?"), json_str(l->d, "effect", "?"), json_int(l->d, "again", 0) ? ", made again" : "");
-	say(l->out, "", call_words(l->b, l->d));
+	add_call_words(l);
 }
 
 static void of_call_finished(struct line *l)
@@ -137,8 +144,8 @@ static void of_call_finished(struct line *l)
 	buf_printf(l->out, "call %s", json_str(l->d, "outcome", "?"));
 	if (json_object_get(l->d, "code")) buf_printf(l->out, ", exit status %lld", (long long)json_int(l->d, "code", 0));
 	if (json_object_get(l->d, "signal")) buf_printf(l->out, ", signal %lld", (long long)json_int(l->d, "signal", 0));
-	say(l->out, ": ", blob_line(l->b, l->d, "error", 300));
-	say(l->out, ", answer ", blob_line(l->b, l->d, "answer", 200));
+	say(l, ": ", "error", 300);
+	say(l, ", answer ", "answer", 200);
 }
 
 static void of_unknown(struct line *l)
@@ -149,26 +156,26 @@ static void of_unknown(struct line *l)
 static void of_resolved(struct line *l)
 {
 	buf_printf(l->out, "unknown call resolved: %s", json_str(l->d, "answer", "?"));
-	say(l->out, ": ", blob_line(l->b, l->d, "reason", 300));
+	say(l, ": ", "reason", 300);
 }
 
 static void of_question(struct line *l)
 {
 	buf_str(l->out, "asked");
-	say(l->out, ": ", blob_line(l->b, l->d, "prompt", 300));
+	say(l, ": ", "prompt", 300);
 }
 
 static void of_answer(struct line *l)
 {
 	buf_str(l->out, "answered");
-	say(l->out, ": ", blob_line(l->b, l->d, "answer", 300));
+	say(l, ": ", "answer", 300);
 }
 
 static void of_right(struct line *l)
 {
 	buf_printf(l->out, "right %s", json_bool(l->d, "allowed", false) ? "given" : "denied");
-	say(l->out, ": ", blob_line(l->b, l->d, "pattern", 300));
-	say(l->out, ": ", blob_line(l->b, l->d, "patterns", 300));
+	say(l, ": ", "pattern", 300);
+	say(l, ": ", "patterns", 300);
 }
 
 static void of_driver(struct line *l)
@@ -178,7 +185,7 @@ static void of_driver(struct line *l)
 
 static void of_note(struct line *l)
 {
-	say(l->out, "note: ", blob_line(l->b, l->d, "note", 2000));
+	say(l, "note: ", "note", 2000);
 }
 
 static const struct {

@@ -132,7 +132,7 @@ class Screen:
                     self.lines[i] = []
         elif kind == b"r":
             self.row = self.column = 0
-        elif kind != b"m":
+        elif kind != b"m" and text != b"\x1b[4l":  # colours; insert mode off
             self.odd.append(text)
 
     def alternate(self, on):

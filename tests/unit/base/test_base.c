@@ -63,6 +63,18 @@ static void what_could_steer_a_terminal_is_made_visible(void **state)
 	    {"\377\376", "<ff><fe>"},
 	    {"\177", "\342\220\241"},
 	    {"\303\251\344\270\255", "\303\251\344\270\255"},
+	    {"a\302\255b", "a<00ad>b"},                                           /* soft hyphen */
+	    {"a\342\200\213b", "a<200b>b"},                                       /* zero width space */
+	    {"a\342\200\250b", "a<2028>b"},                                       /* line separator */
+	    {"\363\240\201\201x", "<e0041>x"},                                    /* tag */
+	    {"\357\267\220\357\277\277\364\217\277\277", "<fdd0><ffff><10ffff>"}, /* noncharacters */
+	    {"\357\277\271x", "<fff9>x"},                                         /* interlinear annotation */
+	    {"\342\232\240\357\270\217 ok", "\342\232\240\357\270\217 ok"},       /* the emoji style of a sign */
+	    {"x\357\270\200", "x<fe00>"},                                         /* another variation selector */
+	    {"x\357\270\217\357\270\217", "x\357\270\217<fe0f>"},                 /* one is enough */
+	    {"e\314\201", "e\314\201"},                                           /* an accent on a letter */
+	    {"\314\201e", "<0301>e"},                                             /* on what we wrote before */
+	    {"e\314\201\314\201\314\201\314\201\314\201\314\201\314\201", "e\314\201\314\201\314\201\314\201\314\201\314\201<0301>"}, /* a pile */
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct buf b;
@@ -71,6 +83,32 @@ static void what_could_steer_a_terminal_is_made_visible(void **state)
 		assert_string_equal(b.data, cases[i].out);
 		buf_clear(&b);
 	}
+}
+
+static void marks_do_not_reach_over_a_line_feed(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 1000);
+	text_visible(&b, "e\n\314\201\t\314\201", 7, TEXT_KEEP_NEWLINE | TEXT_KEEP_TAB);
+	assert_string_equal(b.data, "e\n<0301>\t<0301>");
+	buf_clear(&b);
+}
+
+static void json_keeps_the_text_and_shows_nothing_that_hides(void **state)
+{
+	(void)state;
+	struct buf b;
+	struct error e;
+	buf_init(&b, 1000);
+	json_t *v = json_pack("[s,s]", "\033\177\302\233\342\200\256\303\251", "\363\240\201\201\302\255");
+	assert_true(json_inert(v, JSON_COMPACT, &b));
+	assert_string_equal(b.data, "[\"\\u001B\\u007f\\u009b\\u202e\303\251\",\"\\udb40\\udc41\\u00ad\"]");
+	json_t *again = json_parse(b.data, b.len, 3, &e);
+	assert_true(json_equal(v, again));
+	json_decref(v);
+	json_decref(again);
+	buf_clear(&b);
 }
 
 static void utf8_is_judged_strictly(void **state)
@@ -335,6 +373,8 @@ int main(void)
 	    cmocka_unit_test(a_buffer_leaves_out_whole_what_does_not_fit),
 	    cmocka_unit_test(an_arena_gives_zeroed_memory_and_grows_arrays),
 	    cmocka_unit_test(what_could_steer_a_terminal_is_made_visible),
+	    cmocka_unit_test(marks_do_not_reach_over_a_line_feed),
+	    cmocka_unit_test(json_keeps_the_text_and_shows_nothing_that_hides),
 	    cmocka_unit_test(utf8_is_judged_strictly),
 	    cmocka_unit_test(text_is_cut_between_characters),
 	    cmocka_unit_test(slugs_are_githubs),

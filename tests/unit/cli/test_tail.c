@@ -39,7 +39,10 @@ static void a_progress_bar_is_one_line(void **state)
 		add(&t, text);
 	}
 	assert_int_equal(tail_count(&t), 1);
-	assert_string_equal(tail_line(&t, 0), "100 %");
+	/* It says that something stood there before. */
+	assert_string_equal(tail_line(&t, 0), "␍100 %");
+	add(&t, "\nnext\r\n");
+	assert_string_equal(tail_line(&t, 1), "next");
 	tail_clear(&t);
 }
 
@@ -70,6 +73,23 @@ static void nothing_that_steers_a_terminal_passes(void **state)
 	assert_null(strchr(text, '\a'));
 	assert_true(strncmp(text, "red ", 4) == 0);
 	free(text);
+}
+
+static void a_line_says_how_much_of_it_is_left_out(void **state)
+{
+	struct arena *a = arena_new();
+	enum { LONG = 1 << 20 };
+	char *text = malloc(LONG + 1);
+	(void)state;
+	memset(text, 'x', LONG);
+	text[LONG] = 0;
+	const char *safe = line_safe(a, text), *exact = line_exact(a, text);
+	assert_true(strlen(safe) < 20000);
+	assert_non_null(strstr(safe, "bytes more>"));
+	assert_non_null(strstr(exact, "bytes more>"));
+	assert_string_equal(line_exact(a, " a\n\tb  c "), " a␊␉b  c ");
+	free(text);
+	arena_free(a);
 }
 
 static void lines_are_cut_to_columns_not_bytes(void **state)
@@ -107,6 +127,7 @@ int main(void)
 	    cmocka_unit_test(a_progress_bar_is_one_line),
 	    cmocka_unit_test(only_the_last_lines_are_kept),
 	    cmocka_unit_test(nothing_that_steers_a_terminal_passes),
+	    cmocka_unit_test(a_line_says_how_much_of_it_is_left_out),
 	    cmocka_unit_test(lines_are_cut_to_columns_not_bytes),
 	    cmocka_unit_test(text_is_wrapped_at_spaces),
 	};
