@@ -2,6 +2,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cli/workspace.h"
+#include "service/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +39,7 @@ enum err start_take_turn(const char *state_dir, int *turn, struct error *e)
 }
 
 /* In the child of the child: the engine's standard streams, no descriptor of ours but the readiness pipe. */
-static _Noreturn void become_engine(const char *state_dir, int ready)
+static _Noreturn void become_engine(const char *state_dir, const char *config, int ready)
 {
 	char log[4096], number[16];
 	snprintf(log, sizeof log, "%s/engine.log", state_dir);
@@ -49,12 +51,12 @@ static _Noreturn void become_engine(const char *state_dir, int ready)
 	int kept = fcntl(ready, F_DUPFD, 10);
 	dup2(kept, 3);
 	close_range(4, ~0u, 0);
-	execl("/proc/self/exe", "rung", "engine", "--state", state_dir, "--ready-fd", number, (char *)NULL);
-	dprintf(3, "the engine cannot be started: /proc/self/exe: %s\n", strerror(errno));
+	execl("/proc/self/exe", "rung", "engine", "--state", state_dir, "--ready-fd", number, config ? "--config" : NULL, config, (char *)NULL);
+	dprintf(3, "io the engine cannot be started: /proc/self/exe: %s\n", strerror(errno));
 	_exit(127);
 }
 
-static enum err launch(const char *state_dir, int ready, struct error *e)
+static enum err launch(const char *state_dir, const char *config, int ready, struct error *e)
 {
 	pid_t child = fork();
 	if (child < 0) return error_errno(e, "the engine cannot be started: fork");
@@ -62,7 +64,7 @@ static enum err launch(const char *state_dir, int ready, struct error *e)
 		/* Twice, so that the engine is nobody's child and has no terminal. */
 		setsid();
 		pid_t engine = fork();
-		if (engine == 0) become_engine(state_dir, ready);
+		if (engine == 0) become_engine(state_dir, config, ready);
 		_exit(engine < 0);
 	}
 	int status = 0;
@@ -92,14 +94,28 @@ static enum err wait_until_ready(int fd, const char *state_dir, struct error *e)
 	text[strcspn(text, "\n")] = 0;
 	if (strcmp(text, "ready") == 0) return ERR_OK;
 	if (!text[0]) return error_set(e, ERR_IO, "the engine ended while it started: see %s/engine.log", state_dir);
-	return error_set(e, ERR_FAILED, "%s", text);
+	/* Its error: the kind, a space, the sentence. */
+	char *sentence = strchr(text, ' ');
+	if (sentence) *sentence++ = 0;
+	return error_set(e, sentence ? err_from_name(text) : ERR_FAILED, "%s", sentence ? sentence : text);
+}
+
+/* A state directory elsewhere than in a workspace has the configuration of the workspace that its engine is started from; NULL: none, or it finds its own. */
+static const char *config_of(struct arena *a, const char *state_dir)
+{
+	struct workspace w;
+	if (config_path_beside(a, state_dir) || workspace_find(a, state_dir, &w, NULL) || !w.root) return NULL;
+	const char *path = arena_printf(a, "%s/.rung/config.yaml", w.root);
+	return fs_exists(path) ? path : NULL;
 }
 
 enum err start_engine(const char *state_dir, struct error *e)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) != 0) return error_errno(e, "pipe");
-	enum err err = launch(state_dir, ends[1], e);
+	struct arena *a = arena_new();
+	if (pipe2(ends, O_CLOEXEC) != 0) return arena_free(a), error_errno(e, "pipe");
+	enum err err = launch(state_dir, config_of(a, state_dir), ends[1], e);
+	arena_free(a);
 	close(ends[1]);
 	if (!err) err = wait_until_ready(ends[0], state_dir, e);
 	close(ends[0]);

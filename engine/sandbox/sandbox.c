@@ -192,7 +192,7 @@ enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, const struct s
 	struct forkd_reply reply;
 	int fds[2];
 	s->number++;
-	enum err err = request_send(s, kind, kind == SANDBOX_ACTOR ? gifts : NULL, e);
+	enum err err = request_send(s, kind, kind == SANDBOX_WORKER ? NULL : gifts, e);
 	if (!err) err = reply_wait(s, &reply, fds, e);
 	if (err) return err;
 	if (reply.error != 0) {

@@ -12,7 +12,8 @@
  * frames (base/frame.h) over the socket: engine/sandbox/wire.h says which. */
 struct sandbox;
 
-enum sandbox_kind { SANDBOX_WORKER, SANDBOX_ACTOR };
+/* The last is no child to speak with: with the eyes and the rights of the commands' user it ends what holds the lock, and then itself. */
+enum sandbox_kind { SANDBOX_WORKER, SANDBOX_ACTOR, SANDBOX_ENDER };
 
 struct sandbox_child {
 	pid_t pid;
@@ -34,7 +35,7 @@ struct sandbox_gifts {
 	int group_fd; /* cgroup.procs of its control group, opened for writing: it moves there before it becomes anybody else, and keeps no descriptor of it */
 };
 
-/* A new child, within 5 s or ERR_TIMEOUT. gifts: SANDBOX_ACTOR only, may be NULL. Blocks for about a millisecond. */
+/* A new child, within 5 s or ERR_TIMEOUT. gifts: not for a worker; may be NULL for an actor. Blocks for about a millisecond. */
 enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e);
 
 /* What really is on, as a worker and an actor that were started for this say. */

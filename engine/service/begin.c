@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "service/attempt.h"
+#include "service/configure.h"
 #include "service/engine_state.h"
 
 #include <limits.h>
@@ -195,6 +196,7 @@ enum err execution_new(struct engine *en, const char *book_path, const json_t *g
 	x->driver = arena_strdup(x->arena, driver);
 	x->epoch = 1;
 	enum err err = open_book(x, book_path, e);
+	if (!err) err = engine_check_workspace(en, x->workspace, e);
 	if (!err) err = book_bind(x->book, given, &x->params, e);
 	if (!err) err = refuse_secrets(x, e);
 	if (!err) err = bind_rights(x, allow, declared, e);

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "report/report.h"
 #include "service/attempt.h"
+#include "service/config.h"
 #include "service/operations.h"
 #include "service/protocol.h"
 
@@ -16,8 +17,8 @@ void op_hello(struct request *q)
 {
 	const struct engine *en = q->engine;
 	request_answer(q,
-	               json_pack("{s:s,s:i,s:s,s:s,s:s,s:s}", "version", RUNG_VERSION, "pid", (int)getpid(), "user", en->user, "host", en->host, "principal",
-	                         q->client->principal, "state_dir", en->state_dir),
+	               json_pack("{s:s,s:i,s:s,s:s,s:s,s:s,s:o}", "version", RUNG_VERSION, "pid", (int)getpid(), "user", en->user, "host", en->host,
+	                         "principal", q->client->principal, "state_dir", en->state_dir, "config", config_json(en->config)),
 	               NULL, 0);
 }
 

@@ -2,7 +2,9 @@
 #include "sandbox/wire.h"
 #include "service/attempt.h"
 #include "service/call.h"
+#include "service/configure.h"
 #include "service/engine_state.h"
+#include "service/leftover.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,33 +134,29 @@ static void actor_closed(void *owner, const struct error *e)
 
 void call_drop_actor(struct execution *x)
 {
-	if (!x->actor) return;
-	/* End of file is its word to end everything that it started. */
-	link_close(x->actor);
-	x->actor = NULL;
-	close(x->actor_child.pidfd);
+	if (x->actor) {
+		/* End of file is its word to end everything that it started. */
+		link_close(x->actor);
+		x->actor = NULL;
+		close(x->actor_child.pidfd);
+	}
+	leftover_drop(x);
 }
 
 static enum err actor_start(struct execution *x, struct error *e)
 {
 	if (x->actor) return ERR_OK;
-	int lock = lock_take(x, e);
-	if (lock < 0) return e->kind;
-	enum err err = engine_spawn(x->engine, SANDBOX_ACTOR, &(struct sandbox_gifts){lock, -1}, &x->actor_child, e);
-	close(lock);
+	struct sandbox_gifts gifts = {.lock_fd = lock_take(x, e)};
+	if (gifts.lock_fd < 0) return e->kind;
+	gifts.group_fd = leftover_prepare(x);
+	enum err err = engine_spawn(x->engine, SANDBOX_ACTOR, &gifts, &x->actor_child, e);
+	close(gifts.lock_fd);
+	if (gifts.group_fd >= 0) close(gifts.group_fd);
 	if (err) return err;
+	leftover_remember(x);
 	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);
+	link_send_new(x->actor, command_rules_setup(&x->engine->config->rules), NULL, 0);
 	return ERR_OK;
-}
-
-static json_t *environment(const struct execution *x, const json_t *given)
-{
-	json_t *env = json_pack("{s:s,s:s,s:s,s:s}", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL", "C.UTF-8", "HOME", "/",
-	                        "RUNG_EXECUTION", x->id);
-	const char *key;
-	json_t *v;
-	json_object_foreach((json_t *)given, key, v) if (json_is_string(v) && *key && !strchr(key, '=')) json_object_set(env, key, v);
-	return env;
 }
 
 json_t *call_arguments(struct execution *x, const struct call *c)
@@ -202,7 +200,7 @@ static void dispatch(struct execution *x, json_t *data)
 	if (json_object_get(inner, "stdin")) json_bytes_get(json_object_get(inner, "stdin"), &input);
 	fly(x, c);
 	json_t *head = json_pack("{s:s,s:I,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "id", (json_int_t)c->id, "module", c->module, "function", c->function,
-	                         "argv", json_object_get(inner, "argv"), "env", environment(x, json_obj(inner, "env")), "cwd",
+	                         "argv", json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
 	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
 	link_send_new(x->actor, head, input.data, input.len);
 	buf_clear(&input);

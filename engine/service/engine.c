@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/client.h"
+#include "service/configure.h"
+#include "service/leftover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -145,6 +147,7 @@ static void check_idle(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	int64_t now = clock_monotonic_us();
+	leftover_sweep(en);
 	if (!uv_is_active((uv_handle_t *)&en->listener)) uv_poll_start(&en->listener, UV_READABLE, connection);
 	if (is_busy(en))
 		en->idle_since_us = now;
@@ -213,7 +216,7 @@ static enum err start_sandbox(struct engine *en, struct error *e)
 	free(folder);
 	free(beside);
 	free(installed);
-	return sandbox_start(en->forkd, en->program, NULL, &en->sandbox, e);
+	return sandbox_start(en->forkd, en->program, en->commands_as, &en->sandbox, e);
 }
 
 enum err engine_spawn(struct engine *en, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e)
@@ -253,7 +256,7 @@ static void start_timers(struct engine *en)
 	}
 }
 
-static enum err engine_start(struct engine *en, struct error *e)
+static enum err engine_start(struct engine *en, const char *config_path, struct error *e)
 {
 	char name[256] = "localhost";
 	struct passwd *pw = getpwuid(geteuid());
@@ -263,9 +266,12 @@ static enum err engine_start(struct engine *en, struct error *e)
 	en->user = mem_strdup(pw ? pw->pw_name : "?");
 	must(uv_loop_init(&en->loop) == 0);
 	en->loop.data = en;
-	enum err err = make_folders(en, e);
+	enum err err = engine_configure(en, config_path, e);
+	if (!err) err = make_folders(en, e);
 	/* Before the store, whose writer is a thread. */
+	if (!err) leftover_start(en);
 	if (!err) err = start_sandbox(en, e);
+	if (!err) err = engine_check_sandbox(en, e);
 	uv_async_init(&en->loop, &en->wake, deliver);
 	en->wake.data = en;
 	struct store_options o = {.dir = en->state_dir, .node = en->host, .wake = wake, .wake_arg = en};
@@ -312,10 +318,13 @@ static void engine_stop(struct engine *en)
 	store_reader_close(en->reader);
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
+	leftover_sweep_all(en);
 	if (en->listen_fd >= 0) close(en->listen_fd);
 	uv_walk(&en->loop, close_handle, NULL);
 	uv_run(&en->loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&en->loop) == 0);
+	arena_free(en->config_arena);
+	if (en->reread_arena) arena_free(en->reread_arena);
 	free((char *)en->host);
 	free((char *)en->user);
 	free((char *)en->state_dir);
@@ -329,16 +338,27 @@ static void say_ready(int fd, const char *text)
 	close(fd);
 }
 
+/* One line: the kind of error, a space, the sentence. */
+static void say_failed(int fd, const struct error *e)
+{
+	char *text = mem_printf("%s %s", err_info(e->kind)->name, e->text);
+	say_ready(fd, text);
+	free(text);
+}
+
 int engine_main(int argc, char **argv)
 {
 	struct engine *en = mem_zero(sizeof *en);
 	struct error e = {ERR_OK, ""};
+	const char *config_path = NULL;
 	int ready_fd = -1;
 	en->listen_fd = -1;
 	en->idle_us = INT64_C(600000000);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--state") == 0)
 			en->state_dir = argv[i + 1];
+		else if (strcmp(argv[i], "--config") == 0)
+			config_path = argv[i + 1];
 		else if (strcmp(argv[i], "--ready-fd") == 0)
 			ready_fd = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--idle") == 0)
@@ -346,12 +366,12 @@ int engine_main(int argc, char **argv)
 		else
 			error_set(&e, ERR_USAGE, "rung engine has no option %s", argv[i]);
 	}
-	if (!en->state_dir && !e.kind) error_set(&e, ERR_USAGE, "rung engine --state DIR");
+	if (!en->state_dir && !e.kind) error_set(&e, ERR_USAGE, "rung engine --state DIR [--config FILE]");
 	char whole[PATH_MAX];
 	if (!e.kind && fs_mkdirs(en->state_dir, 0700, &e) == ERR_OK && realpath(en->state_dir, whole)) en->state_dir = mem_strdup(whole);
-	if (e.kind || engine_start(en, &e)) {
+	if (e.kind || engine_start(en, config_path, &e)) {
 		log_line(LOG_ERROR, "the engine cannot start: %s", e.text);
-		say_ready(ready_fd, e.text);
+		say_failed(ready_fd, &e);
 		if (en->sandbox) sandbox_stop(en->sandbox);
 		return err_info(e.kind)->exit_status;
 	}

@@ -7,6 +7,7 @@
 
 /* The engine: one loop, the store, the fork server, the executions that it drives, the clients that are connected. */
 struct client;
+struct config;
 
 struct engine {
 	uv_loop_t loop;
@@ -21,6 +22,13 @@ struct engine {
 	struct store *store;
 	struct store_reader *reader;
 	struct sandbox *sandbox;
+	struct config *config; /* with the user's name in config_arena; what was read anew since is in reread_arena */
+	struct arena *config_arena, *reread_arena;
+	const char *config_path;                /* where it is, or would be; "": nowhere */
+	const struct sandbox_user *commands_as; /* NULL: the engine's own user */
+	const char *groups_base; /* below it each execution's commands have a control group; NULL: this host or user has none */
+	char **old_groups;       /* killed, and to be removed once they are empty */
+	size_t old_group_count;
 	struct execution *executions, *gone;
 	struct client *clients;
 	uint64_t next_client;

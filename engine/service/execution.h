@@ -115,6 +115,7 @@ struct execution {
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
 	struct link *actor;
 	struct sandbox_child actor_child;
+	char *group; /* the control group of its commands; NULL: none */
 	struct worker *idle_workers;
 	uv_timer_t *timer, *lock_timer;
 	void (*lock_go)(struct execution *x);

@@ -2,20 +2,16 @@
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
+#include "service/leftover.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* An execution's lock: every command inherits its descriptor, so that a free lock means that nothing of the execution runs any more. */
 
-enum { POLL_MS = 10, PATIENCE_US = 3000000 };
+enum { POLL_MS = 10, PATIENCE_US = 3000000, AGAIN_US = 500000 };
 
 char *lock_path(const struct execution *x)
 {
@@ -38,10 +34,11 @@ static bool is_terminal_busy(const struct execution *x)
 	return busy;
 }
 
+/* For reading only: commands inherit it, and may be somebody else's. */
 int lock_take(struct execution *x, struct error *e)
 {
 	char *path = lock_path(x);
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		error_errno(e, "%s", path);
 	else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
@@ -53,46 +50,11 @@ int lock_take(struct execution *x, struct error *e)
 	return fd;
 }
 
-static bool holds(pid_t pid, const char *path)
-{
-	char folder[64], name[PATH_MAX + 1], link[128];
-	snprintf(folder, sizeof folder, "/proc/%d/fd", (int)pid);
-	DIR *d = opendir(folder);
-	bool found = false;
-	for (struct dirent *entry; d && !found && (entry = readdir(d));) {
-		snprintf(link, sizeof link, "%s/%.40s", folder, entry->d_name);
-		ssize_t n = readlink(link, name, PATH_MAX);
-		if (n < 0) continue;
-		name[n] = 0;
-		found = strcmp(name, path) == 0;
-	}
-	if (d) closedir(d);
-	return found;
-}
-
-/* Ends what holds the lock: by pidfd, and looking again behind it, so that a number that was given to another process is left alone. */
-static void end_holders(const char *path)
-{
-	char whole[PATH_MAX];
-	if (!realpath(path, whole)) return;
-	DIR *d = opendir("/proc");
-	for (struct dirent *entry; d && (entry = readdir(d));) {
-		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)atoi(entry->d_name) : 0;
-		if (pid <= 1 || pid == getpid() || !holds(pid, whole)) continue;
-		int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (fd >= 0 && holds(pid, whole)) {
-			log_line(LOG_WARN, "process %d of an execution outlived its actor: killed", (int)pid);
-			syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-		}
-		if (fd >= 0) close(fd);
-	}
-	if (d) closedir(d);
-}
-
 static void poll_lock(uv_timer_t *t)
 {
 	struct execution *x = t->data;
 	struct error e;
+	if (!leftover_end_group(x)) return;
 	int fd = lock_take(x, &e);
 	if (fd < 0 && e.kind != ERR_CONFLICT) {
 		log_line(LOG_ERROR, "execution %s: its lock: %s", x->id, e.text);
@@ -100,9 +62,8 @@ static void poll_lock(uv_timer_t *t)
 	}
 	if (fd < 0) {
 		if (clock_monotonic_us() - x->lock_since_us < PATIENCE_US) return;
-		char *path = lock_path(x);
-		end_holders(path);
-		free(path);
+		leftover_end_holders(x);
+		x->lock_since_us += AGAIN_US;
 		return;
 	}
 	close(fd);
@@ -115,6 +76,7 @@ static void poll_lock(uv_timer_t *t)
 void lock_wait(struct execution *x, bool with_terminal, void (*go)(struct execution *x))
 {
 	x->is_terminal_awaited = with_terminal;
+	leftover_find(x);
 	if (!x->lock_timer) {
 		x->lock_timer = mem_zero(sizeof *x->lock_timer);
 		uv_timer_init(&x->engine->loop, x->lock_timer);

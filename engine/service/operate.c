@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "service/attempt.h"
+#include "service/configure.h"
 #include "service/operations.h"
 
 #include <fcntl.h>
@@ -266,6 +267,11 @@ void op_resume(struct request *q)
 	struct execution *x;
 	if (execution_load(q->engine, q->engine->reader, q->execution, &x, &e)) {
 		request_fail(q, &e);
+		return;
+	}
+	if (engine_check_workspace(q->engine, x->workspace, &e)) {
+		request_fail(q, &e);
+		execution_free(x);
 		return;
 	}
 	if (x->flow->is_finished) {

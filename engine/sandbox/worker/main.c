@@ -1,6 +1,7 @@
 /* rung-forkd: the fork server. Small, single-threaded, started before the engine grows: a fork of it takes less than a millisecond.
  * It ends when the engine's socket closes; so do its children, each by the end of file on a socket of its own. */
 #include "sandbox/forkd.h"
+#include "sandbox/holders.h"
 #include "sandbox/privilege.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/worker/confine.h"
@@ -92,6 +93,13 @@ _Noreturn static void child_actor(int fd, const struct gifts *gifts)
 	_exit(127);
 }
 
+_Noreturn static void child_ender(const struct gifts *gifts)
+{
+	pid_t ended[HOLDERS_ENDED_MAX];
+	if (gifts->lock_fd >= 0 && user_become()) holders_end(gifts->lock_fd, ended);
+	_exit(0);
+}
+
 static int child_start(uint32_t kind, const struct gifts *gifts, struct forkd_reply *reply, int fds[2])
 {
 	int pair[2];
@@ -100,6 +108,7 @@ static int child_start(uint32_t kind, const struct gifts *gifts, struct forkd_re
 	if (pid == 0) {
 		close(pair[0]);
 		if (kind == SANDBOX_WORKER) child_worker(pair[1], parent);
+		if (kind == SANDBOX_ENDER) child_ender(gifts);
 		child_actor(pair[1], gifts);
 	}
 	int error = pid < 0 ? errno : 0;
@@ -167,7 +176,7 @@ static bool request_serve(void)
 	if (!request_receive(&request, &gifts, &n)) return n < 0 && errno == EINTR;
 	int fds[] = {-1, -1, gifts.lock_fd, gifts.group_fd};
 	struct forkd_reply reply = {.number = request.number};
-	reply.error = request.kind <= SANDBOX_ACTOR ? child_start(request.kind, &gifts, &reply, fds) : EINVAL;
+	reply.error = request.kind <= SANDBOX_ENDER ? child_start(request.kind, &gifts, &reply, fds) : EINVAL;
 	bool ok = reply_send(&reply, fds);
 	for (int i = 0; i < 4; i++)
 		if (fds[i] >= 0) close(fds[i]);

@@ -1,0 +1,191 @@
+#include "service/config.h"
+#include "base/fs.h"
+#include "base/yaml.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEYS_MAX = 16 };
+
+/* ---- the values ---- */
+
+struct reading {
+	struct arena *arena;
+	struct config *config;
+	const char *name; /* of the key that is read, as people write it */
+	struct error *error;
+};
+
+static const char *place_of(struct arena *a, const struct yaml *v)
+{
+	return arena_printf(a, "%s:%d:%d", v->file, v->line, v->column);
+}
+
+static enum err read_version(struct reading *r, const struct yaml *v)
+{
+	int64_t version;
+	return yaml_int(v, r->name, 1, 1, &version, r->error);
+}
+
+static enum err read_sandbox(struct reading *r, const struct yaml *v)
+{
+	static const char *const words[] = {"offered", "require", NULL};
+	size_t i = 0;
+	enum err err = yaml_word(v, r->name, words, &i, r->error);
+	r->config->is_sandbox_required = i == 1;
+	r->config->sandbox_at = place_of(r->arena, v);
+	return err;
+}
+
+static enum err read_commands_as(struct reading *r, const struct yaml *v)
+{
+	r->config->commands_as_at = place_of(r->arena, v);
+	return yaml_text(v, r->name, &r->config->commands_as, r->error);
+}
+
+static enum err read_no_new_privileges(struct reading *r, const struct yaml *v)
+{
+	return yaml_bool(v, r->name, &r->config->rules.no_new_privileges, r->error);
+}
+
+static bool is_variable(const char *name)
+{
+	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_", rest[] = "0123456789";
+	if (!*name || !strchr(first, *name)) return false;
+	for (const char *p = name; *p; p++)
+		if (!strchr(first, *p) && !strchr(rest, *p)) return false;
+	return true;
+}
+
+static enum err read_environment(struct reading *r, const struct yaml *v)
+{
+	struct yaml **items;
+	size_t n;
+	enum err err = yaml_texts(v, r->name, &items, &n, r->arena, r->error);
+	if (!err && n > CONFIG_NAMES_MAX) err = yaml_wrong(v, r->error, "%s has at most %d names, not %zu", r->name, CONFIG_NAMES_MAX, n);
+	if (err) return err;
+	r->config->environment = arena_alloc(r->arena, n * sizeof *r->config->environment);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = items[i]->text;
+		if (!is_variable(name)) return yaml_wrong(items[i], r->error, "%s has names of variables (letters, digits, _), not \"%.60s\"", r->name, name);
+		if (strncmp(name, "RUNG_", 5) == 0)
+			return yaml_wrong(items[i], r->error, "%s cannot have %.60s: rung itself sets what begins with RUNG_", r->name, name);
+		r->config->environment[r->config->environment_count++] = name;
+	}
+	return ERR_OK;
+}
+
+/* ---- the table ---- */
+
+struct key {
+	const char *name, *value, *means;
+	enum err (*read)(struct reading *r, const struct yaml *v); /* NULL: the rows of sub */
+	const struct key *sub;
+};
+
+static enum err read_limits(struct reading *r, const struct yaml *v);
+
+static const struct key commands_keys[] = {
+    {"as", "NAME", "the user that commands run as; without it they run as the engine's own user, and nothing but that user confines them", read_commands_as,
+     NULL},
+    {"no_new_privileges", "true|false", "true: setuid programs (sudo, su, ping) gain nothing; false where nothing is said, since real runbooks use sudo",
+     read_no_new_privileges, NULL},
+    {"limits", "MAP", "limits of commands, each enforced by the kernel; none where nothing is said", read_limits, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct key top_keys[] = {
+    {"version", "1", "the version of this file's form; must be there", read_version, NULL},
+    {"sandbox", "require|offered",
+     "require: the engine does not start without a system-call filter, Landlock and limits around each worker, and another user for commands; offered (where "
+     "nothing is said): with what the host offers",
+     read_sandbox, NULL},
+    {"commands", "MAP", "how the commands of steps run", NULL, commands_keys},
+    {"environment", "[NAME, ...]", "variables of the engine's environment that commands get beside PATH, LC_ALL, HOME and RUNG_EXECUTION", read_environment,
+     NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static enum err read_limits(struct reading *r, const struct yaml *v)
+{
+	const char *names[COMMAND_LIMITS + 1] = {NULL};
+	for (int i = 0; i < COMMAND_LIMITS; i++) names[i] = command_limits[i].name;
+	enum err err = yaml_keys(v, r->name, names, r->error);
+	for (int i = 0; !err && i < COMMAND_LIMITS; i++) {
+		const struct yaml *value = yaml_get(v, names[i]);
+		if (value) err = yaml_int(value, names[i], command_limits[i].least, command_limits[i].most, &r->config->rules.limits[i], r->error);
+	}
+	return err;
+}
+
+static enum err read_map(struct reading *r, const struct yaml *map, const char *what, const struct key *keys)
+{
+	const char *names[KEYS_MAX] = {NULL};
+	for (size_t i = 0; keys[i].name; i++) names[i] = keys[i].name;
+	enum err err = yaml_keys(map, what, names, r->error);
+	for (const struct key *k = keys; !err && k->name; k++) {
+		const struct yaml *value = yaml_get(map, k->name);
+		r->name = k->name;
+		if (value) err = k->read ? k->read(r, value) : read_map(r, value, k->name, k->sub);
+	}
+	return err;
+}
+
+enum err config_read(struct arena *a, const char *path, struct config *out, struct error *e)
+{
+	struct yaml *y;
+	*out = (struct config){.path = NULL};
+	command_rules_init(&out->rules);
+	enum err err = path ? yaml_read_file(a, path, path, &y, e) : ERR_NOT_FOUND;
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	if (err) return err;
+	out->path = arena_strdup(a, path);
+	struct reading r = {.arena = a, .config = out, .error = e};
+	err = read_map(&r, y, "config.yaml", top_keys);
+	if (!err && !yaml_get(y, "version")) err = yaml_wrong(y, e, "the file says which form it has: write version: 1");
+	return err;
+}
+
+const char *config_path_beside(struct arena *a, const char *state_dir)
+{
+	char *folder = fs_dirname(state_dir);
+	const char *slash = strrchr(folder, '/'), *name = slash ? slash + 1 : folder;
+	const char *path = strcmp(name, ".rung") == 0 ? arena_printf(a, "%s/config.yaml", folder) : NULL;
+	free(folder);
+	return path;
+}
+
+/* ---- for others ---- */
+
+json_t *config_json(const struct config *c)
+{
+	json_t *limits = json_object(), *environment = json_array();
+	for (int i = 0; i < COMMAND_LIMITS; i++)
+		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
+	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as", c->commands_as,
+	                 "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "environment", environment);
+}
+
+static size_t count_of(const struct key *keys)
+{
+	size_t n = 0;
+	while (keys[n].name) n++;
+	return n;
+}
+
+bool config_key_info(size_t i, struct config_key_info *out)
+{
+	static char name[64];
+	size_t top = count_of(top_keys), commands = count_of(commands_keys);
+	const struct key *k = i < top ? &top_keys[i] : i - top < commands ? &commands_keys[i - top] : NULL;
+	if (k) {
+		snprintf(name, sizeof name, "%s%s", i < top ? "" : "commands.", k->name);
+		*out = (struct config_key_info){name, k->value, k->means};
+		return true;
+	}
+	i -= top + commands;
+	if (i >= COMMAND_LIMITS) return false;
+	snprintf(name, sizeof name, "commands.limits.%s", command_limits[i].name);
+	*out = (struct config_key_info){name, "NUMBER", command_limits[i].means};
+	return true;
+}

@@ -1,0 +1,23 @@
+#ifndef RUNG_SERVICE_CONFIGURE_H
+#define RUNG_SERVICE_CONFIGURE_H
+
+#include "service/config.h"
+#include "service/engine_state.h"
+
+/* An engine under its configuration: what it demands of the host is there, or the engine does not start. */
+
+/* Reads the configuration (path NULL: that beside the state directory) and finds the user of commands. Before the fork server starts. ERR_INVALID for a file
+ * that is not valid or a user that is not there, ERR_DENIED where this process may not give commands another user. */
+enum err engine_configure(struct engine *en, const char *path, struct error *e);
+
+/* Is what the configuration demands really on? Starts a worker and an actor to see. ERR_FAILED with all that is missing, and what to do. */
+enum err engine_check_sandbox(struct engine *en, struct error *e);
+
+/* Before an execution of a book of that workspace: takes up what its configuration says now where it is the engine's own, except what needs another start of
+ * the engine; ERR_CONFLICT where the engine is not what the workspace's configuration demands. */
+enum err engine_check_workspace(struct engine *en, const char *workspace, struct error *e);
+
+/* The environment of a command: what every one gets, what the configuration names, what the call gives. New reference. */
+json_t *engine_environment(const struct engine *en, const char *execution, const json_t *given);
+
+#endif

@@ -1,0 +1,178 @@
+#include "service/leftover.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/holders.h"
+#include "service/attempt.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NOTE_BYTES_MAX = 2 * PATH_MAX, BOOT_ID_BYTES = 36, SWEEP_TRIES = 500 };
+
+void leftover_start(struct engine *en)
+{
+	struct error e;
+	if (cgroup_base(en->config_arena, &en->groups_base, &e)) log_line(LOG_INFO, "commands have no control group: %s", e.text);
+}
+
+/* ---- the note in the lock file ---- */
+
+static void boot_id(char out[BOOT_ID_BYTES + 1])
+{
+	struct buf b;
+	buf_init(&b, 64);
+	bool ok = fs_read("/proc/sys/kernel/random/boot_id", &b, NULL) == ERR_OK && b.len >= BOOT_ID_BYTES;
+	snprintf(out, BOOT_ID_BYTES + 1, "%s", ok ? b.data : "?");
+	buf_clear(&b);
+}
+
+/* "BOOT PID START GROUP": numbers of processes mean something in one boot only. */
+static void note_write(const struct execution *x, pid_t pid)
+{
+	char *path = lock_path(x), boot[BOOT_ID_BYTES + 1];
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	boot_id(boot);
+	char *note = mem_printf("%s %d %llu %s\n", boot, (int)pid, pid ? holders_start_of(pid) : 0, x->group ? x->group : "-");
+	struct error e;
+	if (fd < 0 || fs_write_all(fd, note, strlen(note), &e))
+		log_line(LOG_WARN, "execution %s: what recovery would need could not be written to its lock: %s", x->id,
+		         fd < 0 ? "it cannot be opened" : e.text);
+	if (fd >= 0) close(fd);
+	free(note);
+	free(path);
+}
+
+/* The group of the note, allocated, where it is one of this execution in this boot; its actor in pid and start. */
+static char *note_read(const struct execution *x, int *pid, unsigned long long *start)
+{
+	char *path = lock_path(x), boot[BOOT_ID_BYTES + 1], group[PATH_MAX] = "", name[64];
+	struct buf b;
+	buf_init(&b, NOTE_BYTES_MAX);
+	*pid = 0, *start = 0;
+	boot_id(boot);
+	int at = 0;
+	bool ok = fs_read(path, &b, NULL) == ERR_OK && b.len > BOOT_ID_BYTES && strncmp(b.data, boot, BOOT_ID_BYTES) == 0 &&
+	          sscanf(b.data + BOOT_ID_BYTES, "%d %llu %n", pid, start, &at) == 2 && at > 0;
+	if (ok) snprintf(group, sizeof group, "%s", b.data + BOOT_ID_BYTES + at);
+	group[strcspn(group, "\n")] = 0;
+	snprintf(name, sizeof name, "/rung-%s", x->id);
+	size_t n = strlen(group), m = strlen(name);
+	bool is_ours = group[0] == '/' && n > m && strcmp(group + n - m, name) == 0;
+	buf_clear(&b);
+	free(path);
+	return is_ours ? mem_strdup(group) : NULL;
+}
+
+int leftover_prepare(struct execution *x)
+{
+	struct engine *en = x->engine;
+	struct error e;
+	char name[64];
+	int fd = -1;
+	if (!en->groups_base) return -1;
+	snprintf(name, sizeof name, "rung-%s", x->id);
+	free(x->group);
+	x->group = NULL;
+	if (cgroup_make(en->groups_base, name, &x->group, &fd, &e)) log_line(LOG_WARN, "execution %s has no control group: %s", x->id, e.text);
+	note_write(x, 0);
+	return fd;
+}
+
+void leftover_remember(struct execution *x)
+{
+	note_write(x, x->actor_child.pid);
+}
+
+void leftover_find(struct execution *x)
+{
+	int pid;
+	unsigned long long start;
+	if (!x->group) x->group = note_read(x, &pid, &start);
+}
+
+/* ---- their end ---- */
+
+bool leftover_end_group(struct execution *x)
+{
+	if (!x->group) return true;
+	cgroup_kill(x->group);
+	if (!cgroup_remove(x->group)) return false;
+	free(x->group);
+	x->group = NULL;
+	return true;
+}
+
+/* What of another user this process may not look at, a process of that user may. */
+static void ask_other_user(struct execution *x, int lock)
+{
+	struct sandbox_child ender;
+	struct error e;
+	if (!x->engine->commands_as) return;
+	if (engine_spawn(x->engine, SANDBOX_ENDER, &(struct sandbox_gifts){lock, -1}, &ender, &e)) {
+		log_line(LOG_WARN, "execution %s: nobody could look who holds its lock: %s", x->id, e.text);
+		return;
+	}
+	close(ender.fd);
+	close(ender.pidfd);
+}
+
+void leftover_end_holders(struct execution *x)
+{
+	int pid, fd;
+	unsigned long long start;
+	pid_t ended[HOLDERS_ENDED_MAX];
+	free(note_read(x, &pid, &start));
+	if (holders_end_one(pid, start)) log_line(LOG_WARN, "execution %s: its actor, process %d, had not ended: killed", x->id, pid);
+	char *path = lock_path(x);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	free(path);
+	if (fd < 0) return;
+	int count = holders_end(fd, ended);
+	for (int i = 0; i < count && i < HOLDERS_ENDED_MAX; i++) log_line(LOG_WARN, "process %d of an execution outlived its actor: killed", (int)ended[i]);
+	ask_other_user(x, fd);
+	close(fd);
+}
+
+void leftover_drop(struct execution *x)
+{
+	struct engine *en = x->engine;
+	if (leftover_end_group(x)) return;
+	en->old_groups = mem_realloc(en->old_groups, (en->old_group_count + 1) * sizeof *en->old_groups);
+	en->old_groups[en->old_group_count++] = x->group;
+	x->group = NULL;
+}
+
+void leftover_sweep(struct engine *en)
+{
+	for (size_t i = 0; i < en->old_group_count;) {
+		cgroup_kill(en->old_groups[i]);
+		if (!cgroup_remove(en->old_groups[i])) {
+			i++;
+			continue;
+		}
+		free(en->old_groups[i]);
+		en->old_groups[i] = en->old_groups[--en->old_group_count];
+	}
+}
+
+void leftover_sweep_all(struct engine *en)
+{
+	leftover_sweep(en);
+	for (int i = 0; i < SWEEP_TRIES && en->old_group_count; i++) {
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		leftover_sweep(en);
+	}
+	for (size_t i = 0; i < en->old_group_count; i++) {
+		log_line(LOG_WARN, "the control group %s is still not empty", en->old_groups[i]);
+		free(en->old_groups[i]);
+	}
+	free(en->old_groups);
+}
