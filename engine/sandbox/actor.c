@@ -5,8 +5,10 @@
 #include "base/json.h"
 #include "sandbox/actor_command.h"
 #include "sandbox/forkd.h"
+#include "sandbox/redact_forms.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sanitized.h"
+#include "sandbox/secret_call.h"
 #include "sandbox/wire.h"
 
 #include <dirent.h>
@@ -40,6 +42,10 @@ struct actor {
 	struct buf out;
 	size_t out_at;
 	struct command *commands;
+	struct secret_call *waiting; /* calls whose secrets are on their way */
+	json_int_t last_reader;      /* ids of the commands that print secrets count down from it */
+	struct redactor *redactor;   /* every secret of a call so far: a later command may print what an earlier one wrote */
+	struct buf shown;            /* output on its way to the engine */
 	struct command_rules rules;
 	bool has_begun; /* setup came, or a call: no setup any more */
 	bool is_over;   /* the engine has gone, or speaks nonsense */
@@ -79,7 +85,24 @@ static void say(struct actor *a, json_t *head, const void *payload, size_t n)
 
 static void say_failed(struct actor *a, json_int_t id, const struct error *e)
 {
-	say(a, json_pack("{s:s,s:I,s:s,s:o}", "t", "failed", "id", id, "kind", err_info(e->kind)->name, "why", json_text(e->text)), NULL, 0);
+	struct buf why;
+	buf_init(&why, WIRE_OUTPUT_BYTES_MAX);
+	redact_text(a->redactor, e->text, strlen(e->text), &why);
+	say(a, json_pack("{s:s,s:I,s:s,s:o}", "t", "failed", "id", id, "kind", err_info(e->kind)->name, "why", json_text(why.data ? why.data : "")), NULL, 0);
+	buf_clear(&why);
+}
+
+/* What the redactor has let go. */
+static void say_output(struct actor *a, const struct command *c, int which, bool is_redacted)
+{
+	static const char *const names[] = {"stdout", "stderr"};
+	for (size_t at = 0, n; at < a->shown.len; at += n) {
+		n = a->shown.len - at < WIRE_OUTPUT_BYTES_MAX ? a->shown.len - at : WIRE_OUTPUT_BYTES_MAX;
+		json_t *head = json_pack("{s:s,s:I,s:s}", "t", "output", "id", c->id, "stream", names[which]);
+		if (is_redacted) json_object_set_new(head, "redacted", json_true());
+		say(a, head, a->shown.data + at, n);
+	}
+	buf_reset(&a->shown);
 }
 
 static void say_finished(struct actor *a, const struct command *c, int64_t now_us)
@@ -103,30 +126,85 @@ static struct command *find(const struct actor *a, json_int_t id)
 	return c;
 }
 
-static void on_call(struct actor *a, const struct frame *f)
+static void start_command(struct actor *a, json_int_t id, const json_t *head, const void *input, size_t n, const struct secret_call *secrets)
 {
 	struct error e;
 	struct command *c;
-	json_int_t id = json_int(f->head, "id", 0);
-	enum err err = ERR_OK;
-	if (strcmp(json_str(f->head, "module", ""), "sh") != 0 || strcmp(json_str(f->head, "function", ""), "run") != 0)
-		err = error_set(&e, ERR_INVALID, "this actor makes calls of sh.run only");
-	if (!err) err = command_start(f->head, f->payload, f->payload_len, &a->rules, &c, &e);
-	if (err) {
+	if (command_start(head, input, n, &a->rules, secrets, &c, &e)) {
 		say_failed(a, id, &e);
 		return;
 	}
+	for (int i = 0; i < 2; i++) redact_begin(&c->streams[i], a->redactor);
 	c->next = a->commands;
 	a->commands = c;
 	say(a, json_pack("{s:s,s:I,s:i,s:s?}", "t", "started", "id", id, "pid", (int)c->pid, "path", c->path), NULL, 0);
 }
 
+/* Its secrets are here, or will not come. */
+static void start_waiting(struct actor *a, struct secret_call *call)
+{
+	if (call->is_cancelled && !call->err) call->err = error_set(&call->error, ERR_INTERRUPTED, "it was ended before its secrets were there");
+	if (call->err)
+		say_failed(a, call->id, &call->error);
+	else
+		start_command(a, call->id, call->head, call->input.data, call->input.len, call);
+	secret_call_free(call);
+}
+
+static void on_call(struct actor *a, const struct frame *f)
+{
+	struct error e;
+	json_int_t id = json_int(f->head, "id", 0);
+	if (strcmp(json_str(f->head, "module", ""), "sh") != 0 || strcmp(json_str(f->head, "function", ""), "run") != 0) {
+		error_set(&e, ERR_INVALID, "this actor makes calls of sh.run only");
+		say_failed(a, id, &e);
+		return;
+	}
+	if (!secret_call_is_needed(f->head)) {
+		start_command(a, id, f->head, f->payload, f->payload_len, NULL);
+		return;
+	}
+	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, &a->commands, &a->last_reader);
+	if (!secret_call_waits(call)) {
+		start_waiting(a, call);
+		return;
+	}
+	call->next = a->waiting;
+	a->waiting = call;
+}
+
+static struct secret_call *find_waiting(const struct actor *a, json_int_t id)
+{
+	struct secret_call *call = a->waiting;
+	while (call && call->id != id) call = call->next;
+	return call;
+}
+
 static void on_cancel(const struct actor *a, const struct frame *f)
 {
+	int64_t now = clock_monotonic_us();
+	struct secret_call *call = find_waiting(a, json_int(f->head, "id", 0));
+	if (call) call->is_cancelled = true;
+	for (size_t i = 0; call && i < call->count; i++) {
+		struct command *reader = call->values[i].reader ? find(a, call->values[i].reader) : NULL;
+		if (reader) command_stop(reader, now);
+	}
 	struct command *c = find(a, json_int(f->head, "id", 0));
 	if (!c) return; /* its "finished" is on the way */
 	c->cancelled = true;
-	command_stop(c, clock_monotonic_us());
+	command_stop(c, now);
+}
+
+/* A command that prints a secret is over: the call that waits for it may be made now. */
+static void on_reader(struct actor *a, const struct command *reader)
+{
+	for (struct secret_call **at = &a->waiting, *call; (call = *at) != NULL; at = &call->next) {
+		if (!secret_call_take(call, reader, a->redactor)) continue;
+		if (secret_call_waits(call)) return;
+		*at = call->next;
+		start_waiting(a, call);
+		return;
+	}
 }
 
 static void on_frame(struct actor *a, const struct frame *f)
@@ -137,7 +215,7 @@ static void on_frame(struct actor *a, const struct frame *f)
 	a->has_begun = true;
 	if (strcmp(type, "setup") == 0 && is_first)
 		a->is_over = command_rules_read(f->head, &a->rules, NULL) != ERR_OK;
-	else if (strcmp(type, "call") == 0 && id > 0 && !find(a, id))
+	else if (strcmp(type, "call") == 0 && id > 0 && !find(a, id) && !find_waiting(a, id))
 		on_call(a, f);
 	else if (strcmp(type, "cancel") == 0)
 		on_cancel(a, f);
@@ -162,18 +240,28 @@ static void read_engine(struct actor *a)
 
 /* ---- commands ---- */
 
+/* No more comes: what the redactor held back. */
+static void end_output(struct actor *a, struct command *c, int which)
+{
+	if (c->id > 0) say_output(a, c, which, redact_end(&c->streams[which], &a->shown));
+}
+
 /* One piece of output; false where nothing is there now. Closes the pipe at its end. */
 static bool read_output(struct actor *a, struct command *c, int which)
 {
-	static const char *const names[] = {"stdout", "stderr"};
 	static char chunk[WIRE_OUTPUT_BYTES_MAX];
 	ssize_t n = read(c->output_fd[which], chunk, sizeof chunk);
 	if (n < 0 && errno == EINTR) return true;
 	if (n < 0 && errno == EAGAIN) return false;
-	if (n > 0) say(a, json_pack("{s:s,s:I,s:s}", "t", "output", "id", c->id, "stream", names[which]), chunk, (size_t)n);
+	if (n > 0 && c->id > 0)
+		say_output(a, c, which, redact_feed(&c->streams[which], chunk, (size_t)n, &a->shown));
+	else if (n > 0 && which == 0 && !buf_add(&c->printed, chunk, (size_t)n))
+		command_stop(c, clock_monotonic_us()); /* no value is as long */
+	if (c->id < 0) explicit_bzero(chunk, sizeof chunk);
 	if (n > 0) return true;
 	close(c->output_fd[which]);
 	c->output_fd[which] = -1;
+	end_output(a, c, which);
 	return false;
 }
 
@@ -227,8 +315,14 @@ static void settle_commands(struct actor *a)
 		}
 		command_end(c);
 		drain(a, c);
-		say_finished(a, c, now);
 		*at = c->next;
+		if (c->id > 0) {
+			for (int i = 0; i < 2; i++) end_output(a, c, i);
+			say_finished(a, c, now);
+		} else {
+			on_reader(a, c);
+			at = &a->commands; /* it may have started others, in front */
+		}
 		command_free(c);
 	}
 	reap_orphans(a);
@@ -398,6 +492,8 @@ int actor_main(void)
 	command_rules_init(&a.rules);
 	frame_reader_init(&a.in, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX);
 	buf_init(&a.out, OUT_BYTES_MAX);
+	buf_init(&a.shown, OUT_BYTES_MAX);
+	a.redactor = redactor_new(FORM_ALL);
 	say(&a, json_pack("{s:s,s:i,s:I}", "t", "ready", "pid", (int)getpid(), "uid", (json_int_t)geteuid()), NULL, 0);
 	flush(&a);
 	while (!a.is_over) serve_once(&a);
@@ -407,7 +503,14 @@ int actor_main(void)
 		a.commands = c->next;
 		command_free(c);
 	}
+	while (a.waiting) {
+		struct secret_call *call = a.waiting;
+		a.waiting = call->next;
+		secret_call_free(call);
+	}
+	redactor_free(a.redactor);
 	frame_reader_clear(&a.in);
+	buf_clear(&a.shown);
 	buf_clear(&a.out);
 	free(a.polled);
 	return 0;

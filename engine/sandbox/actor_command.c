@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "sandbox/actor_path.h"
+#include "sandbox/secret_call.h"
+#include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
 
 #include <errno.h>
@@ -34,7 +36,10 @@ struct launch {
 
 static void words_free(char **words)
 {
-	for (char **w = words; w && *w; w++) free(*w);
+	for (char **w = words; w && *w; w++) {
+		explicit_bzero(*w, strlen(*w)); /* a secret may be among them */
+		free(*w);
+	}
 	free(words);
 }
 
@@ -66,7 +71,15 @@ static enum err argv_get(const json_t *head, char ***out, struct error *e)
 	return ERR_OK;
 }
 
-static enum err env_get(const json_t *head, char ***out, struct error *e)
+/* The value behind {"secret": name}, which no variable can hold where it has a zero byte. */
+static char *secret_word(const json_t *v, const struct secret_call *secrets)
+{
+	const char *name = json_str(v, "secret", NULL);
+	const struct buf *value = name && secrets ? secret_call_value(secrets, name) : NULL;
+	return value && value->data && strlen(value->data) == value->len ? mem_strdup(value->data) : NULL;
+}
+
+static enum err env_get(const json_t *head, const struct secret_call *secrets, char ***out, struct error *e)
 {
 	json_t *o = json_obj(head, "env"), *v;
 	const char *name;
@@ -74,17 +87,33 @@ static enum err env_get(const json_t *head, char ***out, struct error *e)
 	char **envp = mem_zero((json_object_size(o) + 1) * sizeof *envp);
 	json_object_foreach(o, name, v)
 	{
-		char *word = word_get(v);
+		bool is_secret = json_object_get(v, "secret") != NULL;
+		char *word = is_secret ? secret_word(v, secrets) : word_get(v);
 		if (word && *name && !strchr(name, '=')) {
 			envp[n++] = mem_printf("%s=%s", name, word);
+			explicit_bzero(word, strlen(word));
 			free(word);
 			continue;
 		}
 		free(word);
 		words_free(envp);
+		if (is_secret)
+			return error_set(e, ERR_INVALID, "the secret %.80s for the variable %.60s has a zero byte: give it as stdin", json_str(v, "secret", ""),
+			                 name);
 		return error_set(e, ERR_INVALID, "the environment's \"%.60s\" is no name with a string", name);
 	}
 	*out = envp;
+	return ERR_OK;
+}
+
+/* The standard input: the payload's bytes, or a secret. */
+static enum err input_get(const json_t *head, const void *input, size_t n, const struct secret_call *secrets, struct buf *out, struct error *e)
+{
+	const char *name = json_str(head, "stdin_secret", NULL);
+	const struct buf *value = name && secrets ? secret_call_value(secrets, name) : NULL;
+	buf_init(out, WIRE_PAYLOAD_BYTES_MAX);
+	if (name && !value) return error_set(e, ERR_PROTOCOL, "the standard input's secret %.80s is not among those of the call", name);
+	buf_add(out, value ? value->data : input, value ? value->len : n);
 	return ERR_OK;
 }
 
@@ -178,25 +207,25 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static enum err launch_prepare(struct command *c, struct launch *l, const json_t *head, struct error *e)
+static enum err launch_prepare(struct command *c, struct launch *l, const json_t *head, const struct secret_call *secrets, struct error *e)
 {
 	enum err err = argv_get(head, &l->argv, e);
-	if (!err) err = env_get(head, &l->envp, e);
+	if (!err) err = env_get(head, secrets, &l->envp, e);
 	if (!err) err = actor_path_resolve(l->argv[0], l->rules->trusted_uid, &l->path, e);
 	if (!err) err = cwd_get(head, &l->cwd_fd, e);
 	if (!err) err = pipes_make(c, l, e);
 	return err;
 }
 
-enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, struct command **out, struct error *e)
+enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, const struct secret_call *secrets,
+                       struct command **out, struct error *e)
 {
 	struct launch l = {.cwd_fd = -1, .fds = {-1, -1, -1}, .rules = rules};
 	struct command *c = mem_zero(sizeof *c);
 	c->id = json_int(head, "id", 0);
 	c->input_fd = c->output_fd[0] = c->output_fd[1] = -1;
-	buf_init(&c->input, WIRE_PAYLOAD_BYTES_MAX);
-	buf_add(&c->input, input, input_bytes);
-	enum err err = launch_prepare(c, &l, head, e);
+	enum err err = input_get(head, input, input_bytes, secrets, &c->input, e);
+	if (!err) err = launch_prepare(c, &l, head, secrets, e);
 	c->started_us = clock_monotonic_us();
 	if (!err) err = launch_run(&l, &c->pid, e);
 	for (int i = 0; i < 3; i++) close_fd(&l.fds[i]);
@@ -258,7 +287,9 @@ void command_free(struct command *c)
 	close_fd(&c->input_fd);
 	close_fd(&c->output_fd[0]);
 	close_fd(&c->output_fd[1]);
-	buf_clear(&c->input);
+	secret_wipe(&c->input);
+	secret_wipe(&c->printed);
+	for (int i = 0; i < 2; i++) redact_clear(&c->streams[i]);
 	free(c->path);
 	free(c);
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "sandbox/command_rules.h"
+#include "sandbox/redact.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,11 +29,17 @@ struct command {
 	int64_t started_us, deadline_us, kill_us, exited_us; /* monotonic; 0: none, not yet */
 	int code, signal;                                    /* once exited_us is set; signal 0: it exited */
 	bool timed_out, cancelled;
+	struct redact_stream streams[2]; /* what its output goes through */
+	struct buf printed;              /* of one that prints a secret (id below 0): its standard output, which goes nowhere else */
 	struct command *next;
 };
 
-/* Starts the command that a "call" frame describes. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID, ERR_FULL, ...: it did not start. */
-enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, struct command **out, struct error *e);
+struct secret_call;
+
+/* Starts the command that a "call" frame describes. secrets: the values that its environment and standard input name; NULL: none. ERR_NOT_FOUND, ERR_DENIED,
+ * ERR_INVALID, ERR_FULL, ...: it did not start. */
+enum err command_start(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules, const struct secret_call *secrets,
+                       struct command **out, struct error *e);
 
 /* SIGTERM to the group now, SIGKILL when COMMAND_TERM_US have passed. */
 void command_stop(struct command *c, int64_t now_us);

@@ -124,12 +124,24 @@ static bool fits(const struct redact_way *way, size_t offset, unsigned char c)
 	return way->text[offset] == (char)c || (way->is_any_case && tolower((unsigned char)way->text[offset]) == tolower(c));
 }
 
+/* Most steps by far: the next byte of the value itself, or another one with which no way begins. False: the ways must be looked at. */
+static bool step_plainly(struct redactor *r, struct thread t, unsigned char c)
+{
+	if (t.encoding != ENCODING_TEXT || t.offset > 0 || !(r->forms & FORM_PLAIN) || strchr(redact_escapes, c)) return false;
+	if (r->secrets[t.secret].value[t.unit] == c) {
+		t.unit++;
+		t.is_after_break = false;
+		add_work(r, pack(&t));
+	}
+	return true;
+}
+
 /* Where a thread is after one more byte: nowhere, or in one or more places. Those go into the work set. */
 static void step(struct redactor *r, struct thread t, unsigned char c)
 {
 	const struct secret *s = &r->secrets[t.secret];
 	struct redact_way ways[REDACT_WAYS_MAX];
-	if (++t.distance >= 1U << DISTANCE_BITS) return;
+	if (++t.distance >= 1U << DISTANCE_BITS || step_plainly(r, t, c)) return;
 	/* The same ways in the same order for every byte of one: what may stand between is asked for as long as one is in the middle of it. */
 	bool may_break = t.unit > 0 && !t.is_after_break;
 	size_t n = redact_ways(s->value, s->n, t.encoding, t.unit, r->forms, may_break, ways);

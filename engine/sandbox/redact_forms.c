@@ -35,6 +35,8 @@ static void add_hex(struct ways *w, const char *format, unsigned value)
 
 /* ---- text: plain, URL, JSON and shell, which may be mixed ---- */
 
+const char redact_escapes[] = "%+\\'\r";
+
 /* The letter after a backslash that stands for a control character, or 0. */
 static char letter_of(unsigned char c, const char *pairs)
 {
@@ -89,9 +91,9 @@ static void ways_of_text(struct ways *w, const unsigned char *p, size_t n, int f
 static void ways_of_hex(struct ways *w, unsigned char c, int forms, bool may_break)
 {
 	static const char *const between[] = {" ", ":", "\n", "\r\n"};
-	char text[4];
 	bool lower = forms & FORM_HEX_LOWER, upper = forms & FORM_HEX_UPPER;
-	if (lower || upper) add(w, 1, lower && upper, text, (size_t)snprintf(text, sizeof text, lower ? "%02x" : "%02X", c));
+	const char *digits = lower ? "0123456789abcdef" : "0123456789ABCDEF";
+	if (lower || upper) add(w, 1, lower && upper, (char[]){digits[c >> 4], digits[c & 15]}, 2);
 	for (size_t i = 0; i < sizeof between / sizeof *between && may_break && (forms & FORM_LINES); i++) add_text(w, 0, between[i]);
 }
 

@@ -33,6 +33,9 @@ struct redact_way {
 
 enum { REDACT_WAYS_MAX = 24 };
 
+/* What a way of ENCODING_TEXT other than the plain one can begin with. */
+extern const char redact_escapes[];
+
 /* How many units n bytes have in an encoding: a match is complete after the last one. Of base64 the characters that the value alone decides. */
 size_t redact_units(enum redact_encoding encoding, size_t n);
 

@@ -46,13 +46,16 @@
  * {"t":"call","id":N,"module":"sh","function":"run","argv":[..],"env":{..},"cwd":"..","stdin":bytes of payload,"timeout_us":N}
  *     env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; timeout_us 0 or absent: none; payload is the standard input. id is
  * the engine's, unique for this actor.
+ *     Values of env may be {"secret":name}; "stdin_secret":name in place of a payload. "secrets":{name:source,...} says where each comes from:
+ *     {"file":"/path"}, {"argv":[..],"env":{},"cwd":"..","timeout_us":N} for a command that prints it, {"value":string|{"b64"}} from the engine's environment.
+ *     With "is_optional":true it is one of an earlier call of the execution: nothing fails where it cannot be read, but it is taken out of the output.
  * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; "finished" still follows
  *
  * ACTOR -> ENGINE
  *
  * {"t":"ready","pid":N,"uid":N}
  * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}
- * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame
+ * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame; "redacted":true where a secret was taken out
  * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it, "cancelled":true where it
  * was asked to end; everything of its output has been sent; what is left of its process group has been killed
  * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start; kind: a name of base/error.h

@@ -1,0 +1,138 @@
+#include "sandbox/secret_call.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "sandbox/secret_file.h"
+#include "sandbox/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool secret_call_is_needed(const json_t *head)
+{
+	return json_object_size(json_obj(head, "secrets")) > 0;
+}
+
+static void fail(struct secret_call *c, const struct secret_value *v, const struct error *e)
+{
+	if (v->is_optional || c->err) return;
+	c->err = e->kind;
+	c->error = *e;
+	error_context(&c->error, "secret %s", v->name);
+}
+
+/* The value is here: from now on it is taken out of everything. */
+static void settle(struct secret_call *c, struct secret_value *v, struct redactor *r)
+{
+	struct error e;
+	enum err err = secret_check(v->name, &v->bytes, &e);
+	if (!err && !redactor_add(r, v->name, v->bytes.data, v->bytes.len))
+		err = error_set(&e, ERR_FULL, "this execution has used %d different values of secrets, the most that can be taken out of what commands print",
+		                REDACT_SECRETS_MAX);
+	if (err) fail(c, v, &e);
+}
+
+/* source is a frame of a call but for its type: argv, env, cwd, timeout_us. */
+static enum err start_reader(struct secret_value *v, const json_t *source, const struct command_rules *rules, struct command **commands, json_int_t *reader,
+                             struct error *e)
+{
+	struct command *command;
+	enum err err = command_start(source, NULL, 0, rules, NULL, &command, e);
+	if (err) return err;
+	command->id = v->reader = --*reader;
+	buf_init(&command->printed, REDACT_VALUE_BYTES_MAX + 2); /* a line's end may follow */
+	command->next = *commands;
+	*commands = command;
+	return ERR_OK;
+}
+
+static void fetch(struct secret_call *c, struct secret_value *v, const json_t *source, struct redactor *r, const struct command_rules *rules,
+                  struct command **commands, json_int_t *reader)
+{
+	struct error e;
+	const char *file = json_str(source, "file", NULL);
+	enum err err = ERR_OK;
+	if (json_arr(source, "argv"))
+		err = start_reader(v, source, rules, commands, reader, &e);
+	else if (file)
+		err = secret_file_read(file, rules->trusted_uid, &v->bytes, &e);
+	else if (!json_bytes_get(json_object_get(source, "value"), &v->bytes))
+		err = error_set(&e, ERR_PROTOCOL, "its source is none");
+	if (file) secret_cut_newline(&v->bytes);
+	if (err)
+		fail(c, v, &e);
+	else if (!v->reader)
+		settle(c, v, r);
+}
+
+struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules,
+                                    struct command **commands, json_int_t *reader)
+{
+	struct secret_call *c = mem_zero(sizeof *c);
+	json_t *sources = json_obj(head, "secrets"), *source;
+	const char *name;
+	c->id = json_int(head, "id", 0);
+	c->head = json_incref((json_t *)head);
+	buf_init(&c->input, WIRE_PAYLOAD_BYTES_MAX);
+	buf_add(&c->input, input, n);
+	c->values = mem_zero((json_object_size(sources) + 1) * sizeof *c->values);
+	json_object_foreach(sources, name, source)
+	{
+		struct secret_value *v = &c->values[c->count++];
+		v->name = name;
+		v->is_optional = json_bool(source, "is_optional", false);
+		buf_init(&v->bytes, REDACT_VALUE_BYTES_MAX + 2);
+		fetch(c, v, source, r, rules, commands, reader);
+	}
+	return c;
+}
+
+void secret_call_free(struct secret_call *c)
+{
+	for (size_t i = 0; i < c->count; i++) secret_wipe(&c->values[i].bytes);
+	free(c->values);
+	buf_clear(&c->input);
+	json_decref(c->head);
+	free(c);
+}
+
+bool secret_call_waits(const struct secret_call *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->values[i].reader) return true;
+	return false;
+}
+
+/* What it printed on its standard error is left unsaid: it may hold the value. */
+static enum err check_reader(const struct command *reader, struct error *e)
+{
+	if (reader->printed.is_full) return ERR_OK; /* ended by us for that */
+	if (reader->timed_out) return error_set(e, ERR_TIMEOUT, "the command that prints it ran out of time (secrets.yaml: timeout)");
+	if (reader->signal) return error_set(e, ERR_FAILED, "the command that prints it was ended by signal %d", reader->signal);
+	if (reader->code) return error_set(e, ERR_FAILED, "the command that prints it ended with exit status %d: run it by hand to see why", reader->code);
+	return ERR_OK;
+}
+
+bool secret_call_take(struct secret_call *c, const struct command *reader, struct redactor *r)
+{
+	struct error e;
+	struct secret_value *v = c->values;
+	while (v < c->values + c->count && v->reader != reader->id) v++;
+	if (v == c->values + c->count) return false;
+	v->reader = 0;
+	if (check_reader(reader, &e)) {
+		fail(c, v, &e);
+		return true;
+	}
+	buf_add(&v->bytes, reader->printed.data, reader->printed.len);
+	v->bytes.is_full = reader->printed.is_full;
+	secret_cut_newline(&v->bytes);
+	settle(c, v, r);
+	return true;
+}
+
+const struct buf *secret_call_value(const struct secret_call *c, const char *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (strcmp(c->values[i].name, name) == 0) return &c->values[i].bytes;
+	return NULL;
+}
