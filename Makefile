@@ -123,6 +123,14 @@ units: $(UNIT_BIN) ## build the unit tests (SAN=1 with sanitizers)
 # The sandbox's tests start the fork server of their own build.
 $(filter $(O)/test/sandbox/%,$(UNIT_BIN)): | $(O)/rung-forkd
 
+# What test_reference.py compares with its own evaluator.
+$(O)/policy-decide: tests/policy/decide.c $(O)/lib/policy.a $(O)/lib/base.a
+	@echo '  test  $@'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(O)/lib/policy.a $(O)/lib/base.a $(LDFLAGS) $(LIBS)
+
+.PHONY: probes
+probes: $(O)/policy-decide ## build the small programs that tests ask what the engine decides
+
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_LAYERS   := $(foreach l,base book policy flow journal store,$(O)/lib/$(l).a)

@@ -23,8 +23,8 @@ build() {
 		exit 1
 	fi
 }
-build all variants
-build SAN=1 all units replays
+build all variants probes
+build SAN=1 all units replays probes
 
 # One name a line: what tests/tools/suite.sh runs. The long ones come first, so that they do not end alone.
 suites() {
