@@ -118,7 +118,8 @@ static enum err print_records(struct use *u, const char *id, struct error *e)
 static void print_output_line(void *arg, const char *text)
 {
 	(void)arg;
-	printf("%s\n", text);
+	/* Indented: what a host prints cannot pass for a heading of ours. */
+	printf("  %s\n", text);
 }
 
 /* One call: with --json an object, else a heading and below it what it printed. */

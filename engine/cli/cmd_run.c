@@ -151,9 +151,12 @@ static void dry_step(struct arena *a, const struct book *b, const struct graph *
 static int dry_run(const struct use *u, const struct book *b, const json_t *params)
 {
 	struct error e = {0};
-	struct graph *g;
+	struct graph *g = NULL;
 	json_t *bound = NULL;
-	if (graph_build(b, &g, &e) || book_bind(b, params, &bound, &e)) return fail(&e, u->json);
+	if (graph_build(b, &g, &e) || book_bind(b, params, &bound, &e)) {
+		graph_free(g);
+		return fail(&e, u->json);
+	}
 	json_t *graph = graph_json(g);
 	if (u->json) {
 		json_object_set_new(graph, "dry_run", json_true());

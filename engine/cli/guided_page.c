@@ -124,8 +124,7 @@ void guided_page(struct guided *g, const struct lines *all, const char *title, b
 
 static void add_line(void *all, const char *text)
 {
-	struct lines *l = all;
-	lines_add(l, arena_strdup(l->arena, text));
+	lines_printf(all, "  %s", text);
 }
 
 static bool add_call(struct guided *g, const json_t *step, const json_t *call, struct lines *all)

@@ -252,7 +252,7 @@ flood_book() {
 	[[ "$output" == *"count | 300"* ]]
 	id=$("$RUNG" log --json | head -n 1 | field execution)
 	[ "$("$RUNG" log "$id" --output count | wc -l)" -eq 313 ]
-	[ "$("$RUNG" log "$id" --output | head -n 2)" = "== count, call 1.1  seq 300  ok"$'\n'1 ]
+	[ "$("$RUNG" log "$id" --output | head -n 2)" = "== count, call 1.1  seq 300  ok"$'\n'"  1" ]
 	[ "$("$RUNG" log "$id" --output count --json | head -n 1 | field stdout | wc -l)" -ge 300 ]
 	run "$RUNG" log "$id" --output nothing
 	[ "$status" -eq 2 ]
