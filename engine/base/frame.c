@@ -42,6 +42,11 @@ void frame_reader_clear(struct frame_reader *r)
 	buf_clear(&r->in);
 }
 
+size_t frame_reader_left(const struct frame_reader *r)
+{
+	return r->in.len - r->taken;
+}
+
 enum err frame_reader_feed(struct frame_reader *r, const void *data, size_t n)
 {
 	return buf_add(&r->in, data, n) ? ERR_OK : ERR_PROTOCOL;
@@ -69,7 +74,7 @@ enum err frame_reader_next(struct frame_reader *r, struct frame *f, struct error
 		return e ? (e->kind = ERR_PROTOCOL) : ERR_PROTOCOL;
 	}
 	if (!json_is_object(r->head)) return error_set(e, ERR_PROTOCOL, "a frame's header is no object");
-	*f = (struct frame){.head = r->head, .payload = at + FRAME_PREFIX_BYTES + head_len, .payload_len = payload_len};
+	*f = (struct frame){.head = r->head, .payload = at + FRAME_PREFIX_BYTES + head_len, .payload_len = payload_len, .head_len = head_len};
 	r->taken += FRAME_PREFIX_BYTES + head_len + payload_len;
 	return ERR_OK;
 }

@@ -14,7 +14,7 @@ enum { FRAME_PREFIX_BYTES = 8, FRAME_DEPTH_MAX = 24 };
 struct frame {
 	json_t *head; /* an object; borrowed from the reader until its next call */
 	const char *payload;
-	size_t payload_len;
+	size_t payload_len, head_len; /* bytes; the header's as it was written */
 };
 
 /* Appends a frame to out; payload may be NULL when n is 0. ERR_TOO_BIG where out is full. */
@@ -28,6 +28,9 @@ struct frame_reader {
 };
 
 void frame_reader_init(struct frame_reader *r, size_t head_bytes_max, size_t payload_bytes_max);
+/* Bytes that came and that no frame has been made of yet. */
+size_t frame_reader_left(const struct frame_reader *r);
+
 void frame_reader_clear(struct frame_reader *r);
 
 /* Hands over bytes that arrived. ERR_PROTOCOL where more is held than one frame of the largest size and nobody took it. */

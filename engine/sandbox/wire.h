@@ -1,8 +1,11 @@
 #ifndef RUNG_SANDBOX_WIRE_H
 #define RUNG_SANDBOX_WIRE_H
 
-/* What the engine says to a worker and to an actor. Every message is a frame (base/frame.h) whose header has "t", its type.
- * Each side treats anything that is not in this list, out of order or over a limit as the end of the peer.
+#include "base/frame.h"
+
+/* What the engine says to a worker and to an actor, and they to it. Every message is a frame (base/frame.h) whose header has "t", its type. Each side
+ * treats anything that is not in this list, out of order or over a limit as the end of the peer: a member that is not known, missing, of another type or out
+ * of its bounds, a payload where none belongs. The engine's side of that is a table (wire.c), the same bounds in the same order as here.
  *
  * ENGINE -> WORKER
  *
@@ -23,17 +26,22 @@
  *
  * WORKER -> ENGINE
  *
+ * After "idle" and after "end" a worker is silent until it was sent an answer, or the next attempt.
+ *
  * {"t":"ready","confined":{"seccomp":bool,"landlock":version,"rlimits":bool,"address_space":bool}}    first, once; what is really on
  * {"t":"call","c":1,"part":"action"|"verify","module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N}}
  *     c counts from 1 in asking order. sh: arguments {"argv":[..],"stdin":string|{"b64"},"env":{},"cwd":".."}; ask (module "ask", function "ask"):
- *     {"prompt","type","choices","default"}. Absent members are absent; strings that are not UTF-8 are {"b64"}. arguments are at most 768 KiB. What a call
+ *     {"prompt","type","choices","default"}. Absent members are absent; strings that are not UTF-8 are {"b64"}. arguments are at most 768 KiB, those of
+ *     all calls of an attempt 64 MiB; which members a function has is a table (sandbox/callable.c). What a call
  *     raises on (an exit status, say) is decided in the worker from the answer, so neither check nor ok is here.
- * {"t":"log","level":"debug"|"info"|"warn"|"error","text":"..."}    text: at most 64 KiB, control characters made visible
- * {"t":"idle","open":2}      every branch waits for an answer; said once before each time the worker goes to read an answer
+ * {"t":"log","level":"debug"|"info"|"warn"|"error","text":"..."}    text: 64 KiB of a step, at most 256 KiB once control characters are made visible
+ * {"t":"idle","open":2}      every branch waits for an answer, to one of so many calls; said once before each time the worker goes to read an answer,
+ *     which is sent behind it and not before
  * {"t":"end","outcome":"succeeded"|"failed"|"skipped"|"go","value":any,"to":"id","why":"sentence","at":{"chunk","line"},"trace":"...","part":"action"}
  *     the attempt is over; the worker waits for the next one. value is there for succeeded (plain data, at most 256 KiB, depth 16; floats with
- *     17 digits; {"b64"} for bytes that are not UTF-8; null where the part returned nothing). why has no "chunk:line:" before it: that is at, which is
- *     absent where no line of the book is to blame. For the others "kind" says why: "lua" an uncaught Lua error or a part that does not compile, "call" an
+ *     17 digits; {"b64"} for bytes that are not UTF-8; null where the part returned nothing). why, kind and what follows them stand with the others only;
+ *     why, trace and to are texts as in "log". why has no "chunk:line:" before it: that is at, a line of the attempt's book, which is
+ *     absent where no line of the book is to blame. to is there for go. kind: "lua" an uncaught Lua error or a part that does not compile, "call" an
  *     uncaught error of a call (its number in "call", the answer's kind in "reason"), "fail", "expect", "verify" (a verification that returned false),
  *     "result" (a value that cannot be one), "skip", "go", "limit" (memory or time is used up: the process ends after this, since a limit must not be caught).
  *     A worker also ends after the "end" when all its attempts together took 5 min of CPU: the engine takes another one.
@@ -53,11 +61,11 @@
  *
  * ACTOR -> ENGINE
  *
- * {"t":"ready","pid":N,"uid":N}
- * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}
- * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, at most 64 KiB a frame; "redacted":true where a secret was taken out
- * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; "timed_out":true where the deadline ended it, "cancelled":true where it
- * was asked to end; everything of its output has been sent; what is left of its process group has been killed
+ * {"t":"ready","pid":N,"uid":N}      first, once; its own
+ * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}    once, before anything else of the call but "failed"
+ * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, 1 to 65536 of them; "redacted":true where a secret was taken out
+ * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; code is 0..255; "timed_out":true where the deadline ended it,
+ *     "cancelled":true where it was asked to end, and only there; everything of its output has been sent; what is left of its process group has been killed
  * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start; kind: a name of base/error.h
  *
  * Flow control is the socket's: a peer that does not read stops the writer. The actor goes on reading while its output is blocked. */
@@ -69,7 +77,26 @@ enum {
 	WIRE_SOURCE_BYTES_MAX = 65536, /* one fence */
 	WIRE_RESULT_BYTES_MAX = 262144,
 	WIRE_RESULT_DEPTH_MAX = 16,
-	WIRE_CALLS_MAX = 100000 /* of one attempt */
+	WIRE_TEXT_BYTES_MAX = 4 * 65536 + 8, /* what a step said, once it is made visible */
+	WIRE_ARGUMENTS_BYTES_MAX = 64 << 20, /* of all calls of an attempt: they are kept until they are durable, and in the store */
+	WIRE_CALLS_MAX = 100000              /* of one attempt */
 };
+
+enum wire_peer { WIRE_WORKER, WIRE_ACTOR };
+
+/* What a worker or an actor said. */
+enum wire_said { WIRE_READY, WIRE_CALL, WIRE_LOG, WIRE_IDLE, WIRE_END, WIRE_BROKEN, WIRE_STARTED, WIRE_OUTPUT, WIRE_FINISHED, WIRE_FAILED };
+
+struct wire_message {
+	enum wire_said said;
+	json_t *head; /* its members, without "t"; all as they must be */
+	const char *payload;
+	size_t payload_len, head_len;
+	const struct callable *callable; /* of a WIRE_CALL */
+};
+
+/* A frame from a worker or an actor, held for hostile: what it says, whatever the order. ERR_PROTOCOL, e filled, where it is anything that is not in the list
+ * above. Takes "t" out of the frame's header; what m points to lives as long as the frame. source: DESIGN.md 2 (processes) */
+enum err wire_decode(enum wire_peer from, const struct frame *f, struct wire_message *m, struct error *e);
 
 #endif

@@ -1,111 +1,49 @@
 #include "service/attempt.h"
-#include "base/digest.h"
-#include "base/encode.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
 #include "service/engine_state.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { WORKER_LOSSES_MAX = 2, LOG_BYTES_MAX = 65536 };
-
-static bool worker_frame(void *owner, const struct frame *f);
-static void worker_closed(void *owner, const struct error *e);
+enum {
+	LOG_BYTES_MAX = 65536,
+	EVALUATION_US_MAX = 300000000 /* of a condition or a proof, where the step has no time of its own */
+};
 
 const struct book_step *attempt_step(const struct attempt *a)
 {
 	return &a->x->book->steps[a->step];
 }
 
-/* --- workers ------------------------------------------------------------------------------------------------------------------------ */
-
-static void worker_free(struct worker *w)
-{
-	if (w->link) link_close(w->link);
-	sandbox_kill(&w->child);
-	close(w->child.pidfd);
-	free(w);
-}
-
-void attempt_drop_idle(struct execution *x)
-{
-	while (x->idle_workers) {
-		struct worker *w = x->idle_workers;
-		x->idle_workers = w->next;
-		worker_free(w);
-	}
-}
-
-/* Attempts share a worker only where their rights are the very same. */
-static uint64_t rights_of(const struct attempt *a)
-{
-	unsigned char raw[DIGEST_BYTES];
-	struct digest *d = digest_new();
-	const struct book_step *b = attempt_step(a);
-	digest_add(d, a->purpose == ATTEMPT_ACTION ? "a" : "r", 1);
-	for (size_t i = 0; i < b->permission_count; i++) digest_add(d, b->permissions[i], strlen(b->permissions[i]) + 1);
-	digest_finish(d, raw);
-	return get_u64(raw);
-}
-
-static struct worker *worker_acquire(struct attempt *a, struct error *e)
+static void failed_to_start(struct attempt *a, const struct error *e)
 {
 	struct execution *x = a->x;
-	uint64_t rights = rights_of(a);
-	for (struct worker **at = &x->idle_workers; *at; at = &(*at)->next) {
-		if ((*at)->rights != rights) continue;
-		struct worker *w = *at;
-		*at = w->next;
-		w->next = NULL;
-		return w;
-	}
-	struct worker *w = mem_zero(sizeof *w);
-	w->x = x;
-	w->rights = rights;
-	if (engine_spawn(x->engine, SANDBOX_WORKER, NULL, &w->child, e)) {
-		free(w);
-		return NULL;
-	}
-	w->link = link_open(&x->engine->loop, w->child.fd, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX, worker_frame, worker_closed, w);
-	return w;
+	log_line(LOG_ERROR, "execution %s: no worker: %s", x->id, e->text);
+	worker_release(a, false);
+	attempt_fail(a, "%s", e->text);
+	execution_step_on(x);
 }
-
-static void worker_release(struct attempt *a, bool is_clean)
-{
-	struct worker *w = a->worker;
-	if (!w) return;
-	a->worker = NULL;
-	w->attempt = NULL;
-	if (!is_clean || !w->link) {
-		worker_free(w);
-		return;
-	}
-	w->next = a->x->idle_workers;
-	a->x->idle_workers = w;
-}
-
-static void attempt_failed_to_start(struct attempt *a, const struct error *e);
 
 static void start_worker(struct execution *x, json_t *data)
 {
 	struct attempt *a = x->steps[json_integer_value(data)].live;
 	if (!a || a->worker || a->is_stopping) return;
 	struct error e;
-	a->worker = worker_acquire(a, &e);
-	if (!a->worker) {
-		attempt_failed_to_start(a, &e);
+	struct buf sources;
+	if (worker_acquire(a, &e)) {
+		failed_to_start(a, &e);
 		return;
 	}
-	a->worker->attempt = a;
-	struct buf sources;
 	json_t *message = attempt_message(a, &sources, &e);
 	if (message)
 		link_send_new(a->worker->link, message, sources.data, sources.len);
 	else
-		attempt_failed_to_start(a, &e);
+		failed_to_start(a, &e);
 	buf_clear(&sources);
 }
 
@@ -119,6 +57,10 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	a->purpose = purpose;
 	a->number = x->flow->steps[step].attempt + (purpose == ATTEMPT_CONDITION);
 	a->now_us = x->flow->steps[step].started_us;
+	if (purpose != ATTEMPT_ACTION) {
+		int64_t timeout_us = attempt_step(a)->timeout_us;
+		a->ends_us = clock_monotonic_us() + (timeout_us ? timeout_us : EVALUATION_US_MAX);
+	}
 	buf_init(&a->log, LOG_BYTES_MAX);
 	x->steps[step].live = a;
 	return a;
@@ -145,10 +87,10 @@ static void over_the_record(struct attempt *a)
 		if (c->order > a->recorded) a->recorded = c->order;
 		if (c->number <= a->first_call && c->order > a->delivered) a->delivered = c->order;
 	}
+	a->replayed = a->recorded;
 }
 
-/* Does the call belong to this run? */
-static bool is_of(const struct call *c, const struct attempt *a)
+bool attempt_owns(const struct attempt *a, const struct call *c)
 {
 	return c->attempt == a->number && c->number > a->first_call && call_range_of(c->number) == range_of(a);
 }
@@ -270,7 +212,7 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 
 static bool is_open(const struct call *c, const struct attempt *a)
 {
-	return is_of(c, a) && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question;
+	return attempt_owns(a, c) && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question;
 }
 
 static size_t count_open(const struct attempt *a)
@@ -367,7 +309,7 @@ static void conclude_action(struct attempt *a)
 	}
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (!is_of(c, a) || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
+		if (!attempt_owns(a, c) || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
 		free(why);
 		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
 		                 c->module, c->function);
@@ -411,6 +353,24 @@ void attempt_calls_changed(struct execution *x, size_t step)
 		conclude(a);
 }
 
+void attempt_fail(struct attempt *a, const char *fmt, ...)
+{
+	char text[2 * ERROR_TEXT_BYTES];
+	struct buf why;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	buf_init(&why, 8 * sizeof text);
+	/* A sentence may quote what a peer sent. */
+	text_visible(&why, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, TEXT_KEEP_NOTHING);
+	a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", why.data ? why.data : "");
+	buf_clear(&why);
+	a->has_ended = true;
+	call_cancel_open(a->x, a->step);
+	attempt_calls_changed(a->x, a->step);
+}
+
 void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 {
 	struct attempt *a = x->steps[step].live;
@@ -430,113 +390,4 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 	worker_release(a, false);
 	call_cancel_open(x, step);
 	attempt_calls_changed(x, step);
-}
-
-static void attempt_failed_to_start(struct attempt *a, const struct error *e)
-{
-	struct execution *x = a->x;
-	log_line(LOG_ERROR, "execution %s: no worker: %s", x->id, e->text);
-	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why", json_text(e->text));
-	a->has_ended = true;
-	attempt_calls_changed(x, a->step);
-	execution_step_on(x);
-}
-
-/* --- what a worker says ------------------------------------------------------------------------------------------------------------- */
-
-static void logged(struct attempt *a, const struct frame *f)
-{
-	const char *text = json_str(f->head, "text", "");
-	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
-	if (a->delivered < a->recorded) return; /* shown already, before the attempt was run again */
-	engine_broadcast(a->x->engine, a->x,
-	                 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", attempt_step(a)->id, "level",
-	                           json_str(f->head, "level", "info"), "text", text),
-	                 NULL, 0);
-}
-
-/* Every branch waits. Where all of them wait for a person, the worker ends; the answer runs the attempt again. */
-static void idle(struct attempt *a)
-{
-	if (++a->idles <= a->answers) return; /* said before it read the last answer */
-	size_t questions = 0, others = 0;
-	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
-		const struct call *c = a->x->steps[a->step].calls[i];
-		if (!is_of(c, a) || c->state != CALL_STARTED) continue;
-		questions += c->is_question;
-		others += !c->is_question;
-	}
-	bool all_delivered = a->delivered >= a->recorded;
-	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
-		const struct call *c = a->x->steps[a->step].calls[i];
-		if (is_of(c, a) && c->order > a->delivered) all_delivered = false;
-	}
-	if (questions && !others && all_delivered) attempt_drop(a);
-}
-
-static bool worker_frame(void *owner, const struct frame *f)
-{
-	struct worker *w = owner;
-	struct attempt *a = w->attempt;
-	const char *t = json_str(f->head, "t", "");
-	if (strcmp(t, "ready") == 0) return true;
-	if (!a || a->has_ended) return false;
-	struct execution *x = a->x;
-	if (strcmp(t, "log") == 0)
-		logged(a, f);
-	else if (strcmp(t, "idle") == 0)
-		idle(a);
-	else if (strcmp(t, "call") == 0 && !(a->purpose == ATTEMPT_CONDITION && attempt_step(a)->if_source)) {
-		if (!call_asked(a, f)) return false;
-	} else if (strcmp(t, "end") == 0) {
-		a->end = json_incref(f->head);
-		a->has_ended = true;
-		if (count_open(a)) call_cancel_open(x, a->step);
-		attempt_calls_changed(x, a->step);
-	} else {
-		return false;
-	}
-	execution_step_on(x);
-	return true;
-}
-
-static void worker_closed(void *owner, const struct error *e)
-{
-	struct worker *w = owner;
-	struct execution *x = w->x;
-	struct attempt *a = w->attempt;
-	w->link = NULL;
-	if (!a) {
-		for (struct worker **at = &x->idle_workers; *at; at = &(*at)->next) {
-			if (*at != w) continue;
-			*at = w->next;
-			break;
-		}
-		worker_free(w);
-		return;
-	}
-	struct step_data *s = &x->steps[a->step];
-	a->worker = NULL;
-	worker_free(w);
-	if (a->has_ended) {
-		attempt_calls_changed(x, a->step);
-		execution_step_on(x);
-		return;
-	}
-	s->needs_run = true;
-	if (e->kind == ERR_CLOSED && s->worker_losses++ < WORKER_LOSSES_MAX) {
-		/* Its calls go on; a new worker runs the attempt again over the answers so far. */
-		log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, attempt_step(a)->id);
-		bool is_action = a->purpose == ATTEMPT_ACTION;
-		if (a->purpose == ATTEMPT_VERIFICATION) s->is_verify_tried = false;
-		if (is_action || a->purpose == ATTEMPT_CONDITION || x->flow->steps[a->step].state == STEP_UNKNOWN) attempt_drop(a);
-		execution_step_on(x);
-		return;
-	}
-	a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why",
-	                   json_sprintf("the worker ended: %s", e->kind == ERR_CLOSED ? "a limit was reached, or it was killed" : e->text));
-	a->has_ended = true;
-	call_cancel_open(x, a->step);
-	attempt_calls_changed(x, a->step);
-	execution_step_on(x);
 }

@@ -5,6 +5,8 @@
 
 /* Attempts: the worker's side of a step. An attempt is run over the calls that its records hold already; where they end, calls are made. */
 
+enum { ATTEMPT_CPU_MS = 10000, ATTEMPT_LUA_BYTES = 64 << 20 };
+
 enum attempt_purpose { ATTEMPT_ACTION, ATTEMPT_CONDITION, ATTEMPT_VERIFICATION };
 
 struct worker {
@@ -13,6 +15,10 @@ struct worker {
 	struct execution *x;
 	struct attempt *attempt; /* NULL: idle */
 	uint64_t rights;         /* digest of the rights that its attempts had */
+	bool is_ready;           /* has said so */
+	int64_t cpu_before_us;   /* of the process, when its attempt began; -1: not looked at yet */
+	int64_t cpu_us;          /* when it was last looked at */
+	int stalled;             /* how often it neither computed nor spoke since then, while it was its turn */
 	struct worker *next;
 };
 
@@ -23,15 +29,18 @@ struct attempt {
 	enum attempt_purpose purpose;
 	struct worker *worker;
 	uint32_t first_call;     /* calls of this run count from behind this number */
-	uint32_t answers, idles; /* sent to this worker; said by it: it is idle when it has said so once more than it was answered */
+	uint32_t answers, idles; /* sent to this worker; said by it: it waits when it has said so once more than it was answered */
 	uint32_t asked;          /* calls asked so far in this run */
 	uint32_t delivered;      /* recorded answers handed over: their orders 1..delivered */
-	uint32_t recorded;       /* finished calls that the record held when it began */
+	uint32_t recorded;       /* finished calls that the record holds */
+	uint32_t replayed;       /* those that it held when this run began */
+	size_t asked_bytes;      /* of what it asked for */
 	bool is_stopping, has_ended, is_in_verify;
 	enum step_state stop_outcome;
 	json_t *end; /* the worker's last word, kept until its calls are settled */
 	struct buf log;
-	int64_t now_us; /* time.now() */
+	int64_t now_us;  /* time.now() */
+	int64_t ends_us; /* of an evaluation or a proof, which has no other deadline: on the monotonic clock; 0: none */
 };
 
 /* The step of the book that it is a try of. */
@@ -54,12 +63,28 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome);
 
 void attempt_drop(struct attempt *a);              /* forgets it without a record */
 void attempt_drop_conditions(struct execution *x); /* evaluations between two calls: after a reset they begin anew */
-void attempt_drop_idle(struct execution *x);       /* workers that are kept for the next attempt */
+
+/* The attempt failed for a reason of the engine's, with no worker any more: over when its calls are settled. */
+void attempt_fail(struct attempt *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Does the call belong to this run of the attempt? */
+bool attempt_owns(const struct attempt *a, const struct call *c);
+
+/* A worker for the attempt: one of the same rights that is idle, or a new one. */
+enum err worker_acquire(struct attempt *a, struct error *e);
+
+/* The attempt gives its worker back: kept for the next one where it ended as it should, else killed. */
+void worker_release(struct attempt *a, bool is_clean);
+
+void worker_drop_idle(struct execution *x); /* those that are kept for the next attempt */
+
+/* Ends what is over its time, its CPU or its memory, or does not do its part: workers and actors of all executions. Called about once a second. */
+void supervise(struct engine *en);
 
 /* Everything that the attempt's open calls needed is settled: goes on with what it waited for (its end, say). */
 void attempt_calls_changed(struct execution *x, size_t step);
 
-/* Hands over recorded answers, in their order, as far as their calls have been asked. */
+/* Hands over recorded answers, in their order, as far as their calls have been asked: one for each time that the worker waits for one. */
 void attempt_deliver(struct attempt *a);
 
 /* Waits until no process holds the execution's lock, ending those that do after a while, and (with_terminal) until no command of it runs on a person's

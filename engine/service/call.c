@@ -8,28 +8,40 @@
 
 /* What a worker asks: is it the call that the record holds, is it allowed; then its intent is recorded. */
 
+enum { WORDS_BYTES_MAX = 4096 /* of a call, in one line for people */ };
+
 struct asking {
 	struct attempt *a;
-	const char *module, *function;
+	const struct callable *what;
 	json_t *arguments, *options;
-	const char *words[256];
+	const char *words[CALLABLE_WORDS_MAX];
 	size_t word_count;
 	enum step_effect effect;
 	bool is_in_verify;
 	uint32_t number;
 };
 
-static bool read_words(struct asking *q)
+/* A string with no zero byte in it: what a right can be matched against, and the system take. */
+static bool is_plain(const json_t *v)
 {
-	json_t *argv = json_arr(q->arguments, "argv"), *v;
+	return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
+}
+
+/* The words of a command. NULL; or why it cannot be made, where it is a call of the protocol and yet none that anything could do. */
+static const char *read_words(struct asking *q)
+{
+	json_t *argv = json_arr(q->arguments, "argv"), *cwd = json_object_get(q->arguments, "cwd"), *v;
+	const char *name;
 	size_t i;
-	if (json_array_size(argv) == 0 || json_array_size(argv) > sizeof q->words / sizeof *q->words) return false;
+	if (json_array_size(argv) > CALLABLE_WORDS_MAX) return "a command may have 4096 words";
 	json_array_foreach(argv, i, v)
 	{
-		if (!json_is_string(v) || strlen(json_string_value(v)) != json_string_length(v)) return false;
+		if (!is_plain(v)) return "a command's words must be UTF-8 without zero bytes";
 		q->words[q->word_count++] = json_string_value(v);
 	}
-	return true;
+	if (cwd && !is_plain(cwd)) return "a command's folder must be UTF-8 without zero bytes";
+	json_object_foreach(json_object_get(q->arguments, "env"), name, v) if (!is_plain(v)) return "a command's environment must be UTF-8 without zero bytes";
+	return NULL;
 }
 
 static enum step_effect effect_of(const struct asking *q)
@@ -51,7 +63,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 {
 	struct execution *x = q->a->x;
 	json_t *form = recorded_form(q);
-	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s}", "module", q->module, "function", q->function, "effect", effect_word(q->effect), "arguments",
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s}", "module", q->what->module, "function", q->what->function, "effect", effect_word(q->effect), "arguments",
 	                      execution_blob_json(x, form), "purpose",
 	                      q->a->purpose == ATTEMPT_CONDITION ? "if"
 	                      : q->is_in_verify                  ? "verify"
@@ -61,17 +73,27 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
 }
 
+static const char *cut_words(struct arena *a, const char *text)
+{
+	size_t n = strlen(text);
+	if (n <= WORDS_BYTES_MAX) return arena_strdup(a, text);
+	return arena_printf(a, "%.*s...", (int)text_cut(text, n, WORDS_BYTES_MAX), text);
+}
+
 /* Words for people. */
 static const char *words_of(struct arena *a, const json_t *arguments)
 {
-	json_t *argv = json_arr(arguments, "argv");
-	const char *words[256];
-	size_t n = json_array_size(argv);
-	if (n == 0 || n > 256) return arena_strdup(a, json_str(arguments, "prompt", ""));
-	if (n == 3 && strcmp(json_string_value(json_array_get(argv, 0)), "sh") == 0 && strcmp(json_string_value(json_array_get(argv, 1)), "-c") == 0)
-		return arena_strdup(a, json_string_value(json_array_get(argv, 2)));
-	for (size_t i = 1; i < n; i++) words[i - 1] = json_string_value(json_array_get(argv, i));
-	return capability_exact(a, json_string_value(json_array_get(argv, 0)), words, n - 1);
+	json_t *argv = json_arr(arguments, "argv"), *v;
+	const char *words[CALLABLE_WORDS_MAX];
+	size_t n = json_array_size(argv), i;
+	if (n == 0) return cut_words(a, json_str(arguments, "prompt", ""));
+	if (n > CALLABLE_WORDS_MAX) n = CALLABLE_WORDS_MAX;
+	json_array_foreach(argv, i, v) if (i < n) words[i] = json_is_string(v) ? json_string_value(v) : "(bytes)";
+	if (n == 3 && strcmp(words[0], "sh") == 0 && strcmp(words[1], "-c") == 0) return cut_words(a, words[2]);
+	struct arena *scratch = arena_new();
+	const char *cut = cut_words(a, capability_exact(scratch, words[0], words + 1, n - 1));
+	arena_free(scratch);
+	return cut;
 }
 
 const char *call_words(struct execution *x, struct call *c)
@@ -84,25 +106,20 @@ const char *call_words(struct execution *x, struct call *c)
 	return c->words;
 }
 
-static bool ask_person(struct asking *q)
+static enum err ask_person(struct asking *q, struct error *e)
 {
-	static const char *const types[] = {"string", "int", "number", "bool", "enum", "duration"};
 	struct execution *x = q->a->x;
-	struct error e;
-	const char *type = json_str(q->arguments, "type", "string");
-	bool is_known = false;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) is_known = is_known || strcmp(type, types[i]) == 0;
-	if (!is_known) return false;
 	q->effect = EFFECT_READ;
-	if (start_record(q, 0, &e)) return false;
+	enum err err = start_record(q, 0, e);
+	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->is_question = true;
-	c->words = arena_strdup(x->arena, json_str(q->arguments, "prompt", ""));
-	json_t *d = json_pack("{s:s,s:s?}", "type", type, "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
+	c->words = words_of(x->arena, q->arguments);
+	json_t *d =
+	    json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices"))
 		json_object_set_new(d, "choices", json_string(execution_blob_json(x, json_object_get(q->arguments, "choices"))));
-	return execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, &e) ==
-	       ERR_OK;
+	return execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
 }
 
 static void refuse(struct asking *q, const struct right *right)
@@ -120,22 +137,26 @@ static void refuse(struct asking *q, const struct right *right)
 	free(text);
 }
 
-static bool new_call(struct asking *q)
+static enum err new_call(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
-	struct error e;
-	if (strcmp(q->module, "ask") == 0) return ask_person(q);
-	if (!read_words(q)) return false;
-	if (start_record(q, 0, &e)) return false;
+	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
+	const char *impossible = read_words(q);
+	enum err err = start_record(q, 0, e);
+	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->words = words_of(x->arena, q->arguments);
+	if (impossible) {
+		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, impossible)));
+		return ERR_OK;
+	}
 	struct right right = execution_right(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
 	if (!right.is_allowed) {
 		refuse(q, &right);
-		return true;
+		return ERR_OK;
 	}
 	call_dispatch_later(x, c);
-	return true;
+	return ERR_OK;
 }
 
 static char *shown(const char *module, const char *function, const json_t *form)
@@ -158,9 +179,10 @@ static bool same_call(struct asking *q, const struct call *c, char **why)
 	buf_init(&is, WIRE_HEAD_BYTES_MAX * 2);
 	json_canonical(before, &was);
 	json_canonical(form, &is);
-	bool same = strcmp(c->module, q->module) == 0 && strcmp(c->function, q->function) == 0 && was.len == is.len && memcmp(was.data, is.data, is.len) == 0;
+	bool same = strcmp(c->module, q->what->module) == 0 && strcmp(c->function, q->what->function) == 0 && was.len == is.len &&
+	            memcmp(was.data, is.data, is.len) == 0;
 	if (!same) {
-		char *old = shown(c->module, c->function, before), *new = shown(q->module, q->function, form);
+		char *old = shown(c->module, c->function, before), *new = shown(q->what->module, q->what->function, form);
 		*why = mem_printf("run again over its recorded answers, the step asked something else as call %u: the record has %s, now it asked %s",
 		                  q->number, old, new);
 		free(old);
@@ -178,11 +200,8 @@ static void diverged(struct asking *q, char *why)
 	struct execution *x = q->a->x;
 	struct attempt *a = q->a;
 	if (a->purpose == ATTEMPT_CONDITION) {
-		a->end = json_pack("{s:s,s:o}", "outcome", "failed", "why", json_text(why));
-		a->has_ended = true;
+		attempt_fail(a, "%s", why);
 		free(why);
-		call_cancel_open(x, a->step);
-		attempt_calls_changed(x, a->step);
 		return;
 	}
 	a->is_stopping = true;
@@ -197,48 +216,40 @@ static void diverged(struct asking *q, char *why)
 	free(why);
 }
 
-static bool call_of_record(struct asking *q, struct call *c)
+static enum err call_of_record(struct asking *q, struct call *c, struct error *e)
 {
 	char *why = NULL;
 	if (!same_call(q, c, &why)) {
 		diverged(q, why);
-		return true;
+		return ERR_OK;
 	}
 	if (!c->words) c->words = words_of(q->a->x->arena, q->arguments);
-	if (c->state == CALL_FINISHED || c->is_question || c->is_dispatched || c->is_intended) return true;
-	if (c->state != CALL_AGAIN && !call_may_be_made_again(c)) return false; /* an unknown `once` is not run again by us */
-	struct error e;
+	if (c->state == CALL_FINISHED || c->is_question || c->is_dispatched || c->is_intended) return ERR_OK;
+	if (c->state != CALL_AGAIN && !call_may_be_made_again(c)) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
-	if (start_record(q, 1, &e)) return false;
-	call_dispatch_later(q->a->x, c);
-	return true;
+	enum err err = start_record(q, 1, e);
+	if (!err) call_dispatch_later(q->a->x, c);
+	return err;
 }
 
-static const struct {
-	const char *module, *function;
-} callable[] = {{"sh", "run"}, {"ask", "ask"}};
-
-bool call_asked(struct attempt *a, const struct frame *f)
+enum err call_asked(struct attempt *a, const struct wire_message *m, struct error *e)
 {
 	struct asking q = {.a = a,
-	                   .module = json_str(f->head, "module", ""),
-	                   .function = json_str(f->head, "function", ""),
-	                   .arguments = json_obj(f->head, "arguments"),
-	                   .options = json_obj(f->head, "options"),
-	                   .is_in_verify = strcmp(json_str(f->head, "part", "action"), "verify") == 0 || a->purpose != ATTEMPT_ACTION};
-	bool known = false;
-	for (size_t i = 0; i < sizeof callable / sizeof *callable; i++)
-		known = known || (strcmp(callable[i].module, q.module) == 0 && strcmp(callable[i].function, q.function) == 0);
-	if (!known || !q.arguments || json_int(f->head, "c", 0) != (json_int_t)a->asked + 1 || a->asked >= WIRE_CALLS_MAX) return false;
+	                   .what = m->callable,
+	                   .arguments = json_obj(m->head, "arguments"),
+	                   .options = json_obj(m->head, "options"),
+	                   .is_in_verify = strcmp(json_str(m->head, "part", "action"), "verify") == 0 || a->purpose != ATTEMPT_ACTION};
+	if (json_int(m->head, "c", 0) != (json_int_t)a->asked + 1)
+		return error_set(e, ERR_PROTOCOL, "call %lld where call %u comes next", (long long)json_int(m->head, "c", 0), a->asked + 1);
+	a->asked_bytes += m->head_len;
+	if (a->asked_bytes > WIRE_ARGUMENTS_BYTES_MAX)
+		return error_set(e, ERR_PROTOCOL, "its calls have more than %d MiB of arguments together: pass large data in files",
+		                 WIRE_ARGUMENTS_BYTES_MAX >> 20);
 	a->asked++;
 	q.number = a->first_call + a->asked;
 	q.effect = effect_of(&q);
-	struct step_data *s = &a->x->steps[a->step];
 	struct call *c = execution_call(a->x, a->step, a->number, q.number);
-	bool fine = c ? call_of_record(&q, c) : new_call(&q);
-	/* One that diverged is gone. */
-	if (fine && s->live == a) attempt_deliver(a);
-	return fine;
+	return c ? call_of_record(&q, c, e) : new_call(&q, e);
 }
 
 enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e)

@@ -1,6 +1,8 @@
 #ifndef RUNG_SERVICE_CALL_H
 #define RUNG_SERVICE_CALL_H
 
+#include "sandbox/callable.h"
+#include "sandbox/wire.h"
 #include "service/execution.h"
 
 /* Calls: right, intent, effect, outcome, answer; in this order, each durable before the next. */
@@ -17,8 +19,8 @@ enum call_range call_range_of(uint32_t number);
 /* The number before the first of a range. */
 uint32_t call_range_base(enum call_range r);
 
-/* The worker's frame asked for a call; false: it said what it may not. */
-bool call_asked(struct attempt *a, const struct frame *f);
+/* The worker asked for a call. ERR_PROTOCOL where it asks what no good one would; the attempt may be gone behind it. */
+enum err call_asked(struct attempt *a, const struct wire_message *m, struct error *e);
 
 /* What the call does, in one line for people; in the execution's arena. */
 const char *call_words(struct execution *x, struct call *c);
@@ -32,7 +34,11 @@ bool call_may_be_made_again(const struct call *c);
 /* To the actor, once the intent that was just recorded is durable. */
 void call_dispatch_later(struct execution *x, struct call *c);
 
-/* Asks the actor to end the commands of a step; their outcomes follow. */
+/* Ends an actor that does not do its part; what was in flight is settled as where it had died. */
+void call_end_actor(struct execution *x, const char *why);
+
+/* Asks the actor to end a command, or those of a step; their outcomes follow. */
+void call_cancel(struct execution *x, struct call *c);
 void call_cancel_open(struct execution *x, size_t step);
 
 /* Calls in flight of a step whose process is gone, by effect class. Where it is_end, questions and calls that could be made again are finished too. */

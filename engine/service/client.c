@@ -44,8 +44,10 @@ void client_detach(struct client *c, const char *execution)
 
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n)
 {
-	for (struct client *c = en->clients; c; c = c->next) /* A client that does not read misses output; it is in the journal, and it can ask for it. */
-		if (client_is_attached(c, x->id) && !(n && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES)) link_send(c->link, head, payload, n);
+	bool may_be_missed = n > 0 || strcmp(json_str(head, "ev", ""), "logged") == 0;
+	/* A client that does not read misses what steps print; it is in the journal, and it can ask for it. */
+	for (struct client *c = en->clients; c; c = c->next)
+		if (client_is_attached(c, x->id) && !(may_be_missed && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES)) link_send(c->link, head, payload, n);
 	json_decref(head);
 }
 
@@ -79,9 +81,9 @@ static void client_closed(void *owner, const struct error *e)
 	free(c);
 }
 
-static bool client_frame(void *owner, const struct frame *f)
+static enum err client_frame(void *owner, const struct frame *f, struct error *e)
 {
-	return operations_frame(owner, f);
+	return operations_frame(owner, f) ? ERR_OK : error_set(e, ERR_PROTOCOL, "a request that is none");
 }
 
 /* user:NAME of the process at the other end: nobody can name another principal. */

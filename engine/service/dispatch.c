@@ -1,4 +1,6 @@
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
 #include "service/call.h"
@@ -19,7 +21,8 @@ static void fly(struct execution *x, struct call *c)
 	c->id = ++x->next_call_id;
 	c->is_dispatched = true;
 	/* Made again, it is a call of its own: not ended yet, and what the first try printed is not its output. */
-	c->is_cancelled = false;
+	c->is_cancelled = c->is_started = false;
+	c->ends_us = 0;
 	output_begin(c);
 }
 
@@ -63,29 +66,59 @@ static void actor_finished(struct execution *x, struct call *c, const json_t *he
 	attempt_calls_changed(x, c->step);
 }
 
-static bool actor_frame(void *owner, const struct frame *f)
+static void actor_failed(struct execution *x, struct call *c, const json_t *head)
 {
-	struct execution *x = owner;
-	const char *t = json_str(f->head, "t", "");
-	if (strcmp(t, "ready") == 0) return true;
-	struct call *c = flying_call(x, json_int(f->head, "id", 0));
-	if (!c) return false;
-	if (strcmp(t, "output") == 0) {
-		call_output(x, c, strcmp(json_str(f->head, "stream", ""), "stderr") == 0, f->payload, f->payload_len);
-		return true;
-	}
-	if (strcmp(t, "started") == 0) return true;
-	if (strcmp(t, "finished") == 0) {
-		actor_finished(x, c, f->head);
-	} else if (strcmp(t, "failed") == 0) {
-		land(x, c);
-		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, json_str(f->head, "why", "it did not start"))));
-		attempt_calls_changed(x, c->step);
-	} else {
-		return false;
+	const char *why = json_str(head, "why", "");
+	struct buf text;
+	/* It may quote an argument of the command. */
+	buf_init(&text, 8 * strlen(why) + 8);
+	text_visible(&text, why, strlen(why), TEXT_KEEP_NOTHING);
+	land(x, c);
+	call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, text.data ? text.data : "it did not start")));
+	buf_clear(&text);
+	attempt_calls_changed(x, c->step);
+}
+
+/* What the actor says of a call that is open: started, output, finished; or failed and nothing else. */
+static enum err hear_of_call(struct execution *x, struct call *c, const struct wire_message *m, struct error *e)
+{
+	bool is_first = m->said == WIRE_STARTED || m->said == WIRE_FAILED;
+	if (is_first == c->is_started) return error_set(e, ERR_PROTOCOL, is_first ? "a call that has started already" : "a call that has not started");
+	if (json_object_get(m->head, "cancelled") && !c->is_cancelled) return error_set(e, ERR_PROTOCOL, "a call that nobody asked to end");
+	switch (m->said) {
+	case WIRE_STARTED:
+		c->is_started = true;
+		return ERR_OK;
+	case WIRE_OUTPUT:
+		call_output(x, c, strcmp(json_str(m->head, "stream", ""), "stderr") == 0, m->payload, m->payload_len);
+		return ERR_OK;
+	case WIRE_FINISHED:
+		actor_finished(x, c, m->head);
+		break;
+	case WIRE_FAILED:
+		actor_failed(x, c, m->head);
+		break;
+	default:
+		return error_set(e, ERR_PROTOCOL, "no actor says that");
 	}
 	execution_step_on(x);
-	return true;
+	return ERR_OK;
+}
+
+static enum err actor_frame(void *owner, const struct frame *f, struct error *e)
+{
+	struct execution *x = owner;
+	struct wire_message m;
+	enum err err = wire_decode(WIRE_ACTOR, f, &m, e);
+	if (err) return err;
+	if ((m.said == WIRE_READY) == x->is_actor_ready) return error_set(e, ERR_PROTOCOL, "it says once that it is ready, before anything else");
+	x->is_actor_ready = true;
+	if (m.said == WIRE_READY) {
+		if (json_int(m.head, "pid", 0) == x->actor_child.pid) return ERR_OK;
+		return error_set(e, ERR_PROTOCOL, "it says that it is another process");
+	}
+	struct call *c = flying_call(x, json_int(m.head, "id", 0));
+	return c ? hear_of_call(x, c, &m, e) : error_set(e, ERR_PROTOCOL, "a call that is not open");
 }
 
 static void dispatch(struct execution *x, json_t *data);
@@ -132,6 +165,14 @@ static void actor_closed(void *owner, const struct error *e)
 	lock_wait(x, false, settle_flying);
 }
 
+void call_end_actor(struct execution *x, const char *why)
+{
+	struct error e;
+	error_set(&e, ERR_PROTOCOL, "%s", why);
+	link_close(x->actor);
+	actor_closed(x, &e);
+}
+
 void call_drop_actor(struct execution *x)
 {
 	if (x->actor) {
@@ -154,6 +195,7 @@ static enum err actor_start(struct execution *x, struct error *e)
 	if (gifts.group_fd >= 0) close(gifts.group_fd);
 	if (err) return err;
 	leftover_remember(x);
+	x->is_actor_ready = false;
 	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);
 	link_send_new(x->actor, command_rules_setup(&x->engine->config->rules), NULL, 0);
 	return ERR_OK;
@@ -202,19 +244,24 @@ static void dispatch(struct execution *x, json_t *data)
 	json_t *head = json_pack("{s:s,s:I,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "id", (json_int_t)c->id, "module", c->module, "function", c->function,
 	                         "argv", json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
 	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
+	if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + json_int(options, "timeout_us", 0);
 	link_send_new(x->actor, head, input.data, input.len);
 	buf_clear(&input);
 	json_decref(arguments);
 }
 
+void call_cancel(struct execution *x, struct call *c)
+{
+	if (c->is_cancelled) return;
+	c->is_cancelled = true;
+	c->ends_us = clock_monotonic_us();
+	if (x->actor) link_send_new(x->actor, json_pack("{s:s,s:I}", "t", "cancel", "id", (json_int_t)c->id), NULL, 0);
+}
+
 void call_cancel_open(struct execution *x, size_t step)
 {
-	for (size_t i = 0; i < x->flying_count; i++) {
-		struct call *c = x->flying[i];
-		if (c->step != step || c->is_cancelled) continue;
-		c->is_cancelled = true;
-		if (x->actor) link_send_new(x->actor, json_pack("{s:s,s:I}", "t", "cancel", "id", (json_int_t)c->id), NULL, 0);
-	}
+	for (size_t i = 0; i < x->flying_count; i++)
+		if (x->flying[i]->step == step) call_cancel(x, x->flying[i]);
 }
 
 void call_settle_open(struct execution *x, size_t step, const char *why, bool is_end)

@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { IDLE_CHECK_MS = 1000, LISTEN_BACKLOG = 64 };
+enum { TICK_MS = 1000, LISTEN_BACKLOG = 64 };
 
 struct execution *engine_find(struct engine *en, const char *id)
 {
@@ -143,12 +143,13 @@ static bool is_busy(const struct engine *en)
 
 static void connection(uv_poll_t *h, int status, int events);
 
-static void check_idle(uv_timer_t *t)
+static void tick(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	int64_t now = clock_monotonic_us();
 	leftover_sweep(en);
 	if (!uv_is_active((uv_handle_t *)&en->listener)) uv_poll_start(&en->listener, UV_READABLE, connection);
+	supervise(en);
 	if (is_busy(en))
 		en->idle_since_us = now;
 	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
@@ -243,9 +244,9 @@ static void start_timers(struct engine *en)
 {
 	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 	en->idle_since_us = clock_monotonic_us();
-	uv_timer_init(&en->loop, &en->idle_timer);
-	en->idle_timer.data = en;
-	uv_timer_start(&en->idle_timer, check_idle, IDLE_CHECK_MS, IDLE_CHECK_MS);
+	uv_timer_init(&en->loop, &en->timer);
+	en->timer.data = en;
+	uv_timer_start(&en->timer, tick, TICK_MS, TICK_MS);
 	uv_check_init(&en->loop, &en->sweeper);
 	en->sweeper.data = en;
 	uv_check_start(&en->sweeper, sweep);

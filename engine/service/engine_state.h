@@ -12,7 +12,7 @@ struct config;
 struct engine {
 	uv_loop_t loop;
 	uv_async_t wake;
-	uv_timer_t idle_timer;
+	uv_timer_t timer; /* about once a second: is it idle, does everything keep its limits */
 	uv_signal_t signals[3];
 	uv_poll_t listener;
 	uv_check_t sweeper;

@@ -412,7 +412,7 @@ void execution_drop_processes(struct execution *x)
 {
 	for (size_t i = 0; x->steps && i < x->graph->count; i++)
 		if (x->steps[i].live) attempt_drop(x->steps[i].live);
-	attempt_drop_idle(x);
+	worker_drop_idle(x);
 	call_drop_actor(x);
 }
 

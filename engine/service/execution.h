@@ -43,7 +43,8 @@ struct call {
 	int spool_fd[2];
 	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
 	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
-	bool is_dispatched, is_held, is_cancelled;
+	bool is_dispatched, is_held, is_cancelled, is_started;
+	int64_t ends_us; /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
 };
 
 struct step_data {
@@ -114,6 +115,7 @@ struct execution {
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
 	struct link *actor;
+	bool is_actor_ready;
 	struct sandbox_child actor_child;
 	char *group; /* the control group of its commands; NULL: none */
 	struct worker *idle_workers;

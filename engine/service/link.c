@@ -68,7 +68,7 @@ static void came(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	struct frame f;
 	enum err err;
 	while (!l->is_closing && (err = frame_reader_next(&l->reader, &f, &e)) != ERR_WAITING) {
-		if (!err && !l->on_frame(l->owner, &f)) err = error_set(&e, ERR_PROTOCOL, "the peer said what it may not say now");
+		if (!err) err = l->on_frame(l->owner, &f, &e);
 		if (err) fail(l, &e);
 	}
 }
@@ -119,6 +119,11 @@ void link_send_new(struct link *l, json_t *head, const void *payload, size_t n)
 {
 	link_send(l, head, payload, n);
 	json_decref(head);
+}
+
+bool link_has_more(const struct link *l)
+{
+	return frame_reader_left(&l->reader) > 0;
 }
 
 size_t link_queued_bytes(const struct link *l)

@@ -8,8 +8,8 @@
 /* A stream of frames on a descriptor in the loop: to a worker, an actor or a client. The peer is hostile: a malformed frame closes the link. */
 struct link;
 
-/* One frame that came; what it points to lives until the function returns. Return false to close the link (on_closed is called). */
-typedef bool link_frame_fn(void *owner, const struct frame *f);
+/* One frame that came; what it points to lives until the function returns. An error, with e filled, closes the link (on_closed gets it). */
+typedef enum err link_frame_fn(void *owner, const struct frame *f, struct error *e);
 
 /* The peer is gone, broke the protocol (e says how; ERR_CLOSED for a plain end of file), or on_frame said so. Called once; the link is freed after it. */
 typedef void link_closed_fn(void *owner, const struct error *e);
@@ -24,6 +24,9 @@ void link_send_new(struct link *l, json_t *head, const void *payload, size_t n);
 
 /* Closes without calling on_closed; what is queued is lost. The owner may forget the link at once. */
 void link_close(struct link *l);
+
+/* Has the peer said more than what was taken from it so far? */
+bool link_has_more(const struct link *l);
 
 /* Bytes queued and not yet written: for slow readers. */
 size_t link_queued_bytes(const struct link *l);

@@ -9,8 +9,6 @@
 
 /* The message that starts an attempt: its code, and what the code may see. */
 
-enum { CPU_MS = 10000, LUA_BYTES = 64 << 20 };
-
 struct parts {
 	json_t *list;
 	struct buf sources;
@@ -129,9 +127,9 @@ json_t *attempt_message(struct attempt *a, struct buf *sources, struct error *e)
 	struct parts p = {.list = json_array()};
 	buf_init(&p.sources, WIRE_PAYLOAD_BYTES_MAX);
 	add_parts(&p, a);
-	json_t *message =
-	    json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p.list, "params", a->x->params, "steps", results_for(a->x, &p),
-	              "run", run_object(a), "modules", "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms", CPU_MS, "memory_bytes", LUA_BYTES);
+	json_t *message = json_pack("{s:s,s:O,s:O,s:o,s:o,s:[],s:I,s:o,s:i,s:i}", "t", "attempt", "parts", p.list, "params", a->x->params, "steps",
+	                            results_for(a->x, &p), "run", run_object(a), "modules", "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms",
+	                            ATTEMPT_CPU_MS, "memory_bytes", ATTEMPT_LUA_BYTES);
 	json_decref(p.list);
 	*sources = p.sources;
 	if (json_dumpb(message, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) <= WIRE_HEAD_BYTES_MAX) return message;

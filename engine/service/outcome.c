@@ -62,7 +62,7 @@ static void send_answer(struct attempt *a, struct call *c)
 void attempt_deliver(struct attempt *a)
 {
 	struct step_data *s = &a->x->steps[a->step];
-	for (bool found = true; found && a->worker;) {
+	for (bool found = true; found && a->worker && a->answers < a->idles;) {
 		found = false;
 		for (size_t i = s->call_count; i-- > 0 && !found;) {
 			struct call *c = s->calls[i];

@@ -16,6 +16,8 @@
 
 static const struct value_limits result_limits = {.depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WIRE_RESULT_BYTES_MAX, .bytes_as_b64 = true};
 
+enum { LINES_MAX = 1 << 24 /* of a book */, REASON_BYTES_MAX = 64 };
+
 /* ---- where ---- */
 
 bool attempt_where(lua_State *L, const char **chunk, int *line)
@@ -66,7 +68,7 @@ static int prefix_line(const struct worker *w, const char *text, const char **ch
 		if (strncmp(text, shortened, len) != 0 || text[len] != ':') continue;
 		char *end;
 		long line = strtol(text + len + 1, &end, 10);
-		if (line < 1 || line > 1 << 24 || strncmp(end, ": ", 2) != 0) continue;
+		if (line < 1 || line > LINES_MAX || strncmp(end, ": ", 2) != 0) continue;
 		*chunk = name;
 		*rest = end + 2;
 		return (int)line;
@@ -130,17 +132,40 @@ static const char *field(lua_State *L, const char *name)
 	return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 }
 
-/* An error of rung's own: its fields say everything. Strings stay on the stack while they are used. */
+static lua_Integer integer_field(lua_State *L, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_rawget(L, 1);
+	return lua_isinteger(L, -1) ? lua_tointeger(L, -1) : 0;
+}
+
+/* The part whose chunk has that name; NULL: none. */
+static const struct part *part_of(const struct worker *w, const char *chunk)
+{
+	for (size_t i = 0; chunk && i < w->part_count; i++)
+		if (strcmp(w->parts[i].chunk, chunk) == 0) return &w->parts[i];
+	return NULL;
+}
+
+static bool is_kind(const char *kind)
+{
+	static const char *const kinds[] = {"lua", "call", "fail", "expect", "verify", "result", "skip", "go", "limit"};
+	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kind, kinds[i]) == 0) return true;
+	return false;
+}
+
+/* An error of rung's own: its fields say everything, as long as the step that caught it has left them what they were. Strings stay on the stack while they
+ * are used. */
 static json_t *failure_of_error(lua_State *L, struct worker *w)
 {
 	const char *kind = field(L, "kind"), *why = field(L, "why"), *to = field(L, "to"), *chunk = field(L, "chunk");
-	json_t *end = attempt_failure(w, L, kind ? kind : "lua", why ? why : "");
-	lua_getfield(L, 1, "line");
-	if (chunk && lua_isinteger(L, -1)) add_at(end, chunk, (int)lua_tointeger(L, -1));
-	lua_getfield(L, 1, "call");
-	if (lua_isinteger(L, -1)) json_object_set_new(end, "call", json_integer(lua_tointeger(L, -1)));
+	json_t *end = attempt_failure(w, L, is_kind(kind) ? kind : "lua", why ? why : "");
+	lua_Integer line = integer_field(L, "line"), call = integer_field(L, "call");
+	if (part_of(w, chunk) && line >= 1 && line <= LINES_MAX) add_at(end, chunk, (int)line);
+	if (call >= 1 && call <= w->calls) json_object_set_new(end, "call", json_integer(call));
 	const char *reason = field(L, "reason");
-	if (reason) json_object_set_new(end, "reason", json_string(reason));
+	if (reason) json_object_set_new(end, "reason", said(reason, strnlen(reason, REASON_BYTES_MAX)));
 	if (kind && strcmp(kind, "skip") == 0) json_object_set_new(end, "outcome", json_string("skipped"));
 	if (kind && strcmp(kind, "go") == 0 && to) {
 		json_object_set_new(end, "outcome", json_string("go"));
