@@ -26,8 +26,7 @@ struct sequence {
 
 /* Which alternative each pair of braces takes, counted in the order of the pattern. */
 struct combination {
-	size_t choice[CAPABILITY_BYTES_MAX / 2], limit[CAPABILITY_BYTES_MAX / 2];
-	size_t count;
+	size_t *choice, *limit, count;
 };
 
 static void add_bytes(struct sequence *q, const char *s)
@@ -79,7 +78,9 @@ static bool is_written(const struct sequence *q, size_t i)
 	/* Part of an IPv6 address, or of the first number of one of IPv4. */
 	for (size_t k = 0; k < q->count; k++)
 		if (is_byte(q, k, ":")) return true;
-	return from == 0 && is_byte(q, i, "0123456789");
+	size_t to = 0;
+	while (is_byte(q, to, "0123456789")) to++;
+	return i < to && (to == q->count || is_byte(q, to, "."));
 }
 
 /* The ends reached so far: i says that the first i symbols are matched. */
@@ -168,8 +169,8 @@ static bool glob_covers(const struct glob *outer, const struct sequence *q)
 struct covering {
 	const struct capability *inner;
 	struct combination combination;
-	struct sequence parts[PARTS], words[CAPABILITY_WORDS_MAX];
-	struct symbol symbols[2 * SYMBOLS_MAX];
+	struct sequence parts[PARTS], *words;
+	struct symbol *symbols;
 };
 
 static bool one_covers(const struct capability *outer, const struct covering *v)
@@ -239,9 +240,15 @@ bool capability_covers(const struct capability *const *set, size_t count, const 
 {
 	for (size_t i = 0; i < count; i++)
 		if (set[i] && strcmp(set[i]->text, inner->text) == 0) return true;
-	struct covering *v = mem_zero(sizeof *v);
-	v->inner = inner;
-	bool covers = all_covered(v, set, count);
-	free(v);
+	/* Each symbol and each pair of braces takes a byte of the pattern at least; what is normalised adds a scheme's port and a "/". */
+	size_t most = strlen(inner->text) + 16;
+	struct arena *a = arena_new();
+	struct covering v = {.inner = inner};
+	v.words = arena_alloc(a, inner->count * sizeof *v.words);
+	v.symbols = arena_alloc(a, most * sizeof *v.symbols);
+	v.combination.choice = arena_alloc(a, most * sizeof(size_t));
+	v.combination.limit = arena_alloc(a, most * sizeof(size_t));
+	bool covers = all_covered(&v, set, count);
+	arena_free(a);
 	return covers;
 }

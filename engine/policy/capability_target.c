@@ -27,7 +27,8 @@ static bool glob_split(struct arena *a, const struct glob *g, const char *delimi
 		const struct piece *p = &g->pieces[i];
 		size_t n = !is_split && p->kind == PIECE_TEXT ? strcspn(p->text, delimiters) : 0;
 		if (is_split || p->kind != PIECE_TEXT || !p->text[n]) {
-			glob_add(a, is_split ? right : left, *p);
+			bool is_empty = p->kind == PIECE_TEXT && !*p->text;
+			if (!is_empty) glob_add(a, is_split ? right : left, *p);
 			continue;
 		}
 		is_split = true;
