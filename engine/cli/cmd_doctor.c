@@ -1,5 +1,6 @@
 #include "base/fs.h"
 #include "cli/commands.h"
+#include "cli/doctor.h"
 #include "cli/engine_use.h"
 #include "cli/print.h"
 
@@ -20,14 +21,7 @@
 #include <uv.h>
 #include <yaml.h>
 
-/* Rows of what was found: name, whether it is as it should be, what it is. */
-struct findings {
-	struct arena *arena;
-	json_t *rows;
-	size_t bad;
-};
-
-static void found(struct findings *f, const char *name, bool is_good, const char *what)
+void found(struct findings *f, const char *name, bool is_good, const char *what)
 {
 	json_array_append_new(f->rows, json_pack("{s:s,s:b,s:o}", "name", name, "good", is_good, "what", json_text(what)));
 	f->bad += !is_good;
@@ -88,25 +82,41 @@ static void look_at_engine(struct findings *f, const char *dir)
 	      arena_printf(f->arena, "running as %s@%s, pid %lld, version %s%s", json_str(h, "user", "?"), json_str(h, "host", "?"),
 	                   (long long)json_int(h, "pid", 0), version,
 	                   is_same ? "" : ", which differs from this rung's: let it end (it does when idle) before you go on"));
+	const json_t *config = json_obj(h, "config");
+	if (f->config && config && !json_equal(config, f->config))
+		found(f, "engine", false,
+		      "it was started with another configuration than config.yaml has now: end it (SIGTERM), and the next command starts one anew");
 	client_close(c);
 }
 
-static void look_at_forkd(struct findings *f)
+static const char *look_at_forkd(struct findings *f)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	if (n < 0) return;
+	if (n < 0) return NULL;
 	self[n] = 0;
 	char *dir = fs_dirname(self);
 	const char *beside = arena_printf(f->arena, "%s/rung-forkd", dir), *installed = arena_printf(f->arena, "%s/../libexec/rung-forkd", dir);
 	const char *path = access(beside, X_OK) == 0 ? beside : access(installed, X_OK) == 0 ? installed : NULL;
 	found(f, "fork server", path != NULL, path ? path : "rung-forkd is neither beside rung nor in ../libexec: no Lua step can run");
 	free(dir);
+	return path;
 }
 
-static const char honesty[] = "Lua steps are confined: no files, no sockets, no secrets, only calls that the engine checks and records.\n"
-                              "Commands are not: they run as the engine's own user and are confined by nothing but that user. For them\n"
-                              "policy and journal are guard rails, not a boundary.";
+static const char lua_honesty[] = "Lua steps are confined: no files, no sockets, no secrets, only calls that the engine checks and records.\n";
+
+static const char *honesty(const struct findings *f)
+{
+	if (f->commands_as)
+		return arena_printf(f->arena,
+		                    "%sCommands run as %s, another user than the engine: policy, journal and keys are out of their reach.\n"
+		                    "Whatever else %s may do on this host, they may do.",
+		                    lua_honesty, f->commands_as, f->commands_as);
+	return arena_printf(f->arena,
+	                    "%sCommands are not: they run as the engine's own user and are confined by nothing but that user. They could\n"
+	                    "rewrite policy, state and keys; for them policy and journal are guard rails, not a boundary.",
+	                    lua_honesty);
+}
 
 static int run(const struct invocation *in)
 {
@@ -118,17 +128,18 @@ static int run(const struct invocation *in)
 	if (workspace_find(f.arena, given_value(in, "state"), &w, &e)) w = (struct workspace){.state_dir = "/nonexistent"};
 	found(&f, "rung", true, RUNG_VERSION);
 	look_at_kernel(&f);
-	look_at_forkd(&f);
+	const char *forkd = look_at_forkd(&f);
 	look_at_libraries(&f);
 	found(&f, "workspace", true, w.root ? w.root : "none here (no .rung upward); books outside of one run as well");
 	look_at_state(&f, w.state_dir);
+	doctor_sandbox(&f, &w, forkd);
 	look_at_engine(&f, w.state_dir);
 	if (given(in, "json")) {
-		json_t *v = json_pack("{s:O,s:I,s:s}", "findings", f.rows, "bad", (json_int_t)f.bad, "honesty", honesty);
+		json_t *v = json_pack("{s:O,s:I,s:s}", "findings", f.rows, "bad", (json_int_t)f.bad, "honesty", honesty(&f));
 		print_json(v);
 		json_decref(v);
 	} else {
-		printf("%s\n\n", honesty);
+		printf("%s\n\n", honesty(&f));
 		json_array_foreach(f.rows, i, row)
 		{
 			printf("%s %-12s ", json_bool(row, "good", true) ? "  " : "! ", json_str(row, "name", ""));
@@ -137,6 +148,7 @@ static int run(const struct invocation *in)
 		}
 	}
 	json_decref(f.rows);
+	json_decref(f.config);
 	arena_free(f.arena);
 	return f.bad ? err_info(ERR_FAILED)->exit_status : 0;
 }

@@ -1,10 +1,11 @@
+#include "base/text.h"
 #include "book/book.h"
 #include "cli/commands.h"
-#include "base/text.h"
 #include "cli/keys.h"
 #include "cli/print.h"
 #include "flow/flow.h"
 #include "journal/record.h"
+#include "service/config.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,10 +169,30 @@ static int help_capabilities(bool json)
 	return 0;
 }
 
+static int help_config(bool json)
+{
+	struct config_key_info k;
+	json_t *all = json_array();
+	for (size_t i = 0; config_key_info(i, &k); i++)
+		json_array_append_new(all, json_pack("{s:s,s:s,s:s}", "name", k.name, "value", k.value, "means", k.means));
+	if (json) {
+		print_json(all);
+		json_decref(all);
+		return 0;
+	}
+	json_decref(all);
+	printf("Keys of .rung/config.yaml, which an engine reads when it starts, and before each execution for what needs no other start\n\n");
+	for (size_t i = 0; config_key_info(i, &k); i++) printf("  %s: %s\n      %s\n", k.name, k.value, k.means);
+	printf("\nExample\n\n  version: 1\n  sandbox: require\n  commands: {as: runner, limits: {processes: 200}}\n  environment: [KUBECONFIG, LANG]\n\n"
+	       "rung doctor shows what this host offers, and what the file asks for.\n");
+	return 0;
+}
+
 static const struct topic *topic_table(void)
 {
-	static const struct topic topics[] = {{"states", help_states},         {"records", help_records},           {"keys", help_keys}, {"exit", help_exit},
-	                                      {"attributes", help_attributes}, {"capabilities", help_capabilities}, {NULL, NULL}};
+	static const struct topic topics[] = {
+	    {"states", help_states},         {"records", help_records},           {"keys", help_keys},     {"exit", help_exit},
+	    {"attributes", help_attributes}, {"capabilities", help_capabilities}, {"config", help_config}, {NULL, NULL}};
 	return topics;
 }
 

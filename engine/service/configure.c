@@ -63,29 +63,31 @@ static bool is_writable_for(const struct sandbox_user *user, const char *path, c
 	}
 }
 
-static void check_files(const struct engine *en, struct buf *missing)
+void sandbox_missing(const struct config *c, const struct sandbox_user *commands_as, const struct sandbox_offer *o, const char *const *paths, size_t path_count,
+                     struct buf *missing)
 {
 	char found[PATH_MAX];
-	const char *const paths[] = {en->config->path, en->state_dir, en->program, en->forkd};
-	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-		if (!paths[i] || !is_writable_for(en->commands_as, paths[i], found)) continue;
-		buf_printf(missing, "; %.300s, which %s may not be able to write: change its owner or mode", found, en->commands_as->name);
+	if (!o->seccomp) buf_str(missing, "; a system-call filter (seccomp): a kernel with CONFIG_SECCOMP_FILTER and a release build of rung have it");
+	if (!o->landlock)
+		buf_str(missing, "; Landlock: Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and landlock among lsm= of the kernel's command line");
+	if (!o->rlimits) buf_str(missing, "; limits around each worker");
+	if (!commands_as) {
+		buf_printf(missing, "; another user for commands%s: write `commands: {as: NAME}`", c->commands_as ? " than the engine's own" : "");
+		return;
+	}
+	for (size_t i = 0; i < path_count; i++) {
+		if (!paths[i] || !is_writable_for(commands_as, paths[i], found)) continue;
+		buf_printf(missing, "; %.300s, which %s may not be able to write: change its owner or mode", found, commands_as->name);
 		return;
 	}
 }
 
 static enum err check_required(const struct engine *en, const struct sandbox_offer *o, struct error *e)
 {
+	const char *const paths[] = {en->config->path, en->state_dir, en->program, en->forkd};
 	struct buf missing;
 	buf_init(&missing, ERROR_TEXT_BYTES);
-	if (!o->seccomp) buf_str(&missing, "; a system-call filter (seccomp): a kernel with CONFIG_SECCOMP_FILTER and a release build of rung have it");
-	if (!o->landlock)
-		buf_str(&missing, "; Landlock: Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and landlock among lsm= of the kernel's command line");
-	if (!o->rlimits) buf_str(&missing, "; limits around each worker");
-	if (!en->commands_as)
-		buf_printf(&missing, "; another user for commands%s: write `commands: {as: NAME}`", en->config->commands_as ? " than the engine's own" : "");
-	else
-		check_files(en, &missing);
+	sandbox_missing(en->config, en->commands_as, o, paths, sizeof paths / sizeof *paths, &missing);
 	enum err err = ERR_OK;
 	if (missing.len)
 		err = error_set(e, ERR_FAILED, "%s: sandbox: require, and this is missing: %s. `rung doctor` shows what this host offers",

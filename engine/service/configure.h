@@ -13,6 +13,11 @@ enum err engine_configure(struct engine *en, const char *path, struct error *e);
 /* Is what the configuration demands really on? Starts a worker and an actor to see. ERR_FAILED with all that is missing, and what to do. */
 enum err engine_check_sandbox(struct engine *en, struct error *e);
 
+/* What `sandbox: require` would miss here: appends "; " and a part of a sentence for each to missing. commands_as NULL: the engine's own user. paths: the files
+ * that the commands' user may not be able to write, with all folders above them; NULL among them are passed over. */
+void sandbox_missing(const struct config *c, const struct sandbox_user *commands_as, const struct sandbox_offer *o, const char *const *paths, size_t path_count,
+                     struct buf *missing);
+
 /* Before an execution of a book of that workspace: takes up what its configuration says now where it is the engine's own, except what needs another start of
  * the engine; ERR_CONFLICT where the engine is not what the workspace's configuration demands. */
 enum err engine_check_workspace(struct engine *en, const char *workspace, struct error *e);

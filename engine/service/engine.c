@@ -374,7 +374,7 @@ int engine_main(int argc, char **argv)
 		log_line(LOG_ERROR, "the engine cannot start: %s", e.text);
 		say_failed(ready_fd, &e);
 		if (en->sandbox) sandbox_stop(en->sandbox);
-		return err_info(e.kind)->exit_status;
+		_exit(err_info(e.kind)->exit_status); /* half of an engine: nothing to give back */
 	}
 	log_line(LOG_INFO, "engine of %s@%s on %s, pid %d", en->user, en->host, en->state_dir, (int)getpid());
 	say_ready(ready_fd, "ready\n");

@@ -1,27 +1,21 @@
 #include "service/leftover.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/holders.h"
 #include "service/attempt.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { NOTE_BYTES_MAX = 2 * PATH_MAX, BOOT_ID_BYTES = 36, SWEEP_TRIES = 500 };
-
-void leftover_start(struct engine *en)
-{
-	struct error e;
-	if (cgroup_base(en->config_arena, &en->groups_base, &e)) log_line(LOG_INFO, "commands have no control group: %s", e.text);
-}
 
 /* ---- the note in the lock file ---- */
 
@@ -50,25 +44,53 @@ static void note_write(const struct execution *x, pid_t pid)
 	free(path);
 }
 
-/* The group of the note, allocated, where it is one of this execution in this boot; its actor in pid and start. */
-static char *note_read(const struct execution *x, int *pid, unsigned long long *start)
+/* What a note says of this boot. */
+struct note {
+	char group[PATH_MAX]; /* "": none */
+	int pid;              /* of the actor; 0: not known */
+	unsigned long long start;
+};
+
+/* Reads the note of an execution; all empty where there is none, or none of this boot. A group that is not named after the execution is not believed. */
+static void note_read(const struct engine *en, const char *execution, struct note *out)
 {
-	char *path = lock_path(x), boot[BOOT_ID_BYTES + 1], group[PATH_MAX] = "", name[64];
+	char *path = mem_printf("%s/locks/%s", en->state_dir, execution), boot[BOOT_ID_BYTES + 1], name[64];
 	struct buf b;
-	buf_init(&b, NOTE_BYTES_MAX);
-	*pid = 0, *start = 0;
-	boot_id(boot);
 	int at = 0;
-	bool ok = fs_read(path, &b, NULL) == ERR_OK && b.len > BOOT_ID_BYTES && strncmp(b.data, boot, BOOT_ID_BYTES) == 0 &&
-	          sscanf(b.data + BOOT_ID_BYTES, "%d %llu %n", pid, start, &at) == 2 && at > 0;
-	if (ok) snprintf(group, sizeof group, "%s", b.data + BOOT_ID_BYTES + at);
-	group[strcspn(group, "\n")] = 0;
-	snprintf(name, sizeof name, "/rung-%s", x->id);
-	size_t n = strlen(group), m = strlen(name);
-	bool is_ours = group[0] == '/' && n > m && strcmp(group + n - m, name) == 0;
+	*out = (struct note){.group = ""};
+	buf_init(&b, NOTE_BYTES_MAX);
+	boot_id(boot);
+	if (fs_read(path, &b, NULL) == ERR_OK && b.len > BOOT_ID_BYTES && strncmp(b.data, boot, BOOT_ID_BYTES) == 0 &&
+	    sscanf(b.data + BOOT_ID_BYTES, "%d %llu %n", &out->pid, &out->start, &at) == 2 && at > 0)
+		snprintf(out->group, sizeof out->group, "%s", b.data + BOOT_ID_BYTES + at);
+	out->group[strcspn(out->group, "\n")] = 0;
+	snprintf(name, sizeof name, "/rung-%s", execution);
+	size_t n = strlen(out->group), m = strlen(name);
+	if (out->group[0] != '/' || n <= m || strcmp(out->group + n - m, name) != 0) out->group[0] = 0;
 	buf_clear(&b);
 	free(path);
-	return is_ours ? mem_strdup(group) : NULL;
+}
+
+/* Groups that an engine that was killed left, where nothing is in them any more. What still runs is for the execution's recovery. */
+static void remove_empty(const struct engine *en)
+{
+	char *path = mem_printf("%s/locks", en->state_dir);
+	DIR *d = opendir(path);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		struct note note;
+		if (!ulid_is_valid(entry->d_name)) continue;
+		note_read(en, entry->d_name, &note);
+		if (note.group[0]) cgroup_remove(note.group);
+	}
+	if (d) closedir(d);
+	free(path);
+}
+
+void leftover_start(struct engine *en)
+{
+	struct error e;
+	remove_empty(en);
+	if (cgroup_base(en->config_arena, &en->groups_base, &e)) log_line(LOG_INFO, "commands have no control group: %s", e.text);
 }
 
 int leftover_prepare(struct execution *x)
@@ -93,9 +115,10 @@ void leftover_remember(struct execution *x)
 
 void leftover_find(struct execution *x)
 {
-	int pid;
-	unsigned long long start;
-	if (!x->group) x->group = note_read(x, &pid, &start);
+	struct note note;
+	if (x->group) return;
+	note_read(x->engine, x->id, &note);
+	if (note.group[0]) x->group = mem_strdup(note.group);
 }
 
 /* ---- their end ---- */
@@ -126,13 +149,12 @@ static void ask_other_user(struct execution *x, int lock)
 
 void leftover_end_holders(struct execution *x)
 {
-	int pid, fd;
-	unsigned long long start;
+	struct note note;
 	pid_t ended[HOLDERS_ENDED_MAX];
-	free(note_read(x, &pid, &start));
-	if (holders_end_one(pid, start)) log_line(LOG_WARN, "execution %s: its actor, process %d, had not ended: killed", x->id, pid);
+	note_read(x->engine, x->id, &note);
+	if (holders_end_one(note.pid, note.start)) log_line(LOG_WARN, "execution %s: its actor, process %d, had not ended: killed", x->id, note.pid);
 	char *path = lock_path(x);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	free(path);
 	if (fd < 0) return;
 	int count = holders_end(fd, ended);

@@ -6,7 +6,7 @@
 /* What the commands of an execution may leave behind, and how all of it ends: its control group where the host allows one, else whoever holds its lock. The
  * lock file says which group and which actor, so that the next engine finds them as well. */
 
-/* Tries out whether executions can have control groups. At the start, before there are threads. */
+/* Tries out whether executions can have control groups, and removes empty ones of an engine before. At the start, before there are threads. */
 void leftover_start(struct engine *en);
 
 /* Before an actor starts: the group of its execution, written down; the descriptor for struct sandbox_gifts, or -1 where there is no group. */
