@@ -169,13 +169,20 @@ local function wrapped(ok, what, ...)
 	return what, ...
 end
 
+-- What skip and go raise goes on through it, as through resume.
+local function closed(ok, what)
+	if not ok and rung.ends(what) then error(what, 0) end
+	if ok then return true end
+	return false, what
+end
+
 coroutine = {
 	create = raw_create,
 	status = raw_status,
 	running = raw_running,
 	isyieldable = can_yield,
 	yield = raw_yield,
-	close = raw_close,
+	close = rung.export(function(co) return closed(raw_close(co)) end),
 	resume = rung.export(resume),
 	wrap = function(f)
 		local co = raw_create(f)

@@ -28,6 +28,8 @@ expect(tostring(setmetatable({}, {__name = "disk"})) == "disk")
 expect(tostring(setmetatable({}, {__tostring = function() return "mine" end})) == "mine")
 expect(string.format("%s|%5s|%s|%d%%", {}, nil, "x", 3) == "table|  nil|x|3%")
 raises(function() return ("%p"):format({}) end, "%p is not there")
+raises(function() return ("\0%p"):format({}) end, "%p is not there")
+expect(string.format("\0%s|%s\0%s", {}, print, coroutine.create(print)) == "\0table|function\0thread")
 expect(string.format("%-5s|%q", "ab", "c") == "ab   |\"c\"")
 
 -- Random numbers that are the same when the attempt is run again (the seed comes with it).
@@ -63,3 +65,9 @@ local function deep(n) return 1 + deep(n + 1) end
 raises(function() deep(1) end, "stack overflow")
 raises(function() return string.rep("x", 1 << 40) end, "too large")
 raises(function() return ("x"):rep(50):find(("(x"):rep(40)) end, "too many captures")
+
+-- A metatable that is protected stays: of the globals, of an error, of what a step is given.
+raises(function() json.array(_G) end, "protected")
+ok, why = pcall(fail, "x")
+raises(function() json.array(why) end, "protected")
+expect(json.encode(json.array(json.array{1})) == "[1]")

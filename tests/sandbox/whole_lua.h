@@ -22,6 +22,10 @@ static void whole_lua_open(lua_State *L)
 		lua_pushcfunction(L, l->func);
 		lua_pushstring(L, l->name);
 		lua_call(L, 1, 1);
+		luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+		lua_pushvalue(L, -2);
+		lua_setfield(L, -2, l->name);
+		lua_pop(L, 1);
 		lua_setglobal(L, l->name);
 	}
 }

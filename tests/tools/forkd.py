@@ -16,7 +16,7 @@ class Worker:
 
     def __init__(self, pid, sock, pidfd):
         self.pid, self.sock, self.pidfd = pid, sock, pidfd
-        self.buffer = bytearray()
+        self.buffer, self.at = b"", 0
         self.cpu_seen, self.closed = 0.0, False
 
     def send(self, head, payload=b""):
@@ -29,15 +29,14 @@ class Worker:
             return False
 
     def _take(self):
-        if len(self.buffer) < 8:
+        if len(self.buffer) < self.at + 8:
             return None
-        head, payload = struct.unpack(">II", self.buffer[:8])
-        if len(self.buffer) < 8 + head + payload:
+        head, payload = struct.unpack_from(">II", self.buffer, self.at)
+        start, end = self.at + 8, self.at + 8 + head + payload
+        if len(self.buffer) < end:
             return None
-        said = json.loads(bytes(self.buffer[8:8 + head]))
-        data = bytes(self.buffer[8 + head:8 + head + payload])
-        del self.buffer[:8 + head + payload]
-        return said, data
+        self.at = end
+        return json.loads(self.buffer[start:start + head]), self.buffer[start + head:end]
 
     def frame(self, seconds):
         """The next (header, payload); None where none came in time; raises EOFError where the worker closed, ValueError where it is no frame."""
@@ -56,7 +55,7 @@ class Worker:
             if not data:
                 self.closed = True
                 raise EOFError
-            self.buffer += data
+            self.buffer, self.at = self.buffer[self.at:] + data, 0
 
     def expect(self, kind, seconds=30):
         got = self.frame(seconds)

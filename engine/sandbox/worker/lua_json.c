@@ -7,7 +7,7 @@
 
 /* json.decode, json.encode, json.array, json.null. source: RFC 8259; DESIGN.md 4. */
 
-enum { TEXT_BYTES_MAX = 16 << 20, DEPTH_MAX = 100 };
+enum { TEXT_BYTES_MAX = 16 << 20, DEPTH_MAX = 100, STACK_SLOTS = 8 * DEPTH_MAX };
 
 static int decode(lua_State *L)
 {
@@ -15,6 +15,7 @@ static int decode(lua_State *L)
 	struct error e;
 	const char *text = luaL_checklstring(L, 1, &n);
 	if (n > TEXT_BYTES_MAX) return luaL_error(L, "json.decode: the text has %d MiB, %d are the most", (int)(n >> 20), TEXT_BYTES_MAX >> 20);
+	luaL_checkstack(L, STACK_SLOTS, "json.decode"); /* raised here, while nothing is held that would be lost */
 	json_t *v = json_parse(text, n, DEPTH_MAX, &e);
 	if (!v) return luaL_error(L, "json.decode: %s", e.text);
 	value_push(L, v, VALUE_PLAIN);
@@ -51,7 +52,9 @@ static int array(lua_State *L)
 	else
 		luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
-	if (value_behind(L, 1)) return luaL_error(L, "json.array: what a step is given cannot be changed");
+	if (!value_is_array(L, 1) && luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+		return luaL_error(L, "json.array: what a step is given cannot be changed, nor a table whose metatable is protected");
+	lua_settop(L, 1);
 	value_mark_array(L);
 	return 1;
 }

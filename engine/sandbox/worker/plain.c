@@ -33,14 +33,15 @@ static int plain_tostring_call(lua_State *L)
 	return 1;
 }
 
-/* Upvalue: Lua's own string.format, which gets what %s would print of a table as a string already. */
+/* Upvalue: Lua's own string.format, which gets what %s would print of a table as a string already. The format may hold zero bytes. */
 static int plain_format(lua_State *L)
 {
-	const char *p = luaL_checkstring(L, 1);
+	size_t n;
+	const char *p = luaL_checklstring(L, 1, &n), *end = p + n;
 	int argument = 1, top = lua_gettop(L);
-	while ((p = strchr(p, '%')) != NULL) {
-		p += 1 + strspn(p + 1, "-+ #0123456789.");
-		if (*p == 0) break;
+	while ((p = memchr(p, '%', (size_t)(end - p))) != NULL) {
+		p += 1 + strspn(p + 1, "-+ #0123456789."); /* ends at the zero behind the text, if not before */
+		if (p == end) break;
 		if (*p++ == '%') continue;
 		if (++argument > top) break;
 		if (p[-1] == 'p') return luaL_error(L, "string.format: %%p is not there: an address is another one next time");

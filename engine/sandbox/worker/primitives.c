@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char error_mark;
+static const char error_mark, ends_mark; /* their addresses are keys: of the registry, of an error's table */
 
 /* ---- errors ---- */
 
@@ -37,7 +37,8 @@ static int error_tostring(lua_State *L)
 	return 1;
 }
 
-/* rung.error(fields): the table becomes an error, with the place in the book where the step is now. Not raised. */
+/* rung.error(fields): the table becomes an error, with the place in the book where the step is now. Not raised. What ends the attempt is marked under a
+ * key that no step can write, since a to-be-closed variable gets to see the table. */
 static int rung_error(lua_State *L)
 {
 	const char *chunk;
@@ -50,6 +51,8 @@ static int rung_error(lua_State *L)
 		lua_pushinteger(L, line);
 		lua_setfield(L, 1, "line");
 	}
+	if (lua_getfield(L, 1, "ends") == LUA_TBOOLEAN) lua_rawsetp(L, 1, &ends_mark);
+	lua_settop(L, 1);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &error_mark);
 	lua_setmetatable(L, 1);
 	return 1;
@@ -58,12 +61,7 @@ static int rung_error(lua_State *L)
 /* rung.ends(value): is it what skip and go raise, which no pcall keeps? */
 static int rung_ends(lua_State *L)
 {
-	bool ends = false;
-	if (primitives_is_error(L, 1)) {
-		lua_pushliteral(L, "ends");
-		ends = lua_rawget(L, 1) == LUA_TBOOLEAN && lua_toboolean(L, -1);
-	}
-	lua_pushboolean(L, ends);
+	lua_pushboolean(L, primitives_is_error(L, 1) && lua_rawgetp(L, 1, &ends_mark) == LUA_TBOOLEAN);
 	return 1;
 }
 
@@ -115,13 +113,11 @@ static void check_may_call(lua_State *L, struct worker *w)
 	if (w->calls >= WIRE_CALLS_MAX) attempt_error(L, "this attempt has made %d calls already, which is the most that one may", WIRE_CALLS_MAX);
 }
 
-/* The table at index as JSON; an error that names the argument, raised once nothing is held. */
-static json_t *plain_argument(lua_State *L, int index, const char *name)
+/* The table at index as JSON; NULL with e filled. */
+static json_t *plain_argument(lua_State *L, int index, const char *name, struct error *e)
 {
 	static const struct value_limits limits = {.depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WORKER_ARGUMENTS_BYTES_MAX, .bytes_as_b64 = true};
-	struct error e;
-	json_t *v = value_get(L, index, &limits, name, &e);
-	if (!v) attempt_error(L, "%s", e.text);
+	json_t *v = value_get(L, index, &limits, name, e);
 	/* An empty table is an object here: arguments and options have names. */
 	if (json_is_array(v) && json_array_size(v) == 0) json_decref(v), v = json_object();
 	return v;
@@ -130,17 +126,22 @@ static json_t *plain_argument(lua_State *L, int index, const char *name)
 /* rung.send(module, function, arguments, options): says the call, gives its number. */
 static int rung_send(lua_State *L)
 {
+	struct error e;
 	struct worker *w = worker_of(L);
 	const char *module = luaL_checkstring(L, 1), *function = luaL_checkstring(L, 2);
 	check_may_call(L, w);
-	json_t *arguments = plain_argument(L, 3, module);
+	json_t *arguments = plain_argument(L, 3, module, &e), *options = arguments ? plain_argument(L, 4, "options", &e) : NULL;
 	size_t bytes = json_dumpb(arguments, NULL, 0, JSON_COMPACT);
-	if (bytes > WORKER_ARGUMENTS_BYTES_MAX) {
-		json_decref(arguments);
-		return attempt_error(L, "%s: the arguments of one call may have %d KiB, these have %d: pass large data in a file", module,
-		                     WORKER_ARGUMENTS_BYTES_MAX >> 10, (int)(bytes >> 10));
+	if (options && bytes > WORKER_ARGUMENTS_BYTES_MAX) {
+		error_set(&e, ERR_TOO_BIG, "%s: the arguments of one call may have %d KiB, these have %zu: pass large data in a file", module,
+		          WORKER_ARGUMENTS_BYTES_MAX >> 10, bytes >> 10);
+		json_decref(options);
+		options = NULL;
 	}
-	json_t *options = plain_argument(L, 4, "options");
+	if (!options) {
+		json_decref(arguments);
+		return attempt_error(L, "%s", e.text);
+	}
 	w->calls++;
 	w->open++;
 	w->is_open[w->calls / 8] |= (unsigned char)(1 << w->calls % 8);

@@ -29,6 +29,11 @@ void value_mark_array(lua_State *L)
 	lua_setmetatable(L, -2);
 }
 
+bool value_is_array(lua_State *L, int index)
+{
+	return has_metatable(L, index, &array_mark);
+}
+
 bool value_behind(lua_State *L, int index)
 {
 	if (!has_metatable(L, index, &read_only_mark)) return false;
@@ -158,7 +163,7 @@ void value_push(lua_State *L, const json_t *v, int flags)
 
 /* ---- Lua to JSON ---- */
 
-enum { DEPTH_MAX = 128 };
+enum { DEPTH_MAX = 128, VALUE_STACK_SLOTS = 8 * DEPTH_MAX };
 
 struct walk {
 	lua_State *L;
@@ -303,7 +308,7 @@ static json_t *get_table(struct walk *w)
 	w->tables[w->depth] = self;
 	if (!count(w, 2)) return NULL;
 	bool is_behind = value_behind(w->L, -1);
-	json_t *v = get_by_keys(w, has_metatable(w->L, -1, &array_mark));
+	json_t *v = get_by_keys(w, value_is_array(w->L, -1));
 	if (is_behind) lua_pop(w->L, 1);
 	return v;
 }
@@ -311,7 +316,6 @@ static json_t *get_table(struct walk *w)
 static json_t *get_value(struct walk *w)
 {
 	char what[160];
-	luaL_checkstack(w->L, 8, "a value");
 	switch (lua_type(w->L, -1)) {
 	case LUA_TNIL:
 		return count(w, 4) ? json_null() : NULL;
@@ -336,6 +340,7 @@ json_t *value_get(lua_State *L, int index, const struct value_limits *limits, co
 {
 	struct walk w = {.L = L, .limits = limits, .name = name, .e = e};
 	must(limits->depth_max < DEPTH_MAX);
+	luaL_checkstack(L, VALUE_STACK_SLOTS, name);                                         /* raised here, while nothing is held that would be lost */
 	error_set(e, ERR_TOO_BIG, "%s needs more memory as JSON than a step may use", name); /* where no one says better: jansson had no memory */
 	lua_pushvalue(L, index);
 	json_t *v = get_value(&w);

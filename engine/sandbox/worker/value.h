@@ -34,6 +34,9 @@ json_t *value_get(lua_State *L, int index, const struct value_limits *limits, co
 /* Replaces the table at the top by itself marked as an array. */
 void value_mark_array(lua_State *L);
 
+/* Is the table at index marked as an array? */
+bool value_is_array(lua_State *L, int index);
+
 /* For a read-only table at index, pushes the table behind it and returns true; pushes nothing otherwise. */
 bool value_behind(lua_State *L, int index);
 

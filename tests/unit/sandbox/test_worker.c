@@ -97,12 +97,32 @@ static void test_errors_name_the_line(void **state)
 	check("pcall(skip, 'nothing')", "skipped skip 12: nothing");
 	check("coroutine.wrap(function() pcall(skip, 'nothing') end)()", "skipped skip 12: nothing");
 	check("xpcall(go, print, 'rotate')", "go go 12: go to rotate");
+	check("local co = coroutine.create(function() local x <close> = setmetatable({}, {__close = function() skip('on close') end}) coroutine.yield() end)\n"
+	      "coroutine.resume(co) coroutine.close(co)",
+	      "skipped skip 12: on close");
+	check("pcall(function() local x <close> = setmetatable({}, {__close = function(_, e) e.ends = nil end}) skip('seen') end)", "skipped skip 12: seen");
 	check("parallel{function() end, function()\n error('in a branch') end}", "failed lua 13: in a branch");
 	check("sh({'x'}, {ok = {1}})", "failed call 12: sh: x ended with exit status 0");
 	check("local function f() error('deep') end\nlocal function g() f() end\ng()", "failed lua 12: deep");
 	check("table.sort({3, 2, 1}, function(a, b) error('cmp') end)", "failed lua 12: cmp");
 	check("string.dump(print)", "failed lua 12: attempt to call a nil value (field 'dump')");
 	check("params.x = 1", "failed lua 12: attempt to index a nil value (global 'params')");
+}
+
+/* While an error is caught its fields are the step's: they make nothing up that only a worker may say. */
+static void test_errors_cannot_be_forged(void **state)
+{
+	(void)state;
+	check("local ok, e = pcall(fail, 'x') e.kind = 'limit' error(e, 0)", "failed lua 12: x");
+	check("local ok, e = pcall(fail, 'x') e.kind = '\\xff' error(e, 0)", "failed lua 12: x");
+	check("local ok, e = pcall(fail, 'x') e.kind = {} error(e, 0)", "failed lua 12: x");
+	check("local ok, e = pcall(fail, 'x') e.why = '\\xff\\27' error(e, 0)", "failed fail 12: <ff>\xe2\x90\x9b");
+	check("local ok, e = pcall(fail, 'x') e.chunk, e.line = '/etc/passwd', 1 error(e, 0)", "failed fail 12: x");
+	check("local ok, e = pcall(fail, 'x') e.line = -7 error(e, 0)", "failed fail 12: x");
+	check("local ok, e = pcall(fail, 'x') e.line = 1 << 40 error(e, 0)", "failed fail 12: x");
+	check("local ok, e = pcall(sh, 'x', {ok = 1}) e.reason = ('r'):rep(2 << 20) error(e, 0)", "failed call 12: sh: x ended with exit status 0");
+	check("local ok, e = pcall(sh, 'x', {ok = 1}) e.reason, e.call = '\\xff', 99 error(e, 0)", "failed call 12: sh: x ended with exit status 0");
+	check("local ok, e = pcall(fail, 'x') e.kind, e.to = 'go', {} error(e, 0)", "failed go 12: x");
 }
 
 static void test_limits_cannot_be_caught(void **state)
@@ -502,6 +522,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_results),
 	    cmocka_unit_test(test_errors_name_the_line),
+	    cmocka_unit_test(test_errors_cannot_be_forged),
 	    cmocka_unit_test(test_limits_cannot_be_caught),
 	    cmocka_unit_test(test_time_cannot_be_caught),
 	    cmocka_unit_test(test_memory_of_libraries),
