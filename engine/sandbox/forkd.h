@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* What the engine and its fork server say to each other: one packet each way over a SOCK_SEQPACKET pair. Both are of one build, so these are plain structs.
+/* What the engine and its fork server say to each other: one packet each way over a SOCK_SEQPACKET pair. Both are of one build, so these are plain structs
+ * (tests/tools/forkd.py has them too).
  *
  * Arguments of the fork server: none, or UID GID GROUP,GROUP,...: the user that every actor becomes before it is executed. */
 

@@ -122,7 +122,7 @@ class Forkd:
         """A new worker that has said ready."""
         self.number += 1
         self.sock.settimeout(30)
-        self.sock.send(struct.pack("=II", self.number, WORKER))
+        self.sock.send(struct.pack("=IIII", self.number, WORKER, 0, 0))
         fds = array.array("i")
         data, control, _, _ = self.sock.recvmsg(64, socket.CMSG_SPACE(8))
         number, error, pid = struct.unpack("=Iii", data)
