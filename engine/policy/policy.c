@@ -90,6 +90,28 @@ bool policy_is_among(const struct policy *p, const char *who, const struct polic
 	return is_among(&a, list, count);
 }
 
+/* The k-th principal of an entry, or NULL. */
+static const char *principal_at(const struct policy *p, const struct policy_who *w, size_t k)
+{
+	if (w->kind == WHO_PRINCIPAL) return k == 0 ? w->text : NULL;
+	return k < p->groups[w->group].count ? p->groups[w->group].members[k] : NULL;
+}
+
+size_t policy_count(const struct policy *p, const struct policy_who *list, size_t count, const char *without)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *who;
+		if (list[i].kind != WHO_PRINCIPAL && list[i].kind != WHO_GROUP) return SIZE_MAX;
+		for (size_t k = 0; (who = principal_at(p, &list[i], k)); k++) {
+			bool is_again = policy_is_among(p, who, list, i) || (without && strcmp(who, without) == 0);
+			for (size_t m = 0; m < k && !is_again; m++) is_again = strcmp(principal_at(p, &list[i], m), who) == 0;
+			n += !is_again;
+		}
+	}
+	return n;
+}
+
 enum err policy_who_find(const struct policy *p, const char *text, struct policy_who *out, struct error *e)
 {
 	*out = (struct policy_who){.kind = WHO_PRINCIPAL, .text = text};
@@ -224,14 +246,12 @@ bool policy_book_matches(const char *glob, const char *book)
 
 /* ---- conditions: yes, no, or not to be known ---- */
 
-enum truth { NO, UNKNOWN, YES };
-
-static enum truth truth_of(bool b)
+static enum policy_truth truth_of(bool b)
 {
-	return b ? YES : NO;
+	return b ? POLICY_YES : POLICY_NO;
 }
 
-static enum truth both(enum truth a, enum truth b)
+static enum policy_truth both(enum policy_truth a, enum policy_truth b)
 {
 	return a < b ? a : b;
 }
@@ -252,15 +272,15 @@ static bool is_elevated(const struct policy_condition *c, const struct policy_re
 	return false;
 }
 
-static enum truth targets_are_above(int64_t above, int64_t targets)
+static enum policy_truth targets_are_above(int64_t above, int64_t targets)
 {
-	if (targets == POLICY_TARGETS_UNKNOWN) return UNKNOWN;
+	if (targets == POLICY_TARGETS_UNKNOWN) return POLICY_UNKNOWN;
 	return truth_of(targets > above); /* of no step: -1 is above nothing */
 }
 
-static enum truth condition_holds(const struct policy_condition *c, const struct policy_request *q)
+enum policy_truth policy_condition_holds(const struct policy_condition *c, const struct policy_request *q)
 {
-	enum truth t = YES;
+	enum policy_truth t = POLICY_YES;
 	if (c->risks) t = both(t, truth_of(c->risks & 1U << q->risk));
 	if (c->triggers) t = both(t, truth_of(c->triggers & 1U << q->trigger));
 	if (c->window_count) t = both(t, truth_of(is_within(c, q->now_us)));
@@ -269,11 +289,11 @@ static enum truth condition_holds(const struct policy_condition *c, const struct
 	return t;
 }
 
-static enum truth rule_conditions(const struct policy_rule *r, const struct policy_request *q)
+static enum policy_truth rule_conditions(const struct policy_rule *r, const struct policy_request *q)
 {
-	enum truth when = r->when.is_given ? condition_holds(&r->when, q) : YES;
-	enum truth unless = r->unless.is_given ? condition_holds(&r->unless, q) : NO;
-	return both(when, unless == YES ? NO : unless == NO ? YES : UNKNOWN);
+	enum policy_truth when = r->when.is_given ? policy_condition_holds(&r->when, q) : POLICY_YES;
+	enum policy_truth unless = r->unless.is_given ? policy_condition_holds(&r->unless, q) : POLICY_NO;
+	return both(when, unless == POLICY_YES ? POLICY_NO : unless == POLICY_NO ? POLICY_YES : POLICY_UNKNOWN);
 }
 
 /* ---- rules ---- */
@@ -300,9 +320,15 @@ static bool matches(struct asker *asker, const struct policy_rule *r, const stru
 	if (r->who_count && !is_among(asker, r->who, r->who_count)) return false;
 	if (!speaks_of_book(r, q->book)) return false;
 	/* What cannot be known counts against: as a match of deny and require, as none of allow. */
-	enum truth t = rule_conditions(r, q);
-	if (t == NO || (t == UNKNOWN && r->effect == POLICY_ALLOW)) return false;
+	enum policy_truth t = rule_conditions(r, q);
+	if (t == POLICY_NO || (t == POLICY_UNKNOWN && r->effect == POLICY_ALLOW)) return false;
 	return speaks_of_call(r, q);
+}
+
+bool policy_rule_matches(const struct policy *p, const struct policy_rule *r, const struct policy_request *q)
+{
+	struct asker asker = {.p = p, .who = q->who};
+	return matches(&asker, r, q);
 }
 
 static bool is_met(const struct policy_rule *r, const struct policy_request *q)

@@ -15,6 +15,7 @@
 enum policy_verb { VERB_RUN, VERB_READ, VERB_CANCEL, VERB_APPROVE_BOOK, VERB_N };
 enum policy_effect { POLICY_ALLOW, POLICY_DENY, POLICY_REQUIRE };
 enum policy_risk { RISK_OF_NO_STEP, RISK_OF_READ, RISK_OF_CHANGE, RISK_OF_DESTRUCTIVE };
+enum policy_truth { POLICY_NO, POLICY_UNKNOWN, POLICY_YES };
 enum policy_trigger { TRIGGER_PERSON, TRIGGER_ALERT, TRIGGER_SCHEDULE, TRIGGER_PARENT, TRIGGER_N };
 
 enum { POLICY_TARGETS_OF_NO_STEP = -1, POLICY_TARGETS_UNKNOWN = -2, POLICY_RULES_MAX = 4096, POLICY_GROUPS_MAX = 256 };
@@ -146,8 +147,17 @@ struct policy_decision {
 /* Decides. a: for the list of requires. */
 struct policy_decision policy_decide(const struct policy *p, const struct policy_request *q, struct arena *a);
 
+/* Does the rule speak of the request: verb, who, book, conditions and call? */
+bool policy_rule_matches(const struct policy *p, const struct policy_rule *r, const struct policy_request *q);
+
+/* Do all conditions that are given hold? */
+enum policy_truth policy_condition_holds(const struct policy_condition *c, const struct policy_request *q);
+
 /* Is the principal one of these? */
 bool policy_is_among(const struct policy *p, const char *who, const struct policy_who *list, size_t count);
+
+/* How many different principals these are, one of them (or NULL) left out; SIZE_MAX where user:*, service:* or * is among them. */
+size_t policy_count(const struct policy *p, const struct policy_who *list, size_t count, const char *without);
 
 /* Reads "group:dba" or a principal against the policy's groups: for a step's `from`. ERR_INVALID where there is no such group. */
 enum err policy_who_find(const struct policy *p, const char *text, struct policy_who *out, struct error *e);
