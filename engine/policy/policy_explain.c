@@ -480,8 +480,18 @@ static bool say_when(struct explainer *x, const struct near *n)
 	return true;
 }
 
+/* A call that no pattern can ever allow: what is wrong with it is what helps, no rule. */
+static bool say_fault(struct explainer *x)
+{
+	const char *fault = NULL;
+	if (x->q->kind) fault = capability_request_fault(capability_request_make(x->arena, x->q->kind, x->q->words, x->q->word_count));
+	if (fault) say(x, "%s may not %s: no rule of %s allows it, and none can: %s", x->who, x->deed, x->p->file, fault);
+	return fault;
+}
+
 static void explain_no_allow(struct explainer *x)
 {
+	if (say_fault(x)) return;
 	struct near near[NEAR_SHOWN];
 	size_t n = find_near(x, near);
 	const char *nearest = n ? arena_printf(x->arena, "; %s", missing_phrase(x, &near[0])) : "";

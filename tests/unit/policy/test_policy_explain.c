@@ -54,6 +54,8 @@ static const struct asked table[] = {
     {.who = "user:ana", .book = WEB, .call = "sh systemctl stop nginx"},
     {.who = "user:ana", .book = WEB, .call = "sh systemctl restart --force"},
     {.who = "user:ana", .book = WEB, .call = "sh sh -c 'echo \"a\" | wc'"},
+    {.who = "user:ana", .book = WEB, .call = "http GET https://web-1/a/../b"},
+    {.who = "user:ana", .book = WEB, .call = "ssh web-1 -- uptime"},
     {.who = "user:ana", .book = DROP},
     {.who = "user:ana", .book = DROP, .call = "sh psql shop"},
     {.who = "user:ana", .book = "runbooks/emergency/gate.md", .call = "sh true"},
