@@ -237,7 +237,7 @@ class Guided(unittest.TestCase):
         t.type("\r")
         t.sees("What is pod name?")
         t.type("web; echo BAD\r")
-        t.sees("\u2502 pod is web; echo BAD")
+        t.sees("\u2502 pod is web; echo BAD", "The command of this step ran")
         t.type("d")
         t.sees("Step 3 of 5")
         t.type("\r")
