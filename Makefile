@@ -64,16 +64,19 @@ $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
 	@echo '  link  $@'
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a $(LIBS_BOX)
 
-# Variants of the fork server for the tests: its own objects, those that VARIANT_NAME names replaced by tests/sandbox/forkd_NAME.c.
+# Variants of the fork server for the tests: its own objects, those that VARIANT_NAME names replaced by tests/sandbox/forkd_NAME.c,
+# with what VARIANT_MORE_NAME names beside them.
 VARIANT_open       := environment
 VARIANT_unconfined := environment confine limit attempt
 VARIANT_walk       := environment
+VARIANT_hostile    := environment confine
+VARIANT_MORE_hostile := $(O)/lib/sandbox.a
 VARIANTS           := $(patsubst tests/sandbox/forkd_%.c,%,$(wildcard tests/sandbox/forkd_*.c))
 variant_of          = $(O)/obj/tests/sandbox/forkd_$(1).o $(filter-out $(VARIANT_$(1):%=$(O)/obj/engine/sandbox/worker/%.o),$(BOX_OBJ))
 define variant_rule
-$(O)/rung-forkd-$(1): $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(O)/lib/base.a
+$(O)/rung-forkd-$(1): $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(VARIANT_MORE_$(1)) $(O)/lib/base.a
 	@echo '  link  $$@'
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(O)/lib/base.a $$(LIBS_BOX)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(VARIANT_MORE_$(1)) $(O)/lib/base.a $$(LIBS_BOX)
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 

@@ -24,9 +24,9 @@ static unsigned short filter_length;
 
 /* What a worker needs once it runs; anything else ends it. Nothing here opens, connects, starts or signals anything. */
 static const int allowed[] = {
-    SCMP_SYS(read),         SCMP_SYS(write),  SCMP_SYS(exit),    SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-    SCMP_SYS(brk),          SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(setitimer),  SCMP_SYS(getrandom),    SCMP_SYS(clock_gettime),
-    SCMP_SYS(gettimeofday), SCMP_SYS(futex),  SCMP_SYS(sysinfo), /* the C library asks for the size of memory before it sorts */
+    SCMP_SYS(read),  SCMP_SYS(write),   SCMP_SYS(exit),      SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
+    SCMP_SYS(brk),   SCMP_SYS(munmap),  SCMP_SYS(setitimer), SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+    SCMP_SYS(futex), SCMP_SYS(sysinfo), /* the C library asks for the size of memory before it sorts */
 };
 
 /* Memory may move and grow, and never become code. */
@@ -38,6 +38,10 @@ static bool filter_fill(scmp_filter_ctx context)
 		if (seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed[i], 0) != 0) return false;
 	for (size_t i = 0; i < sizeof allowed_without_exec / sizeof *allowed_without_exec; i++)
 		if (seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed_without_exec[i], 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) != 0) return false;
+	/* The C library gives memory back by these two. What else there is drops pages of files or, for one with the right to, of the machine. */
+	static const int advices[] = {MADV_DONTNEED, MADV_FREE};
+	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+		if (seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advices[i])) != 0) return false;
 	/* MREMAP_FIXED could lay one mapping over another. */
 	return seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, MREMAP_FIXED, 0)) == 0;
 }
