@@ -49,7 +49,7 @@ obj_of    = $(patsubst %.c,$(O)/obj/%.o,$(call src_of,$(1)))
 ARCHIVES := $(foreach l,$(LAYERS),$(O)/lib/$(l).a)
 MODULE_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(wildcard modules/*/*.c))
 # The fork server shares what the engine side does with rights and with what was left behind.
-BOX_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard engine/sandbox/worker/*.c) engine/sandbox/privilege.c engine/sandbox/holders.c)
+BOX_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard engine/sandbox/worker/*.c) $(addprefix engine/sandbox/,privilege.c holders.c group_fork.c))
 
 .DEFAULT_GOAL := all
 .PHONY: all

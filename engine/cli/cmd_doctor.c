@@ -67,6 +67,13 @@ static void look_at_state(struct findings *f, const char *dir)
 	}
 }
 
+/* Both as config_json gives them: what an engine takes up only when it starts. */
+static bool is_same_start(const json_t *a, const json_t *b)
+{
+	return strcmp(json_str(a, "sandbox", ""), json_str(b, "sandbox", "")) == 0 &&
+	       strcmp(json_str(json_obj(a, "commands"), "as", ""), json_str(json_obj(b, "commands"), "as", "")) == 0;
+}
+
 static void look_at_engine(struct findings *f, const char *dir)
 {
 	struct client *c;
@@ -83,9 +90,9 @@ static void look_at_engine(struct findings *f, const char *dir)
 	                   (long long)json_int(h, "pid", 0), version,
 	                   is_same ? "" : ", which differs from this rung's: let it end (it does when idle) before you go on"));
 	const json_t *config = json_obj(h, "config");
-	if (f->config && config && !json_equal(config, f->config))
+	if (f->config && config && !is_same_start(config, f->config))
 		found(f, "engine", false,
-		      "it was started with another configuration than config.yaml has now: end it (SIGTERM), and the next command starts one anew");
+		      "it was started with another sandbox: or commands: as: than config.yaml has now: end it (SIGTERM), and the next command starts one anew");
 	client_close(c);
 }
 

@@ -1,5 +1,6 @@
 #include "sandbox/cgroup.h"
 #include "base/fs.h"
+#include "sandbox/group_fork.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,18 +73,17 @@ static enum err own_group(struct arena *a, const char **path, struct error *e)
 
 /* ---- making one ---- */
 
-enum err cgroup_make(const char *base, const char *name, char **path, int *procs_fd, struct error *e)
+enum err cgroup_make(const char *base, const char *name, char **path, int *group_fd, struct error *e)
 {
-	char *group = mem_printf("%s/%s", base, name), *procs = mem_printf("%s/cgroup.procs", group), *kill_file = mem_printf("%s/cgroup.kill", group);
+	char *group = mem_printf("%s/%s", base, name), *kill_file = mem_printf("%s/cgroup.kill", group);
 	enum err err = ERR_OK;
-	*procs_fd = -1;
+	*group_fd = -1;
 	if (mkdir(group, 0755) != 0 && errno != EEXIST)
 		err = error_errno(e, "%s", group);
 	else if (!fs_exists(kill_file))
 		err = error_set(e, ERR_FAILED, "this kernel cannot kill a control group as one (Linux 5.14 can)");
-	else if ((*procs_fd = open(procs, O_WRONLY | O_CLOEXEC)) < 0)
-		err = error_errno(e, "%s", procs);
-	free(procs);
+	else if ((*group_fd = open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+		err = error_errno(e, "%s", group);
 	free(kill_file);
 	if (!err) {
 		*path = group;
@@ -130,30 +130,29 @@ bool cgroup_remove(const char *path)
 
 /* ---- trying it out ---- */
 
-/* Moves a child of ours there; false where that is refused. */
-static bool move_one(int procs_fd)
+/* Starts a child of ours there; false where that is refused. */
+static bool start_one(int group_fd)
 {
-	int status = 1;
-	pid_t pid = fork();
-	if (pid == 0) _exit(write(procs_fd, "0", 1) == 1 ? 0 : 1);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-	return pid > 0 && status == 0;
+	pid_t pid = group_fork(group_fd);
+	if (pid == 0) _exit(0);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR) continue;
+	return pid > 0;
 }
 
 enum err cgroup_base(struct arena *a, const char **base, struct error *e)
 {
 	char name[64], *path;
 	const char *own = NULL;
-	int procs_fd;
+	int group_fd;
 	enum err err = own_group(a, &own, e);
 	if (err) return err;
 	snprintf(name, sizeof name, "rung-try-%d", (int)getpid());
-	err = cgroup_make(own, name, &path, &procs_fd, e);
-	if (err == ERR_DENIED || (err == ERR_IO && errno == EROFS))
-		err = error_set(e, ERR_DENIED, "this user may not make groups in %s (systemd: Delegate=yes in the unit)", own);
+	err = cgroup_make(own, name, &path, &group_fd, e);
+	if (err == ERR_DENIED) err = error_set(e, ERR_DENIED, "this user may not make groups in %s (systemd: Delegate=yes in the unit)", own);
 	if (err) return err;
-	if (!move_one(procs_fd)) err = error_set(e, ERR_DENIED, "this user may not move processes below %s (systemd: Delegate=yes in the unit)", own);
-	close(procs_fd);
+	if (!start_one(group_fd))
+		err = error_set(e, ERR_DENIED, "this user may not start processes below %s: %s (systemd: Delegate=yes in the unit)", own, strerror(errno));
+	close(group_fd);
 	for (int i = 0; i < TRY_MS && !cgroup_remove(path); i++) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	free(path);
 	if (!err) *base = own;

@@ -9,14 +9,14 @@
 /* Control groups (version 2): all commands of an execution in one, which is killed as one, whatever sessions they made. No controller is used.
  * source: Documentation/admin-guide/cgroup-v2.rst of Linux (delegation, cgroup.kill since 5.14) */
 
-/* The folder of this process's own group, below which it may make others and move children there: tried out, with a process. Its children belong to the caller
- * alone, so before there are threads. ERR_NOT_FOUND where there is no cgroup2 hierarchy, ERR_DENIED where this user may not, ERR_FAILED for a kernel that
+/* The folder of this process's own group, below which it may make others and start children there: tried out, with a process. For
+ * a process of one thread. ERR_NOT_FOUND where there is no cgroup2 hierarchy, ERR_DENIED where this user may not, ERR_FAILED for a kernel that
  * cannot kill a group; each says what to do. *base in the arena. */
 enum err cgroup_base(struct arena *a, const char **base, struct error *e);
 
-/* Makes the group base/name, or takes the one that is there. *path is allocated; *procs_fd is its cgroup.procs, opened for writing, to be closed by the caller.
+/* Makes the group base/name, or takes the one that is there. *path is allocated; *group_fd is its folder, opened, to be closed by the caller.
  */
-enum err cgroup_make(const char *base, const char *name, char **path, int *procs_fd, struct error *e);
+enum err cgroup_make(const char *base, const char *name, char **path, int *group_fd, struct error *e);
 
 /* SIGKILL to everything in it and in groups below. A group that is gone is fine. */
 void cgroup_kill(const char *path);

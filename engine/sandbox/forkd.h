@@ -16,7 +16,7 @@ enum {
 	FORKD_GIFTS = 2       /* descriptors that come with a request at most */
 };
 
-/* With SCM_RIGHTS: the lock descriptor where has_lock, then cgroup.procs where has_group. */
+/* With SCM_RIGHTS: the lock descriptor where has_lock, then the folder of a control group where has_group. */
 struct forkd_request {
 	uint32_t number;
 	uint32_t kind; /* enum sandbox_kind */

@@ -32,7 +32,7 @@ bool sandbox_can_change_user(void);
 /* What an actor gets beside its socket; -1: none. The caller may close its own afterwards. */
 struct sandbox_gifts {
 	int lock_fd;  /* the execution's lock descriptor, inherited by the actor and by every command */
-	int group_fd; /* cgroup.procs of its control group, opened for writing: it moves there before it becomes anybody else, and keeps no descriptor of it */
+	int group_fd; /* the folder of its control group: it is there from its first moment, and keeps no descriptor of it */
 };
 
 /* A new child, within 5 s or ERR_TIMEOUT. gifts: not for a worker; may be NULL for an actor. Blocks for about a millisecond. */

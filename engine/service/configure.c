@@ -2,9 +2,11 @@
 #include "base/fs.h"
 #include "base/json.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- at the start ---- */
@@ -63,6 +65,34 @@ static bool is_writable_for(const struct sandbox_user *user, const char *path, c
 	}
 }
 
+/* policy.yaml and what else stands beside config.yaml. */
+static bool is_neighbour_writable(const struct sandbox_user *user, const char *config_path, char found[PATH_MAX])
+{
+	char *folder = fs_dirname(config_path);
+	DIR *d = opendir(folder);
+	bool is_writable = false;
+	for (struct dirent *entry; d && !is_writable && (entry = readdir(d));) {
+		struct stat st;
+		if (entry->d_name[0] == '.' || fstatat(dirfd(d), entry->d_name, &st, 0) != 0 || !user_can_write(user, &st)) continue;
+		snprintf(found, PATH_MAX, "%s/%s", folder, entry->d_name);
+		is_writable = true;
+	}
+	if (d) closedir(d);
+	free(folder);
+	return is_writable;
+}
+
+/* One that must not be writable and is, in found. Where a symbolic link leads counts as well. */
+static bool find_writable(const struct sandbox_user *user, const struct config *c, const char *const *paths, size_t path_count, char found[PATH_MAX])
+{
+	char real[PATH_MAX];
+	for (size_t i = 0; i < path_count; i++) {
+		if (!paths[i]) continue;
+		if (is_writable_for(user, paths[i], found) || (realpath(paths[i], real) && is_writable_for(user, real, found))) return true;
+	}
+	return c->path && is_neighbour_writable(user, c->path, found);
+}
+
 void sandbox_missing(const struct config *c, const struct sandbox_user *commands_as, const struct sandbox_offer *o, const char *const *paths, size_t path_count,
                      struct buf *missing)
 {
@@ -75,11 +105,8 @@ void sandbox_missing(const struct config *c, const struct sandbox_user *commands
 		buf_printf(missing, "; another user for commands%s: write `commands: {as: NAME}`", c->commands_as ? " than the engine's own" : "");
 		return;
 	}
-	for (size_t i = 0; i < path_count; i++) {
-		if (!paths[i] || !is_writable_for(commands_as, paths[i], found)) continue;
+	if (find_writable(commands_as, c, paths, path_count, found))
 		buf_printf(missing, "; %.300s, which %s may not be able to write: change its owner or mode", found, commands_as->name);
-		return;
-	}
 }
 
 static enum err check_required(const struct engine *en, const struct sandbox_offer *o, struct error *e)

@@ -3,7 +3,7 @@ and root to be each of them; what is about another user runs the release build.
 
 limit: 150
 """
-import ctypes, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
+import ctypes, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 import rungclient as r
@@ -121,7 +121,7 @@ class Host(World):
 
 def read(path):
     try:
-        with open(path) as f:
+        with open(path, errors="replace") as f:
             return f.read()
     except OSError:
         return ""
@@ -418,17 +418,18 @@ def recovery_without_groups_finds_what_another_user_holds():
 
 def recovery_ends_an_actor_that_was_stopped():
     needs_root()
-    with Host(as_user=OWNER).start() as h:
-        x = h.background("sleep 100")
-        actor = h.actor()
-        os.kill(actor, signal.SIGSTOP)
-        h.engine.kill()
-        h.client.close()
-        h.start()
-        h.client.ask("resume", execution=x)
-        r.deadline(20, "the stopped actor is gone", lambda: name(actor) != "rung-actor" or status(actor, "State").startswith("Z"))
-        h.over(x)
-        h.client.ask("cancel", execution=x)
+    for config, more in (("version: 1\n", {}), (AS_OTHER, {"capabilities": CAPABILITIES})):
+        with Host(config, as_user=OWNER, **more).start() as h:
+            x = h.background("sleep 100")
+            actor = h.actor()
+            os.kill(actor, signal.SIGSTOP)
+            h.engine.kill()
+            h.client.close()
+            h.start()
+            h.client.ask("resume", execution=x)
+            r.deadline(20, "the stopped actor is gone", lambda: name(actor) != "rung-actor" or status(actor, "State").startswith("Z"))
+            h.over(x)
+            h.client.ask("cancel", execution=x)
 
 
 def without_a_control_group_all_goes_on():
@@ -490,6 +491,13 @@ def what_is_required_is_there_or_nothing_starts():
         os.chmod(h.folder, 0o777)
         said = h.engine.try_start()
         assert h.folder + ", which games may not be able to write" in said, said
+    with Host(config) as h:
+        policy = os.path.join(h.folder, ".rung", "policy.yaml")
+        with open(policy, "w") as f:
+            f.write("version: 1\n")
+        os.chown(policy, pwd.getpwnam(OTHER).pw_uid, 0)
+        said = h.engine.try_start()
+        assert policy + ", which games may not be able to write" in said, said
     sanitized = os.environ.get("RUNG_BUILD")
     if sanitized and os.path.basename(sanitized) == "san":
         with Host(config, sanitized) as h:
@@ -522,7 +530,36 @@ def an_engine_is_what_the_workspace_demands_or_runs_nothing_of_it():
             assert e.kind == "conflict" and "sandbox: require" in e.text, e.text
 
 
-TESTS = [an_actor_has_its_socket_and_the_lock_and_nothing_else, an_actor_that_is_traced_ends, commands_of_its_own_user_cannot_look_into_an_actor,
+def every_key_is_documented():
+    keys = json.loads(subprocess.run([os.path.join(RELEASE, "rung"), "help", "config", "--json"], capture_output=True, text=True, check=True).stdout)
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "engine", "sandbox", "README.md")) as f:
+        text = f.read()
+    for k in keys:
+        row = "| `%s` | `%s` | %s |" % (k["name"], k["value"].replace("|", "\\|"), k["means"].replace("|", "\\|"))
+        assert row in text, "engine/sandbox/README.md has no row " + row
+
+
+def doctor_says_what_confines_what():
+    rung = os.path.join(RELEASE, "rung")
+    def doctor(config):
+        with Host(config) as h:
+            out = subprocess.run([rung, "doctor", "--json", "--state", h.engine.state], capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=h.folder)
+            return json.loads(out.stdout), {f["name"]: f for f in json.loads(out.stdout)["findings"]}
+    v, rows = doctor("version: 1\n")
+    assert "nothing but that user" in v["honesty"] and "rewrite policy, state and keys" in v["honesty"], v["honesty"]
+    assert "would miss" in rows["sandbox"]["what"] and "another user for commands" in rows["sandbox"]["what"], rows["sandbox"]
+    for row in ("kernel", "Landlock", "seccomp", "worker", "groups", "tracing", "commands", "config"):
+        assert rows[row]["what"], row
+    _, rows = doctor("version: 1\nsandbox: strict\n")
+    assert not rows["config"]["good"] and "config.yaml:2:10" in rows["config"]["what"], rows["config"]
+    _, rows = doctor("version: 1\nsandbox: require\n")
+    assert not rows["sandbox"]["good"], rows["sandbox"]
+    needs_root()
+    v, rows = doctor(AS_OTHER)
+    assert "Commands run as %s" % OTHER in v["honesty"] and rows["commands"]["good"], (v["honesty"], rows["commands"])
+
+
+TESTS = [every_key_is_documented, doctor_says_what_confines_what, an_actor_has_its_socket_and_the_lock_and_nothing_else, an_actor_that_is_traced_ends, commands_of_its_own_user_cannot_look_into_an_actor,
          commands_get_the_named_environment_only, commands_have_the_limits_of_the_configuration, commands_of_another_user_reach_nothing_of_the_engine,
          only_the_fork_server_can_become_another_user, an_engine_with_three_capabilities_and_no_root_ends_its_commands,
          without_the_right_to_it_there_is_no_other_user, a_daemon_does_not_outlive_its_execution, recovery_ends_what_a_killed_engine_and_actor_left,

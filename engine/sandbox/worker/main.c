@@ -1,6 +1,7 @@
 /* rung-forkd: the fork server. Small, single-threaded, started before the engine grows: a fork of it takes less than a millisecond.
  * It ends when the engine's socket closes; so do its children, each by the end of file on a socket of its own. */
 #include "sandbox/forkd.h"
+#include "sandbox/group_fork.h"
 #include "sandbox/holders.h"
 #include "sandbox/privilege.h"
 #include "sandbox/sandbox.h"
@@ -65,12 +66,6 @@ _Noreturn static void child_worker(int fd, pid_t parent)
 	worker_main(CHILD_SOCKET_FD, &confined);
 }
 
-/* Into the control group while this is still the engine's user: another one may not. */
-static bool group_enter(int group_fd)
-{
-	return group_fd < 0 || write(group_fd, "0", 1) == 1;
-}
-
 static bool user_become(void)
 {
 	if (!commands_as.is_set) return true;
@@ -83,7 +78,7 @@ _Noreturn static void child_actor(int fd, const struct gifts *gifts)
 	char *argv[] = {"rung", "actor", NULL};
 	signals_default();
 	setsid();
-	if (!group_enter(gifts->group_fd) || !user_become()) _exit(1);
+	if (!user_become()) _exit(1);
 	int program = fcntl(FORKD_PROGRAM_FD, F_DUPFD_CLOEXEC, 16);
 	int high = fcntl(fd, F_DUPFD_CLOEXEC, 16), lock_high = gifts->lock_fd >= 0 ? fcntl(gifts->lock_fd, F_DUPFD_CLOEXEC, 16) : -1;
 	if (program < 0 || high < 0 || dup2(high, CHILD_SOCKET_FD) < 0) _exit(1);
@@ -104,7 +99,7 @@ static int child_start(uint32_t kind, const struct gifts *gifts, struct forkd_re
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return errno;
-	pid_t parent = getpid(), pid = fork();
+	pid_t parent = getpid(), pid = group_fork(gifts->group_fd);
 	if (pid == 0) {
 		close(pair[0]);
 		if (kind == SANDBOX_WORKER) child_worker(pair[1], parent);
