@@ -24,6 +24,7 @@ enum flow_wait flow_waits_for(const struct flow *f, size_t i)
 {
 	const struct flow_step *s = &f->steps[i];
 	if (f->is_finished) return WAIT_NONE;
+	if (s->is_awaiting_approval) return WAIT_APPROVAL;
 	if (s->open_questions) return WAIT_ANSWER;
 	if (s->state == STEP_UNKNOWN) return s->is_verifying ? WAIT_NONE : WAIT_RESOLVE;
 	if (s->state == STEP_WAITING) return WAIT_PERSON;

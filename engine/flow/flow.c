@@ -50,6 +50,7 @@ static void refresh_step(struct flow *f, size_t i)
 	struct flow_step *s = &f->steps[i];
 	bool waits_for_work = s->state == STEP_WAITING && !s->is_in_attempt;
 	if (s->state != STEP_PENDING && s->state != STEP_READY && !waits_for_work) return;
+	if (s->is_awaiting_approval) return;
 	const struct graph_node *n = &f->graph->nodes[i];
 	bool met = true;
 	for (size_t k = 0; k < n->need_count; k++) met = met && is_met(f, n->needs[k]);
@@ -137,6 +138,12 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 		s->is_decided = book_decides(f, ev->step);
 }
 
+static void forget_approval(struct flow_step *s)
+{
+	s->is_awaiting_approval = s->is_approved = false;
+	s->approvals = s->approvals_needed = 0;
+}
+
 static void settle(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
@@ -147,6 +154,7 @@ static void settle(struct flow *f, const struct flow_event *ev)
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
 	s->is_in_attempt = s->is_verifying = false;
 	s->due_us = 0;
+	forget_approval(s);
 	/* "Failed" from a person who is at the run asks what now; the book's on_failure answers where it can. */
 	s->is_decided = flow_is_bad(ev->outcome) && book_decides(f, ev->step);
 }
@@ -205,6 +213,36 @@ bool flow_reset_is_possible(const struct flow *f, size_t root, size_t by)
 	bool possible = none_under_way(f, marked);
 	free(marked);
 	return possible;
+}
+
+/* Enough have agreed: it stands where it stood when they were asked, and may begin. */
+static void approval_given(struct flow_step *s)
+{
+	if (++s->approvals < s->approvals_needed) return;
+	s->is_awaiting_approval = false;
+	s->is_approved = true;
+}
+
+static void approval_event(struct flow *f, const struct flow_event *ev)
+{
+	struct flow_step *s = &f->steps[ev->step];
+	if (ev->kind == FLOW_APPROVAL_GIVEN) {
+		approval_given(s);
+		return;
+	}
+	forget_approval(s);
+	if (ev->kind == FLOW_APPROVAL_ASKED) {
+		s->is_awaiting_approval = true;
+		s->approvals_needed = ev->count;
+		s->state = STEP_WAITING;
+	}
+	if (ev->kind == FLOW_APPROVAL_REFUSED) {
+		if (s->attempt == 0) s->attempt = 1;
+		s->state = STEP_DENIED;
+		s->started_us = s->finished_us = ev->t_us;
+		s->due_us = 0;
+		s->is_decided = book_decides(f, ev->step);
+	}
 }
 
 static enum err reset(struct flow *f, const struct flow_event *ev, struct error *e)
@@ -307,6 +345,15 @@ static enum err check(const struct flow *f, const struct flow_event *ev, struct 
 		return error_set(e, ERR_CONFLICT, "step %s is %s: \"%s\" is not possible now", book_step(f, ev->step)->id, step_state_name(s->state), t->name);
 	if (ev->kind == FLOW_SETTLED && ev->outcome != STEP_SUCCEEDED && ev->outcome != STEP_FAILED && ev->outcome != STEP_SKIPPED)
 		return error_set(e, ERR_USAGE, "a step is settled as succeeded, failed or skipped");
+	bool is_of_approval = ev->kind == FLOW_APPROVAL_GIVEN || ev->kind == FLOW_APPROVAL_REFUSED;
+	if (is_of_approval && !s->is_awaiting_approval) return error_set(e, ERR_CONFLICT, "step %s waits for no approval", book_step(f, ev->step)->id);
+	if (ev->kind == FLOW_APPROVAL_ASKED && (s->is_in_attempt || s->is_awaiting_approval || ev->count == 0))
+		return error_set(e, ERR_CONFLICT, "step %s cannot wait for an approval now", book_step(f, ev->step)->id);
+	if (ev->kind == FLOW_APPROVAL_WITHDRAWN && !s->is_awaiting_approval && !s->is_approved)
+		return error_set(e, ERR_CONFLICT, "step %s has no approval", book_step(f, ev->step)->id);
+	bool needs_it = ev->kind == FLOW_ATTEMPT_STARTED || (ev->kind == FLOW_SETTLED && ev->outcome == STEP_SUCCEEDED);
+	if (needs_it && s->is_awaiting_approval)
+		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", book_step(f, ev->step)->id, s->approvals_needed - s->approvals);
 	if (ev->kind == FLOW_SETTLED && s->open_questions) return error_set(e, ERR_CONFLICT, "step %s waits for an answer", book_step(f, ev->step)->id);
 	return ERR_OK;
 }
@@ -324,6 +371,7 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 		condition(f, ev);
 		break;
 	case FLOW_SKIP:
+		forget_approval(s);
 		s->state = STEP_SKIPPED;
 		s->started_us = s->finished_us = ev->t_us;
 		break;
@@ -346,6 +394,12 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 		break;
 	case FLOW_VERIFICATION_FINISHED:
 		s->is_verifying = false;
+		break;
+	case FLOW_APPROVAL_ASKED:
+	case FLOW_APPROVAL_GIVEN:
+	case FLOW_APPROVAL_REFUSED:
+	case FLOW_APPROVAL_WITHDRAWN:
+		approval_event(f, ev);
 		break;
 	case FLOW_SETTLED:
 		settle(f, ev);

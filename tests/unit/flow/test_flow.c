@@ -19,6 +19,7 @@ struct world {
 	struct graph_node nodes[MAX];
 	size_t needs[MAX][MAX];
 	char ids[MAX][24];
+	uint32_t approvals[MAX]; /* that a step's start needs */
 	struct flow *flow;
 	int64_t now;
 	struct flow_command commands[2 * MAX + 2];
@@ -390,6 +391,79 @@ static void nothing_is_legal_after_the_end(void **state)
 	flow_free(w.flow);
 }
 
+static void ask_approval(struct world *w, size_t step, uint32_t count)
+{
+	struct flow_event ev = {.kind = FLOW_APPROVAL_ASKED, .step = step, .t_us = w->now, .count = count, .to = SIZE_MAX, .by = SIZE_MAX};
+	assert_int_equal(flow_apply(w->flow, &ev, NULL), ERR_OK);
+}
+
+static void a_step_begins_when_enough_have_agreed(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 2);
+	begin(&w, FLOW_AUTO);
+	conflict(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	ask_approval(&w, 0, 2);
+	assert_int_equal(decide(&w), 0);
+	assert_int_equal(w.flow->state, RUN_WAITING);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_APPROVAL);
+	ok(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	conflict(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	ok(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	must_be(&w, FLOW_DO_START, 0);
+	/* Withdrawn before it began: it is asked for again. */
+	ok(&w, FLOW_APPROVAL_WITHDRAWN, 0, 0);
+	conflict(&w, FLOW_APPROVAL_WITHDRAWN, 0, 0);
+	must_be(&w, FLOW_DO_START, 0);
+	ask_approval(&w, 0, 1);
+	ok(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	run_step(&w, 0, STEP_SUCCEEDED);
+	must_be(&w, FLOW_DO_START, 1);
+	flow_free(w.flow);
+}
+
+static void a_refusal_denies_the_step(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	begin(&w, FLOW_AUTO);
+	ask_approval(&w, 0, 2);
+	ok(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	ok(&w, FLOW_APPROVAL_REFUSED, 0, 0);
+	assert_int_equal(w.flow->steps[0].state, STEP_DENIED);
+	must_be(&w, FLOW_DO_FINISH, 0);
+	flow_free(w.flow);
+	/* With a person at the run it is tried again, and what was agreed to before counts no more. */
+	begin(&w, FLOW_GUIDED);
+	ok(&w, FLOW_REQUESTED, 0, 0);
+	ask_approval(&w, 0, 1);
+	ok(&w, FLOW_APPROVAL_REFUSED, 0, 0);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_DECISION);
+	ok(&w, FLOW_RESET, 0, 0);
+	must_be(&w, FLOW_DO_START, 0);
+	assert_false(w.flow->steps[0].is_approved);
+	flow_free(w.flow);
+}
+
+static void a_manual_step_is_done_only_after_the_approval(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	w.steps[0].is_manual = true;
+	begin(&w, FLOW_GUIDED);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_PERSON);
+	ask_approval(&w, 0, 1);
+	conflict(&w, FLOW_SETTLED, 0, STEP_SUCCEEDED);
+	ok(&w, FLOW_APPROVAL_GIVEN, 0, 0);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_PERSON);
+	ok(&w, FLOW_SETTLED, 0, STEP_SUCCEEDED);
+	must_be(&w, FLOW_DO_FINISH, 0);
+	flow_free(w.flow);
+}
+
 /* --- random books, random outcomes: every run ends, and no step starts before its needs are over ---------------------------------------- */
 
 static uint64_t rng;
@@ -411,6 +485,7 @@ static void random_book(struct world *w)
 			for (size_t k = 0; k < w->nodes[i].need_count; k++) w->needs[i][k] = roll((unsigned)i);
 		}
 		if (roll(5) == 0) s->is_manual = true;
+		if (roll(5) == 0) w->approvals[i] = 1 + roll(2);
 		if (roll(5) == 0) s->if_source = "x";
 		if (roll(4) == 0) s->retry = (int)roll(3), s->delay_us = roll(50), s->backoff = 2;
 		if (roll(4) == 0) s->timeout_us = 1 + roll(100);
@@ -452,6 +527,10 @@ static void random_move(struct world *w)
 			apply(w, FLOW_CALL_RESOLVED, i, 0);
 		else
 			ok(w, FLOW_SETTLED, i, STEP_SUCCEEDED);
+	} else if (flow_waits_for(w->flow, i) == WAIT_APPROVAL) {
+		conflict(w, FLOW_ATTEMPT_STARTED, i, 0);
+		conflict(w, FLOW_SETTLED, i, STEP_SUCCEEDED);
+		ok(w, roll(8) ? FLOW_APPROVAL_GIVEN : roll(2) ? FLOW_APPROVAL_REFUSED : FLOW_APPROVAL_WITHDRAWN, i, 0);
 	} else if (flow_waits_for(w->flow, i) == WAIT_PERSON || flow_waits_for(w->flow, i) == WAIT_DECISION)
 		ok(w, FLOW_SETTLED, i, roll(6) ? STEP_SUCCEEDED : STEP_FAILED);
 	else if (flow_waits_for(w->flow, i) == WAIT_GO)
@@ -465,6 +544,12 @@ static void carry_out(struct world *w, const struct flow_command *c)
 	switch (c->kind) {
 	case FLOW_DO_START:
 		check_started_legally(w, c->step);
+		if (w->approvals[c->step] && !w->flow->steps[c->step].is_approved) {
+			ev.kind = FLOW_APPROVAL_ASKED;
+			ev.count = w->approvals[c->step];
+			assert_int_equal(flow_apply(w->flow, &ev, NULL), ERR_OK);
+			break;
+		}
 		assert_false(w->flow->is_cancelling);
 		ok(w, FLOW_ATTEMPT_STARTED, c->step, 0);
 		break;
@@ -556,6 +641,9 @@ int main(void)
 	    cmocka_unit_test(an_unknown_call_waits_to_be_resolved),
 	    cmocka_unit_test(pausing_starts_nothing_and_cancelling_stops_what_runs),
 	    cmocka_unit_test(nothing_is_legal_after_the_end),
+	    cmocka_unit_test(a_step_begins_when_enough_have_agreed),
+	    cmocka_unit_test(a_refusal_denies_the_step),
+	    cmocka_unit_test(a_manual_step_is_done_only_after_the_approval),
 	    cmocka_unit_test(every_random_run_ends_and_starts_nothing_too_early),
 	    cmocka_unit_test(the_tables_are_printed),
 	};
