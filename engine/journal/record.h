@@ -37,6 +37,13 @@ enum record_kind {
 	RECORD_QUESTION_ASKED,
 	RECORD_QUESTION_ANSWERED,
 	RECORD_RIGHT_DECIDED, /* d.allowed, d.by (declared, flag, terminal), d.pattern */
+	RECORD_RIGHT_ELEVATED, /* break-glass: d.elevation until d.until_us */
+	RECORD_ELEVATION_REVIEWED,
+	RECORD_APPROVAL_ASKED, /* a step begins when d.needed of d.from agree to what d.binding is the digest of */
+	RECORD_APPROVAL_GIVEN,
+	RECORD_APPROVAL_REFUSED,
+	RECORD_APPROVAL_WITHDRAWN, /* what was agreed to has changed, or too long ago: d.why */
+	RECORD_BOOK_APPROVED,      /* a revision of a book, by its digest, that services may run */
 	RECORD_DRIVER_CHANGED,
 	RECORD_NOTE_ADDED,
 	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */

@@ -23,7 +23,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_EXECUTION_STARTED] = {"execution.started", "a plan begins to run", SCOPE_EXECUTION, {
 		MUST("book", NAME), MUST("plan", DIGEST), MAY("anchor", NAME), MAY("trigger", WORD), MAY("mode", WORD), MAY("driver", NAME), MAY("parent", NAME),
 		MAY("parent_step", NAME), MAY("parent_attempt", INT), MAY("parent_call", INT), MAY("from", NAME), MAY("from_step", NAME), MAY("parameters", BLOB),
-		MAY("title", BLOB), MAY("reason", BLOB), MAY("rights", BLOB), MAY("environment", BLOB), MAY("engine", WORD), MAY("steps", INT)}},
+		MAY("title", BLOB), MAY("reason", BLOB), MAY("rights", BLOB), MAY("environment", BLOB), MAY("engine", WORD), MAY("steps", INT),
+		MAY("policy", DIGEST), MAY("revision", WORD)}},
 	[RECORD_EXECUTION_FINISHED] = {"execution.finished", "it reached a state that it does not leave by itself", SCOPE_EXECUTION, {
 		MUST("state", WORD), MAY("why", WORD), MAY("step", NAME), MAY("reason", BLOB), MAY("result", BLOB), MAY("error", BLOB), MAY("counts", TREE)}},
 	[RECORD_EXECUTION_RESUMED] = {"execution.resumed", "it goes on after a pause, a wait or a crash", SCOPE_EXECUTION, {
@@ -54,7 +55,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("outcome", WORD), MAY("why", WORD), MAY("result", BLOB), MAY("error", BLOB), MAY("reason", BLOB), MAY("calls", INT), MAY("duration_us", INT), MAY("cpu_us", INT)}},
 	[RECORD_CALL_STARTED] = {"call.started", "the intent: a call is about to be made", SCOPE_CALL, {
 		MUST("module", WORD), MUST("function", WORD), MUST("effect", WORD), MAY("arguments", BLOB), MAY("digest", DIGEST), MAY("purpose", WORD), MAY("risk", WORD),
-		MAY("key", NAME), MAY("target", NAME), MAY("again", INT), MAY("timeout_us", INT), MAY("due_us", INT), MAY("text", BLOB)}},
+		MAY("key", NAME), MAY("target", NAME), MAY("again", INT), MAY("timeout_us", INT), MAY("due_us", INT), MAY("text", BLOB), MAY("by", WORD), MAY("rule", NAME),
+		MAY("line", INT), MAY("policy", DIGEST)}},
 	[RECORD_CALL_FINISHED] = {"call.finished", "the outcome of a call", SCOPE_CALL, {
 		MUST("outcome", WORD), MAY("why", WORD), MAY("answer", BLOB), MAY("error", BLOB), MAY("code", INT), MAY("signal", INT), MAY("status", INT), MAY("time_us", INT),
 		MAY("duration_us", INT), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("stdout_bytes", INT),
@@ -68,7 +70,23 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_QUESTION_ANSWERED] = {"question.answered", "a person's answer", SCOPE_STEP, {
 		MAY("outcome", WORD), MAY("answer", BLOB), MAY("choice", INT), MAY("reason", BLOB)}},
 	[RECORD_RIGHT_DECIDED] = {"right.decided", "a right was granted or denied", SCOPE_EXECUTION, {
-		MUST("allowed", BOOL), MUST("by", WORD), MAY("why", WORD), MAY("pattern", BLOB), MAY("patterns", BLOB), MAY("capability", BLOB), MAY("rule", NAME), MAY("reason", BLOB)}},
+		MUST("allowed", BOOL), MUST("by", WORD), MAY("why", WORD), MAY("pattern", BLOB), MAY("patterns", BLOB), MAY("capability", BLOB), MAY("rule", NAME), MAY("reason", BLOB),
+		MAY("line", INT), MAY("policy", DIGEST)}},
+	[RECORD_RIGHT_ELEVATED] = {"right.elevated", "somebody took a right that the policy gives with a reason and for a time", SCOPE_EXECUTION, {
+		MUST("elevation", NAME), MUST("until_us", INT), MUST("reason", BLOB), MAY("policy", DIGEST), MAY("line", INT)}},
+	[RECORD_ELEVATION_REVIEWED] = {"elevation.reviewed", "somebody else looked at what was done with it", SCOPE_EXECUTION, {
+		MUST("reason", BLOB)}},
+	[RECORD_APPROVAL_ASKED] = {"approval.asked", "the step begins when enough others agree", SCOPE_STEP, {
+		MUST("needed", INT), MUST("binding", DIGEST), MUST("from", NAME), MAY("within_us", INT), MAY("rules", NAMES), MAY("policy", DIGEST), MAY("targets", BLOB),
+		MAY("target_count", INT)}},
+	[RECORD_APPROVAL_GIVEN] = {"approval.given", "one agrees to exactly what the binding is the digest of", SCOPE_STEP, {
+		MUST("binding", DIGEST), MUST("reason", BLOB), MUST("until_us", INT)}},
+	[RECORD_APPROVAL_REFUSED] = {"approval.refused", "one does not: the step is denied", SCOPE_STEP, {
+		MUST("reason", BLOB)}},
+	[RECORD_APPROVAL_WITHDRAWN] = {"approval.withdrawn", "what was agreed to counts no more", SCOPE_STEP, {
+		MUST("why", WORD)}},
+	[RECORD_BOOK_APPROVED] = {"book.approved", "a revision of a book that services may run", SCOPE_LOG, {
+		MUST("book", NAME), MUST("digest", DIGEST), MUST("reason", BLOB)}},
 	[RECORD_DRIVER_CHANGED] = {"driver.changed", "another principal is in charge", SCOPE_EXECUTION, {
 		MUST("to", NAME), MAY("from", NAME), MAY("why", WORD), MAY("reason", BLOB)}},
 	[RECORD_NOTE_ADDED] = {"note.added", "what somebody wrote down", SCOPE_EXECUTION, {

@@ -60,6 +60,19 @@ enum err store_records(struct store_reader *r, const char *execution, uint64_t f
 	return finish(r, q, rc, "reading records", e);
 }
 
+enum err store_log_records(struct store_reader *r, store_record_fn *fn, void *arg, struct error *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc;
+	enum err err = schema_prepare(r->db, "SELECT seq, line FROM record WHERE execution IS NULL ORDER BY seq", &q, e);
+	if (err) return err;
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		const char *line = sqlite3_column_blob(q, 1);
+		if (!fn(arg, (uint64_t)sqlite3_column_int64(q, 0), line ? line : "", (size_t)sqlite3_column_bytes(q, 1))) break;
+	}
+	return finish(r, q, rc, "reading the log's records", e);
+}
+
 /* The bounds of all ids that start with prefix; false where no ULID does. */
 static bool prefix_range(const char *prefix, char from[ULID_BYTES], char to[ULID_BYTES + 1])
 {

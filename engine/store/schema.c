@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x72756e67, SCHEMA_VERSION = 1, BUSY_MS = 5000, VALUE_BYTES_MAX = 64 << 20 };
+enum { APPLICATION_ID = 0x72756e67, SCHEMA_VERSION = 2, BUSY_MS = 5000, VALUE_BYTES_MAX = 64 << 20 };
 
 /* leaf is the RFC 6962 hash of line: it lets a verifier name the one record that was changed. head holds what appending needs: the nodes of the tree and the
  * digest of the other tables' rows. A blob's name is the 32 bytes of its HMAC; an erased one has neither salt nor bytes. */
 static const char *const tables[] = {
     "CREATE TABLE record (seq INTEGER PRIMARY KEY, execution TEXT, leaf BLOB NOT NULL, line BLOB NOT NULL) STRICT",
     "CREATE INDEX record_of_execution ON record (execution, seq) WHERE execution IS NOT NULL",
+    "CREATE INDEX record_of_log ON record (seq) WHERE execution IS NULL",
     "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
     "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), nodes BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
     ("CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"

@@ -93,6 +93,9 @@ void store_reader_close(struct store_reader *r);
 typedef bool store_record_fn(void *arg, uint64_t seq, const char *line, size_t n);
 enum err store_records(struct store_reader *r, const char *execution, uint64_t from, size_t limit, store_record_fn *fn, void *arg, struct error *e);
 
+/* Records that belong to no execution (log.opened, book.approved, ...), in order. */
+enum err store_log_records(struct store_reader *r, store_record_fn *fn, void *arg, struct error *e);
+
 /* Executions, newest first; open_only; before: id to page on from, or NULL; limit. id_prefix (or NULL) finds one by the start of its ULID. */
 typedef bool store_execution_fn(void *arg, const struct store_execution *x);
 enum err store_executions(struct store_reader *r, bool open_only, const char *id_prefix, const char *before, size_t limit, store_execution_fn *fn, void *arg,
