@@ -1,5 +1,6 @@
 #include "service/policy_file.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/fs.h"
 #include "base/yaml.h"
 
@@ -8,17 +9,19 @@
 #include <string.h>
 #include <sys/stat.h>
 
+enum { YOUNG_S = 2, RETIRED_MAX = 64 };
+
 struct policy_file {
 	char *path; /* NULL: no workspace */
 	struct arena *arena;
+	struct arena *retired[RETIRED_MAX]; /* of policies that somebody may still hold, until the next sweep */
+	size_t retired_count;
 	const struct policy *policy;
 	struct stat seen;
 	bool is_read, is_young; /* young: it was written so lately that another write may bear the same time */
 	enum err err;
 	struct error error;
 };
-
-enum { YOUNG_S = 2 };
 
 struct policy_file *policy_file_new(const char *root)
 {
@@ -30,9 +33,25 @@ struct policy_file *policy_file_new(const char *root)
 void policy_file_free(struct policy_file *f)
 {
 	if (!f) return;
+	policy_file_sweep(f);
 	arena_free(f->arena);
 	free(f->path);
 	free(f);
+}
+
+void policy_file_sweep(struct policy_file *f)
+{
+	while (f->retired_count) arena_free(f->retired[--f->retired_count]);
+}
+
+/* Changed more often between two rounds of the loop than anybody writes a file: then the oldest goes. */
+static void retire(struct policy_file *f)
+{
+	f->policy = NULL;
+	if (!f->arena) return;
+	if (f->retired_count == RETIRED_MAX) arena_free(f->retired[--f->retired_count]);
+	f->retired[f->retired_count++] = f->arena;
+	f->arena = NULL;
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -44,12 +63,16 @@ static bool is_same(const struct stat *a, const struct stat *b)
 static void read_it(struct policy_file *f, const struct stat *now)
 {
 	struct buf b;
-	arena_free(f->arena);
-	f->arena = arena_new();
-	f->policy = NULL;
+	char digest[DIGEST_HEX_BYTES];
 	buf_init(&b, YAML_BYTES_MAX + 1);
-	f->err = fs_read(f->path, &b, &f->error);
-	if (!f->err) f->err = policy_read(f->arena, ".rung/policy.yaml", b.data ? b.data : "", b.len, &f->policy, &f->error);
+	enum err err = fs_read(f->path, &b, &f->error);
+	digest_sha256_hex(digest, b.data ? b.data : "", b.len);
+	if (err || !f->policy || strcmp(digest, f->policy->digest) != 0) {
+		retire(f);
+		f->err = err;
+		f->arena = arena_new();
+		if (!err) f->err = policy_read(f->arena, ".rung/policy.yaml", b.data ? b.data : "", b.len, &f->policy, &f->error);
+	}
 	buf_clear(&b);
 	f->seen = *now;
 	f->is_read = true;

@@ -10,7 +10,10 @@ struct policy_file;
 struct policy_file *policy_file_new(const char *root);
 void policy_file_free(struct policy_file *f);
 
-/* ERR_OK with the policy (until the next call of this), or with NULL where there is no file. Where the file cannot be read or is wrong, that error: nothing is
+/* Between two rounds of the loop: policies that were replaced go. */
+void policy_file_sweep(struct policy_file *f);
+
+/* ERR_OK with the policy (until the next sweep), or with NULL where there is no file. Where the file cannot be read or is wrong, that error: nothing is
  * allowed then. */
 enum err policy_file_now(struct policy_file *f, const struct policy **out, struct error *e);
 

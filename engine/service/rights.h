@@ -1,0 +1,57 @@
+#ifndef RUNG_SERVICE_RIGHTS_H
+#define RUNG_SERVICE_RIGHTS_H
+
+#include "service/execution.h"
+
+/* Who may do what with an execution: the book's bounds, the policy that governs it as it is now, and, where there is none, what its driver allowed.
+ * source: DESIGN.md 7 */
+
+/* The policy that governs an execution, NULL where there is none. ERR_INVALID where its file is wrong, ERR_DENIED where the execution began under a policy that
+ * is gone: nothing is allowed then. Valid until the next call. */
+enum err rights_policy(struct execution *x, const struct policy **out, struct error *e);
+
+/* Where a book stands for rules: which workspace's policy governs it, and its path there. Both in x. */
+void rights_govern(struct execution *x, const char *path);
+
+/* Whether a call may be made now. */
+struct right {
+	bool is_allowed;
+	bool is_allowable;  /* where it is not: the driver could allow it, nothing in the book or a policy stands against it */
+	const char *by;     /* a word: "policy", "person", "declared", "book" */
+	const char *why;    /* why not: part of a sentence */
+	const char *rule;   /* id of the policy's rule that decided, in the execution's arena; or NULL */
+	int line;           /* of that rule */
+	const char *policy; /* digest of the policy, or NULL */
+	char *pattern;      /* the capability that allows exactly this; in the execution's arena */
+};
+
+/* words: for sh the argument list. is_read_only: from a proof or a condition, which may only do what stands under read: */
+struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count);
+
+/* Adds "by", "rule", "line" and "policy" to a record's data. */
+void right_record(const struct right *r, json_t *data);
+
+/* May the step begin, as far as rules on its risk, its targets and the time go? ERR_DENIED with the sentence, ERR_OK also where it must wait for approvals. */
+enum err rights_step(struct execution *x, size_t step, struct error *e);
+
+/* May it start at all? For a service: within its rate, from a book that sets bounds. ERR_DENIED with everything that is missing. */
+enum err rights_start(struct execution *x, struct error *e);
+
+/* Everything that is missing or waits for somebody, at the start: [{"what":"step"|"call"|"book","step","pattern","outcome":"deny"|"wait","why"}]. New
+ * reference. */
+json_t *rights_missing(struct execution *x);
+
+/* May who do that with the execution (VERB_READ, VERB_CANCEL; VERB_RUN: take it over)? Who drives or drove it may read it, and who could approve a step. */
+enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb, struct error *e);
+
+/* Breaks the glass: the elevation's name. ERR_DENIED, ERR_NOT_FOUND. Emits the record. */
+enum err rights_elevate(struct execution *x, const char *name, const char *who, const char *reason, struct error *e);
+
+/* Did who ever drive it, or write its book? They approve nothing of it. */
+bool rights_has_driven(const struct execution *x, const char *who);
+bool rights_is_author(struct execution *x, const char *who);
+
+/* A request about a step (SIZE_MAX: about none) by the driver. Borrowed from x and a. */
+struct policy_request rights_request(struct execution *x, size_t step, struct arena *a);
+
+#endif
