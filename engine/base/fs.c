@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum err fs_read_fd(int fd, const char *path, struct buf *out, struct error *e)
@@ -28,6 +30,21 @@ enum err fs_read(const char *path, struct buf *out, struct error *e)
 {
 	/* Non-blocking so that a fifo in the place of a book cannot hold us. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0) return error_errno(e, "%s", path);
+	enum err err = fs_read_fd(fd, path, out, e);
+	close(fd);
+	return err;
+}
+
+enum err fs_read_beneath(const char *folder, const char *path, struct buf *out, struct error *e)
+{
+	struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+	int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0) return error_errno(e, "%s", folder);
+	int fd = (int)syscall(SYS_openat2, at, path, &how, sizeof how), error = errno;
+	close(at);
+	if (fd < 0 && error == EXDEV) return error_set(e, ERR_DENIED, "%s leads out of %s: a workspace's books lie in it", path, folder);
+	errno = error;
 	if (fd < 0) return error_errno(e, "%s", path);
 	enum err err = fs_read_fd(fd, path, out, e);
 	close(fd);

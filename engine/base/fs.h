@@ -10,6 +10,9 @@
 /* Reads a regular file whole into out (whose maximum is the limit: ERR_TOO_BIG over it). Errors name the path. */
 enum err fs_read(const char *path, struct buf *out, struct error *e);
 
+/* The same of a path relative to a folder, which no symbolic link and no .. leads out of: ERR_DENIED where one does. */
+enum err fs_read_beneath(const char *folder, const char *path, struct buf *out, struct error *e);
+
 /* The same from a descriptor; path is for the messages. */
 enum err fs_read_fd(int fd, const char *path, struct buf *out, struct error *e);
 

@@ -353,7 +353,8 @@ static enum err check(const struct flow *f, const struct flow_event *ev, struct 
 		return error_set(e, ERR_CONFLICT, "step %s has no approval", book_step(f, ev->step)->id);
 	bool needs_it = ev->kind == FLOW_ATTEMPT_STARTED || (ev->kind == FLOW_SETTLED && ev->outcome == STEP_SUCCEEDED);
 	if (needs_it && s->is_awaiting_approval)
-		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", book_step(f, ev->step)->id, s->approvals_needed - s->approvals);
+		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", book_step(f, ev->step)->id,
+		                 s->approvals_needed - s->approvals);
 	if (ev->kind == FLOW_SETTLED && s->open_questions) return error_set(e, ERR_CONFLICT, "step %s waits for an answer", book_step(f, ev->step)->id);
 	return ERR_OK;
 }

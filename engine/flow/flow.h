@@ -74,12 +74,12 @@ enum flow_event_kind {
 	FLOW_VERIFICATION_FINISHED,
 	FLOW_QUESTION_ASKED,
 	FLOW_QUESTION_ANSWERED,
-	FLOW_APPROVAL_ASKED,    /* count people must agree before the step begins */
-	FLOW_APPROVAL_GIVEN,    /* one did */
-	FLOW_APPROVAL_REFUSED,  /* one did not: the step is denied */
+	FLOW_APPROVAL_ASKED,     /* count people must agree before the step begins */
+	FLOW_APPROVAL_GIVEN,     /* one did */
+	FLOW_APPROVAL_REFUSED,   /* one did not: the step is denied */
 	FLOW_APPROVAL_WITHDRAWN, /* what was agreed to has changed, or too long ago: asked for again where it is still needed */
-	FLOW_SETTLED, /* outcome SUCCEEDED, FAILED or SKIPPED by a person or by verify */
-	FLOW_RESET,   /* the step and all that depends on it start again; by: the step whose goto or go did it, or SIZE_MAX (a person) */
+	FLOW_SETTLED,            /* outcome SUCCEEDED, FAILED or SKIPPED by a person or by verify */
+	FLOW_RESET,              /* the step and all that depends on it start again; by: the step whose goto or go did it, or SIZE_MAX (a person) */
 	FLOW_PAUSED,
 	FLOW_RESUMED,
 	FLOW_CANCEL,   /* a person asked */
@@ -94,7 +94,7 @@ struct flow_event {
 	enum step_state outcome;
 	enum run_state run_state;
 	size_t to, by;
-	uint32_t count; /* FLOW_APPROVAL_ASKED: how many */
+	uint32_t count;   /* FLOW_APPROVAL_ASKED: how many */
 	bool is_terminal; /* FLOW_CALL_*: a command on a person's terminal, beside the attempts of its step */
 	bool is_take_up;  /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
 };
@@ -103,10 +103,10 @@ struct flow_step {
 	enum step_state state;
 	uint32_t attempt; /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
-	uint32_t open_terminal; /* commands on a person's terminal: they outlive attempts and ends of the step, not the execution */
+	uint32_t open_terminal;               /* commands on a person's terminal: they outlive attempts and ends of the step, not the execution */
 	uint32_t approvals_needed, approvals; /* of the round that is_awaiting_approval, or that is_approved ended */
 	int retries_used, goto_used;
-	bool is_in_attempt;                                /* running, or waiting or unknown in the middle of it */
+	bool is_in_attempt; /* running, or waiting or unknown in the middle of it */
 	bool is_awaiting_approval, is_approved;
 	bool is_verifying;                                 /* its proof is run, to settle what is unknown */
 	bool is_requested, is_condition_known, is_decided; /* decided: a bad end stands, by on_failure or by a person */

@@ -56,8 +56,9 @@ static enum err demand_of_book(const struct execution *x, size_t step, struct de
 	struct policy_who *who = arena_alloc(a, sizeof *who);
 	*who = (struct policy_who){.kind = WHO_ANY_USER, .text = "user:*"};
 	if (!all->policy)
-		return error_set(e, ERR_DENIED, "step %s needs the approval of %d others%s%s, and there is no policy that says who they are: write .rung/policy.yaml",
-		                 s->id, s->approve, s->from ? " from " : "", s->from ? s->from : "");
+		return error_set(e, ERR_DENIED,
+		                 "step %s needs the approval of %d others%s%s, and there is no policy that says who they are: write .rung/policy.yaml", s->id,
+		                 s->approve, s->from ? " from " : "", s->from ? s->from : "");
 	enum err err = s->from ? policy_who_find(all->policy, s->from, who, e) : ERR_OK;
 	if (err) return error_context(e, "%s:%d: from", x->book_path, s->line);
 	return add_demand(all, (struct demand){.who = who, .who_count = 1, .needed = (uint32_t)s->approve, .within_us = WITHIN_DEFAULT_US}, e);
@@ -75,7 +76,8 @@ static enum err demands_find(struct execution *x, size_t step, struct demands *a
 	for (size_t i = 0; i < d.require_count && !err; i++) {
 		const struct policy_rule *r = d.requires[i];
 		err = add_demand(
-		    all, (struct demand){.who = r->from, .who_count = r->from_count, .needed = (uint32_t)r->approvals, .within_us = r->within_us, .rule = r->id}, e);
+		    all,
+		    (struct demand){.who = r->from, .who_count = r->from_count, .needed = (uint32_t)r->approvals, .within_us = r->within_us, .rule = r->id}, e);
 	}
 	return err;
 }
@@ -139,8 +141,8 @@ static enum err may_give(struct execution *x, size_t step, const struct demands 
 	if (rights_is_author(x, who)) return error_set(e, ERR_DENIED, "%s wrote this book, and so does not approve anything of it", who);
 	if (has_given(p, who)) return error_set(e, ERR_CONFLICT, "%s has approved step %s already: another person is needed", who, x->book->steps[step].id);
 	if (!all->policy || !can_be_seated(all, p, who))
-		return error_set(e, ERR_DENIED, "step %s waits for %s, and %s cannot be one of them", x->book->steps[step].id, all->from.data ? all->from.data : "nobody",
-		                 who);
+		return error_set(e, ERR_DENIED, "step %s waits for %s, and %s cannot be one of them", x->book->steps[step].id,
+		                 all->from.data ? all->from.data : "nobody", who);
 	return ERR_OK;
 }
 
@@ -180,7 +182,8 @@ static void deny_step(struct execution *x, size_t step, const char *why)
 {
 	uint32_t attempt = x->flow->steps[step].attempt + 1;
 	struct error e;
-	if (execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = attempt, .data = json_pack("{s:s}", "why", "denied")}, &e)) {
+	if (execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = attempt, .data = json_pack("{s:s}", "why", "denied")},
+	                   &e)) {
 		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
 		return;
 	}
@@ -376,8 +379,8 @@ static json_t *approval_view(struct execution *x, size_t step)
 	const struct approval *p = &x->steps[step].approval;
 	json_t *rules = json_array();
 	for (size_t i = 0; i < p->met_count; i++) json_array_append_new(rules, json_string(p->met[i]));
-	return json_pack("{s:s,s:s,s:s,s:i,s:o,s:s,s:o,s:O?,s:s}", "step", b->id, "title", b->title, "risk", risk_word(b->risk), "needed", (int)p->needed, "given",
-	                 given_view(p), "from", p->from, "rules", rules, "targets", x->steps[step].targets, "binding", p->binding);
+	return json_pack("{s:s,s:s,s:s,s:i,s:o,s:s,s:o,s:O?,s:s}", "step", b->id, "title", b->title, "risk", risk_word(b->risk), "needed", (int)p->needed,
+	                 "given", given_view(p), "from", p->from, "rules", rules, "targets", x->steps[step].targets, "binding", p->binding);
 }
 
 json_t *approvals_view(struct execution *x)
@@ -423,9 +426,10 @@ void op_approval_show(struct request *q)
 	for (size_t i = 0; i < b->permission_count; i++) json_array_append_new(permissions, json_string(b->permissions[i]));
 	for (size_t i = 0; i < x->book->permission_count && !b->permission_count; i++)
 		json_array_append_new(permissions, json_string(x->book->permissions[i].pattern));
-	json_t *o = approval_view(x, step), *rest = json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:O,s:o,s:O,s:o}", "execution", x->id, "book", x->book_path, "book_title",
-	                                                      x->book->title, "digest", x->book->digest, "plan", x->plan_digest, "drivers", drivers, "params",
-	                                                      x->params, "permissions", permissions, "allowed", x->allow, "view", execution_step_view(x, step));
+	json_t *o = approval_view(x, step),
+	       *rest = json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:O,s:o,s:O,s:o}", "execution", x->id, "book", x->book_path, "book_title", x->book->title, "digest",
+	                         x->book->digest, "plan", x->plan_digest, "drivers", drivers, "params", x->params, "permissions", permissions, "allowed",
+	                         x->allow, "view", execution_step_view(x, step));
 	must(o && rest);
 	json_object_update(o, rest);
 	json_decref(rest);

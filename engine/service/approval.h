@@ -24,7 +24,8 @@ json_t *approvals_view(struct execution *x);
 /* Folds approval.* records into the step's data. */
 void approval_fold(struct execution *x, size_t step, const struct record *r);
 
-/* approval.show {"execution","step"} -> what exactly would run; approve {"execution","step","binding","reason","targets":N}; refuse {"execution","step","reason"} */
+/* approval.show {"execution","step"} -> what exactly would run; approve {"execution","step","binding","reason","targets":N}; refuse
+ * {"execution","step","reason"} */
 void op_approval_show(struct request *q);
 void op_approve(struct request *q);
 void op_refuse(struct request *q);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum {
+	TARGETS_MAX = 10000,
 	LOG_BYTES_MAX = 65536,
 	EVALUATION_US_MAX = 300000000 /* of a condition or a proof, where the step has no time of its own */
 };
@@ -55,7 +56,7 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	a->x = x;
 	a->step = step;
 	a->purpose = purpose;
-	a->number = x->flow->steps[step].attempt + (purpose == ATTEMPT_CONDITION);
+	a->number = x->flow->steps[step].attempt + (purpose == ATTEMPT_CONDITION || purpose == ATTEMPT_TARGETS);
 	a->now_us = x->flow->steps[step].started_us;
 	if (purpose != ATTEMPT_ACTION) {
 		int64_t timeout_us = attempt_step(a)->timeout_us;
@@ -69,7 +70,11 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 static enum call_range range_of(const struct attempt *a)
 {
 	static const enum call_range ranges[] = {
-	    [ATTEMPT_ACTION] = CALLS_OF_ACTION, [ATTEMPT_CONDITION] = CALLS_OF_CONDITION, [ATTEMPT_VERIFICATION] = CALLS_OF_PROOF};
+	    [ATTEMPT_ACTION] = CALLS_OF_ACTION,
+	    [ATTEMPT_CONDITION] = CALLS_OF_CONDITION,
+	    [ATTEMPT_TARGETS] = CALLS_OF_CONDITION,
+	    [ATTEMPT_VERIFICATION] = CALLS_OF_PROOF,
+	};
 	return ranges[a->purpose];
 }
 
@@ -99,7 +104,7 @@ void attempt_drop_conditions(struct execution *x)
 {
 	for (size_t i = 0; i < x->graph->count; i++) {
 		struct attempt *a = x->steps[i].live;
-		if (a && a->purpose == ATTEMPT_CONDITION && !x->flow->steps[i].open_calls) attempt_drop(a);
+		if (a && (a->purpose == ATTEMPT_CONDITION || a->purpose == ATTEMPT_TARGETS) && !x->flow->steps[i].open_calls) attempt_drop(a);
 	}
 }
 
@@ -121,6 +126,13 @@ void attempt_evaluate(struct execution *x, size_t step)
 {
 	if (x->steps[step].live) return;
 	over_the_record(attempt_new(x, step, ATTEMPT_CONDITION));
+	execution_later(x, start_worker, json_integer((json_int_t)step));
+}
+
+void attempt_evaluate_targets(struct execution *x, size_t step)
+{
+	if (x->steps[step].live) return;
+	attempt_new(x, step, ATTEMPT_TARGETS);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
@@ -258,6 +270,36 @@ static void conclude_condition(struct attempt *a)
 	free(why);
 }
 
+/* A list of texts: hosts, names of what the step touches. */
+static bool are_texts(const json_t *v)
+{
+	size_t i;
+	json_t *item;
+	if (!json_is_array(v) || json_array_size(v) > TARGETS_MAX) return false;
+	json_array_foreach(v, i, item) if (!json_is_string(item)) return false;
+	return true;
+}
+
+/* What is no list of texts counts as not to be known: rules on targets count against the step then. */
+static void conclude_targets(struct attempt *a)
+{
+	struct execution *x = a->x;
+	size_t step = a->step;
+	json_t *value = json_incref(json_object_get(a->end, "value"));
+	/* An empty table of Lua has no shape. */
+	if (json_is_object(value) && json_object_size(value) == 0) json_decref(value), value = json_array();
+	bool is_list = strcmp(json_str(a->end, "outcome", "failed"), "succeeded") == 0 && are_texts(value);
+	char *why = is_list ? NULL : why_of(a->end);
+	if (!is_list && !why) why = mem_printf("targets gives no list of at most %d texts", TARGETS_MAX);
+	json_t *data = json_pack("{s:s,s:s,s:s?,s:s?}", "what", "targets", "outcome", is_list ? "succeeded" : "failed", "result",
+	                         is_list ? execution_blob_json(x, value) : NULL, "error", execution_blob_text(x, why));
+	if (is_list) json_object_set_new(data, "count", json_integer((json_int_t)json_array_size(value)));
+	attempt_retire(a);
+	execution_emit(x, (struct emit){.kind = RECORD_CONDITION_EVALUATED, .step = step, .data = data}, NULL);
+	json_decref(value);
+	free(why);
+}
+
 /* True settles the step; false proves nothing, and a person answers. */
 static void conclude_verification(struct attempt *a)
 {
@@ -326,6 +368,8 @@ static void conclude(struct attempt *a)
 {
 	if (a->purpose == ATTEMPT_CONDITION)
 		conclude_condition(a);
+	else if (a->purpose == ATTEMPT_TARGETS)
+		conclude_targets(a);
 	else if (a->purpose == ATTEMPT_VERIFICATION)
 		conclude_verification(a);
 	else
@@ -345,7 +389,7 @@ void attempt_calls_changed(struct execution *x, size_t step)
 		return;
 	}
 	if (count_open(a)) return;
-	if (a->is_stopping && a->purpose == ATTEMPT_CONDITION)
+	if (a->is_stopping && (a->purpose == ATTEMPT_CONDITION || a->purpose == ATTEMPT_TARGETS))
 		attempt_drop(a);
 	else if (a->is_stopping)
 		finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);

@@ -7,7 +7,7 @@
 
 enum { ATTEMPT_CPU_MS = 10000, ATTEMPT_LUA_BYTES = 64 << 20 };
 
-enum attempt_purpose { ATTEMPT_ACTION, ATTEMPT_CONDITION, ATTEMPT_VERIFICATION };
+enum attempt_purpose { ATTEMPT_ACTION, ATTEMPT_CONDITION, ATTEMPT_VERIFICATION, ATTEMPT_TARGETS };
 
 struct worker {
 	struct link *link;
@@ -52,6 +52,7 @@ json_t *attempt_message(struct attempt *a, struct buf *sources, struct error *e)
 
 void attempt_begin(struct execution *x, size_t step);                         /* records attempt.started; the worker starts when that is durable */
 void attempt_evaluate(struct execution *x, size_t step);                      /* `if` */
+void attempt_evaluate_targets(struct execution *x, size_t step);              /* `targets` */
 void attempt_revive(struct execution *x, size_t step);                        /* again, over the record */
 void attempt_settle_by_verify(struct execution *x, size_t step);              /* an unknown `once`: true settles the step, false proves nothing */
 void attempt_verify_manual(struct execution *x, size_t step, const char *by); /* a person says it is done: the step's proof runs */

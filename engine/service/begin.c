@@ -6,6 +6,7 @@
 #include "service/attempt.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
+#include "service/rights.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -46,52 +47,13 @@ enum err execution_allow(struct execution *x, const json_t *patterns, struct err
 	return ERR_OK;
 }
 
-/* What the book declares, and what was allowed. */
+/* What the book lets its steps call, and what was allowed. */
 static enum err bind_rights(struct execution *x, const json_t *allow, bool declared, struct error *e)
 {
-	const struct book *b = x->book;
 	x->is_all_declared = declared;
 	x->allow = json_array();
-	x->declared = arena_alloc(x->arena, b->permission_count * sizeof *x->declared);
-	x->declared_is_read = arena_alloc(x->arena, b->permission_count * sizeof *x->declared_is_read);
-	x->declared_count = b->permission_count;
-	for (size_t i = 0; i < b->permission_count; i++) {
-		struct error why;
-		if (capability_parse(x->arena, b->permissions[i].pattern, &x->declared[i], &why)) x->declared[i] = NULL;
-		x->declared_is_read[i] = b->permissions[i].is_read;
-	}
+	x->bounds = bounds_new(x->arena, x->book);
 	return execution_allow(x, allow, e);
-}
-
-/* Is a declared pattern covered by one that was allowed? Its words are taken as they stand: each call is matched again when it is made. */
-static bool is_covered(struct execution *x, const struct book_permission *p)
-{
-	const char *words[256];
-	size_t n = 0;
-	char *copy = arena_strdup(x->arena, p->pattern), *save = NULL;
-	const char *kind = strtok_r(copy, " \t", &save);
-	for (char *w; n < 256 && (w = strtok_r(NULL, " \t", &save));) words[n++] = w;
-	for (size_t i = 0; kind && i < x->allowed_count; i++)
-		if (strcmp(capability_text(x->allowed[i]), p->pattern) == 0 || capability_allows(x->allowed[i], kind, words, n, x->params)) return true;
-	return false;
-}
-
-static enum err check_unattended(struct execution *x, struct error *e)
-{
-	struct buf missing;
-	buf_init(&missing, 800);
-	for (size_t i = 0; !x->is_all_declared && i < x->book->permission_count; i++) {
-		if (is_covered(x, &x->book->permissions[i])) continue;
-		if (missing.len) buf_str(&missing, ", ");
-		buf_printf(&missing, "`%.200s`", x->book->permissions[i].pattern);
-	}
-	enum err err = ERR_OK;
-	if (missing.len)
-		err = error_set(e, ERR_DENIED,
-		                "the book declares what is not allowed: %s. Nothing was run. Allow each with --allow 'PATTERN', or all with --allow declared",
-		                missing.data);
-	buf_clear(&missing);
-	return err;
 }
 
 static json_t *plan_json(const struct execution *x)
@@ -99,9 +61,9 @@ static json_t *plan_json(const struct execution *x)
 	json_t *permissions = json_array();
 	for (size_t i = 0; i < x->book->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", x->book->permissions[i].pattern, "read", x->book->permissions[i].is_read));
-	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
+	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
 	                 json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor, "path", x->book_path, "workspace", x->workspace,
-	                 "parameters", x->params, "permissions", permissions, "modules");
+	                 "governed_by", x->policy_root, "parameters", x->params, "permissions", permissions, "modules");
 }
 
 /* The plan holds the book's bytes, so that resume needs no file; its digest names it. */
@@ -136,6 +98,21 @@ static void find_workspace(struct execution *x, const char *path)
 	x->book_path = arena_strdup(x->arena, strncmp(path, x->workspace, n) == 0 && path[n] == '/' ? path + n + 1 : path);
 }
 
+/* What rules call it. */
+static void name_book(struct execution *x)
+{
+	x->book_name = x->book->anchor ? arena_printf(x->arena, "%s#%s", x->book_path, x->book->anchor) : x->book_path;
+}
+
+/* A book of the engine's workspace is read beneath it, whatever its path has become since it was looked at. */
+static enum err read_book(struct execution *x, const char *whole, struct buf *out, struct error *e)
+{
+	rights_govern(x, whole);
+	size_t n = strlen(x->policy_root);
+	bool is_beneath = strncmp(whole, x->policy_root, n) == 0 && whole[n] == '/';
+	return is_beneath ? fs_read_beneath(x->policy_root, whole + n + 1, out, e) : fs_read(whole, out, e);
+}
+
 static enum err open_book(struct execution *x, const char *path, struct error *e)
 {
 	const char *hash = strrchr(path, '#');
@@ -148,9 +125,10 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 		err = error_set(e, ERR_INVALID, "a book's path is UTF-8 and has at most %d bytes: rename or move it", NAME_BYTES);
 	if (!err && hash && strlen(hash) > NAME_BYTES) err = error_set(e, ERR_INVALID, "an anchor has at most %d bytes", NAME_BYTES);
 	if (!err) find_workspace(x, whole);
-	if (!err) err = fs_read(whole, &b, e);
+	if (!err) err = read_book(x, whole, &b, e);
 	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
 	if (!err) err = graph_build(x->book, &x->graph, e);
+	if (!err) name_book(x);
 	if (!err && x->book->step_count == 0)
 		err =
 		    error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis",
@@ -186,34 +164,61 @@ static void started(struct execution *x, json_t *data)
 	execution_step_on(x);
 }
 
-enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
-                       const char *driver, struct execution **out, struct error *e)
+/* A person's own hand, or a program that runs on a schedule as the service's account. */
+static const char *trigger_of(const char *driver)
+{
+	return strncmp(driver, "service:", 8) == 0 ? "schedule" : "person";
+}
+
+static void record_start(struct execution *x)
+{
+	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", x->is_all_declared);
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
+	                      x->flow->mode == FLOW_AUTO ? "auto" : "guided", "driver", x->driver, "parameters", execution_blob_json(x, x->params), "rights",
+	                      execution_blob_json(x, rights), "steps", (int)x->graph->count);
+	if (x->book->anchor) json_object_set_new(d, "anchor", json_string(x->book->anchor));
+	if (x->is_under_policy) json_object_set_new(d, "policy", json_string(x->policy_digest));
+	json_decref(rights);
+	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = x->driver, .data = d}, NULL);
+}
+
+enum err execution_prepare(struct engine *en, const struct execution_wish *w, struct execution **out, struct error *e)
 {
 	struct execution *x = execution_alloc(en, en->reader);
 	unsigned char random[10];
 	random_bytes(random, sizeof random);
 	ulid_make(x->id, clock_now_us(), random);
-	x->driver = arena_strdup(x->arena, driver);
+	x->driver = arena_strdup(x->arena, w->driver);
+	x->trigger = trigger_of(x->driver);
 	x->epoch = 1;
-	enum err err = open_book(x, book_path, e);
+	enum err err = open_book(x, w->book, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
-	if (!err) err = book_bind(x->book, given, &x->params, e);
+	if (!err) err = book_bind(x->book, w->params, &x->params, e);
 	if (!err) err = refuse_secrets(x, e);
-	if (!err) err = bind_rights(x, allow, declared, e);
-	if (!err && mode == FLOW_AUTO) err = check_unattended(x, e);
+	if (!err) err = bind_rights(x, w->allow, w->is_all_declared, e);
+	if (!err) fold_ready(x, w->mode);
+	if (!err && w->elevation) err = rights_begin_elevated(x, w->elevation, w->reason, e);
+	if (err)
+		execution_free(x);
+	else
+		*out = x;
+	return err;
+}
+
+enum err execution_new(struct engine *en, const struct execution_wish *w, struct execution **out, struct error *e)
+{
+	struct execution *x;
+	enum err err = execution_prepare(en, w, &x, e);
+	if (err) return err;
+	err = rights_start(x, e);
 	if (err) {
 		execution_free(x);
 		return err;
 	}
-	fold_ready(x, mode);
 	store_plan_of(x);
-	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", declared);
-	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
-	                      mode == FLOW_AUTO ? "auto" : "guided", "driver", driver, "parameters", execution_blob_json(x, x->params), "rights",
-	                      execution_blob_json(x, rights), "steps", (int)x->graph->count);
-	if (x->book->anchor) json_object_set_new(d, "anchor", json_string(x->book->anchor));
-	json_decref(rights);
-	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = driver, .data = d}, NULL);
+	record_start(x);
+	x->elevation_count = 0; /* by its record */
+	if (w->elevation) rights_elevate(x, w->elevation, x->driver, w->reason, NULL);
 	flow_refresh(x->flow);
 	execution_later(x, started, NULL);
 	*out = x;
@@ -240,10 +245,12 @@ static enum err read_plan(struct execution *x, const json_t *start, struct error
 	snprintf(x->plan_digest, sizeof x->plan_digest, "%s", json_str(start, "plan", ""));
 	x->book_path = arena_strdup(x->arena, json_str(plan, "path", "?"));
 	x->workspace = arena_strdup(x->arena, json_str(plan, "workspace", "/"));
+	x->policy_root = arena_strdup(x->arena, json_str(plan, "governed_by", x->workspace));
 	buf_init(&b, BOOK_BYTES_MAX);
 	json_bytes_get(json_object_get(plan, "bytes"), &b);
 	err = book_parse(x->book_path, json_str(plan, "anchor", NULL), b.data ? b.data : "", b.len, &x->book, e);
 	if (!err) err = graph_build(x->book, &x->graph, e);
+	if (!err) name_book(x);
 	buf_clear(&b);
 	json_decref(plan);
 	return err;
@@ -256,6 +263,8 @@ static enum err read_start(struct execution *x, const struct record *r, struct e
 	x->driver = arena_strdup(x->arena, json_str(r->data, "driver", "?"));
 	x->trigger = arena_strdup(x->arena, json_str(r->data, "trigger", "person"));
 	x->epoch = r->epoch;
+	snprintf(x->policy_digest, sizeof x->policy_digest, "%s", json_str(r->data, "policy", ""));
+	x->is_under_policy = x->policy_digest[0] != 0;
 	size_t n;
 	char *text = execution_read_blob(x, json_str(r->data, "parameters", NULL), &n);
 	x->params = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
@@ -284,7 +293,7 @@ static void read_extra(struct execution *x, const struct record *r)
 	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
 		char *text = execution_read_blob(x, json_str(r->data, "pattern", NULL), &n);
 		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", r->step, "words", text, "pattern", text, "allowable",
-		                                           strcmp(json_str(r->data, "by", ""), "terminal") == 0));
+		                                           strcmp(json_str(r->data, "by", ""), "person") == 0));
 		free(text);
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && json_bool(r->data, "allowed", false)) {

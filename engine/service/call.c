@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
+#include "service/rights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct asking {
 	enum step_effect effect;
 	bool is_in_verify;
 	uint32_t number;
+	const struct right *right; /* what was decided about it; NULL: nobody needs a right for it */
 };
 
 /* A string with no zero byte in it: what a right can be matched against, and the system take. */
@@ -70,6 +72,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	                                                         : "action");
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
+	if (q->right) right_record(q->right, d);
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
 }
 
@@ -128,11 +131,14 @@ static void refuse(struct asking *q, const struct right *right)
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "words", c->words, "pattern", right->pattern,
 	                                           "allowable", right->is_allowable));
-	json_t *d =
-	    json_pack("{s:b,s:s,s:s?}", "allowed", 0, "by", right->is_allowable ? "terminal" : "declared", "pattern", execution_blob_text(x, right->pattern));
+	json_t *d = json_pack("{s:b,s:s?}", "allowed", 0, "pattern", execution_blob_text(x, right->pattern));
+	right_record(right, d);
 	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, NULL);
-	char *text = mem_printf(right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)", c->words, right->why,
-	                        right->pattern);
+	bool is_policy = strcmp(right->by, "policy") == 0;
+	const char *fmt = is_policy             ? "not allowed: %s; %s"
+	                  : right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)"
+	                                        : "not allowed: %s; %s (`%s` would)";
+	char *text = mem_printf(fmt, c->words, right->why, right->pattern);
 	call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, text)));
 	free(text);
 }
@@ -142,6 +148,9 @@ static enum err new_call(struct asking *q, struct error *e)
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
 	const char *impossible = read_words(q);
+	struct right right = {0};
+	if (!impossible) right = execution_right(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	if (right.is_allowed) q->right = &right;
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
@@ -150,12 +159,10 @@ static enum err new_call(struct asking *q, struct error *e)
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, impossible)));
 		return ERR_OK;
 	}
-	struct right right = execution_right(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
-	if (!right.is_allowed) {
+	if (right.is_allowed)
+		call_dispatch_later(x, c);
+	else
 		refuse(q, &right);
-		return ERR_OK;
-	}
-	call_dispatch_later(x, c);
 	return ERR_OK;
 }
 
@@ -227,8 +234,15 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	if (c->state == CALL_FINISHED || c->is_question || c->is_dispatched || c->is_intended) return ERR_OK;
 	if (c->state != CALL_AGAIN && !call_may_be_made_again(c)) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
+	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
+	read_words(q);
+	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	if (right.is_allowed) q->right = &right;
 	enum err err = start_record(q, 1, e);
-	if (!err) call_dispatch_later(q->a->x, c);
+	if (!err && right.is_allowed)
+		call_dispatch_later(q->a->x, c);
+	else if (!err)
+		refuse(q, &right);
 	return err;
 }
 

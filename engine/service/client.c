@@ -78,6 +78,7 @@ static void client_closed(void *owner, const struct error *e)
 	}
 	for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
 	free(c->attached);
+	free(c->account);
 	free(c);
 }
 
@@ -86,19 +87,30 @@ static enum err client_frame(void *owner, const struct frame *f, struct error *e
 	return operations_frame(owner, f) ? ERR_OK : error_set(e, ERR_PROTOCOL, "a request that is none");
 }
 
-/* user:NAME of the process at the other end: nobody can name another principal. */
-static bool principal_of(int fd, char *out, size_t n)
+char *principal_of_uid(uid_t uid)
+{
+	struct passwd pw, *found = NULL;
+	char space[4096];
+	getpwuid_r(uid, &pw, space, sizeof space, &found);
+	return found ? mem_printf("user:%s", found->pw_name) : mem_printf("user:%u", (unsigned)uid);
+}
+
+void client_identify(struct client *c)
+{
+	const struct policy *p = NULL;
+	policy_file_now(engine_policy(c->engine, c->engine->root), &p, NULL);
+	const struct policy_service *s = p ? policy_service_of_user(p, c->account + strlen("user:")) : NULL;
+	snprintf(c->principal_text, sizeof c->principal_text, "%s%s", s ? "service:" : "", s ? s->name : c->account);
+	c->principal = c->principal_text;
+}
+
+/* The account of the process at the other end: nobody can name another. */
+static bool account_of(int fd, char **out)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) return false;
-	struct passwd pw, *found = NULL;
-	char space[4096];
-	getpwuid_r(peer.uid, &pw, space, sizeof space, &found);
-	if (found)
-		snprintf(out, n, "user:%s", found->pw_name);
-	else
-		snprintf(out, n, "user:%u", (unsigned)peer.uid);
+	*out = principal_of_uid(peer.uid);
 	return true;
 }
 
@@ -107,14 +119,14 @@ void client_accept(struct engine *en, int fd)
 	size_t count = 0;
 	for (const struct client *c = en->clients; c; c = c->next) count++;
 	struct client *c = mem_zero(sizeof *c);
-	if (count >= PROTOCOL_CLIENTS_MAX || !principal_of(fd, c->principal_text, sizeof c->principal_text)) {
+	if (count >= PROTOCOL_CLIENTS_MAX || !account_of(fd, &c->account)) {
 		close(fd);
 		free(c);
 		return;
 	}
 	c->engine = en;
 	c->id = ++en->next_client;
-	c->principal = c->principal_text;
+	client_identify(c);
 	c->next = en->clients;
 	en->clients = c;
 	c->link = link_open(&en->loop, fd, PROTOCOL_HEAD_BYTES_MAX, PROTOCOL_PAYLOAD_BYTES_MAX, client_frame, client_closed, c);
@@ -128,6 +140,7 @@ void client_drop_all(struct engine *en)
 		link_close(c->link);
 		for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
 		free(c->attached);
+		free(c->account);
 		free(c);
 	}
 }

@@ -1,9 +1,11 @@
 #include "base/clock.h"
 #include "report/report.h"
 #include "service/attempt.h"
+#include "service/client.h"
 #include "service/config.h"
 #include "service/operations.h"
 #include "service/protocol.h"
+#include "service/rights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +132,21 @@ static void list_stored(struct request *q)
 	request_answer(q, json_pack("{s:o}", "executions", l.list), NULL, 0);
 }
 
+static void only_what_may_be_read(struct client *c, json_t *answer)
+{
+	json_t *list = json_arr(json_obj(answer, "value"), "executions");
+	client_identify(c);
+	for (size_t i = json_array_size(list); i-- > 0;) {
+		const json_t *o = json_array_get(list, i);
+		if (!rights_may_read(c->engine, c->principal, json_str(o, "driver", NULL), json_str(o, "book", NULL))) json_array_remove(list, i);
+	}
+}
+
 void op_log(struct request *q)
 {
 	json_t *live = json_object();
 	for (const struct execution *x = q->engine->executions; x; x = x->next) json_object_set_new(live, x->id, json_true());
-	request_query(q, list_stored, live);
+	request_query_then(q, list_stored, live, only_what_may_be_read);
 }
 
 struct records {

@@ -6,6 +6,7 @@
 #include "service/client.h"
 #include "service/configure.h"
 #include "service/leftover.h"
+#include "service/revision.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,34 @@
 #include <unistd.h>
 
 enum { TICK_MS = 1000, LISTEN_BACKLOG = 64 };
+
+struct policy_at {
+	struct policy_at *next;
+	char *root;
+	struct policy_file *file;
+};
+
+struct policy_file *engine_policy(struct engine *en, const char *root)
+{
+	for (struct policy_at *p = en->policies; p; p = p->next)
+		if (root && strcmp(p->root, root) == 0) return p->file;
+	struct policy_at *p = mem_zero(sizeof *p);
+	p->root = mem_strdup(root ? root : "");
+	p->file = policy_file_new(root);
+	p->next = en->policies;
+	return (en->policies = p)->file;
+}
+
+static void policies_free(struct engine *en)
+{
+	while (en->policies) {
+		struct policy_at *p = en->policies;
+		en->policies = p->next;
+		policy_file_free(p->file);
+		free(p->root);
+		free(p);
+	}
+}
 
 struct execution *engine_find(struct engine *en, const char *id)
 {
@@ -95,6 +124,7 @@ void engine_remove(struct engine *en, struct execution *x)
 static void sweep(uv_check_t *h)
 {
 	struct engine *en = h->data;
+	for (struct policy_at *p = en->policies; p; p = p->next) policy_file_sweep(p->file);
 	for (struct execution **at = &en->gone; *at;) {
 		struct execution *x = *at;
 		if (x->commits) {
@@ -257,6 +287,18 @@ static void start_timers(struct engine *en)
 	}
 }
 
+/* The workspace whose .rung/ holds the configuration, or NULL. */
+static char *root_of(const char *config_path)
+{
+	char *folder = fs_dirname(config_path), *up = fs_dirname(folder), whole[PATH_MAX];
+	size_t n = strlen(folder);
+	bool is_ours = n > 6 && strcmp(folder + n - 6, "/.rung") == 0;
+	char *root = is_ours && realpath(up, whole) ? mem_strdup(whole) : NULL;
+	free(folder);
+	free(up);
+	return root;
+}
+
 static enum err engine_start(struct engine *en, const char *config_path, struct error *e)
 {
 	char name[256] = "localhost";
@@ -265,9 +307,11 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	gethostname(name, sizeof name - 1);
 	en->host = mem_strdup(name);
 	en->user = mem_strdup(pw ? pw->pw_name : "?");
+	en->principal = principal_of_uid(geteuid());
 	must(uv_loop_init(&en->loop) == 0);
 	en->loop.data = en;
 	enum err err = engine_configure(en, config_path, e);
+	if (!err) en->root = root_of(en->config_path);
 	if (!err) err = make_folders(en, e);
 	/* Before the store, whose writer is a thread. */
 	if (!err) leftover_start(en);
@@ -278,6 +322,7 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	struct store_options o = {.dir = en->state_dir, .node = en->host, .wake = wake, .wake_arg = en};
 	if (!err) err = store_open(&o, &en->store, e);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
+	if (!err) err = revisions_load(en, e);
 	if (!err) err = listen_on(en, e);
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
@@ -316,6 +361,8 @@ static void engine_stop(struct engine *en)
 	store_drain(en->store);
 	free_all(&en->executions);
 	free_all(&en->gone);
+	policies_free(en);
+	revisions_free(en);
 	store_reader_close(en->reader);
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
@@ -328,6 +375,8 @@ static void engine_stop(struct engine *en)
 	if (en->reread_arena) arena_free(en->reread_arena);
 	free((char *)en->host);
 	free((char *)en->user);
+	free((char *)en->principal);
+	free((char *)en->root);
 	free((char *)en->state_dir);
 	free(en);
 }

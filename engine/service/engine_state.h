@@ -2,6 +2,7 @@
 #define RUNG_SERVICE_ENGINE_STATE_H
 
 #include "service/execution.h"
+#include "service/policy_file.h"
 
 #include <limits.h>
 
@@ -18,6 +19,10 @@ struct engine {
 	uv_check_t sweeper;
 	int listen_fd;
 	const char *state_dir, *user, *host;
+	const char *principal;                   /* of who started it */
+	const char *root;                        /* the workspace that it serves, or NULL */
+	struct policy_at *policies;              /* of the workspaces that were asked for */
+	json_t *revisions, *starts;              /* approved digests of books; times of services' starts */
 	char program[PATH_MAX], forkd[PATH_MAX]; /* what the fork server starts, and itself */
 	struct store *store;
 	struct store_reader *reader;
@@ -26,8 +31,8 @@ struct engine {
 	struct arena *config_arena, *reread_arena;
 	const char *config_path;                /* where it is, or would be; "": nowhere */
 	const struct sandbox_user *commands_as; /* NULL: the engine's own user */
-	const char *groups_base; /* below it each execution's commands have a control group; NULL: this host or user has none */
-	char **old_groups;       /* killed, and to be removed once they are empty */
+	const char *groups_base;                /* below it each execution's commands have a control group; NULL: this host or user has none */
+	char **old_groups;                      /* killed, and to be removed once they are empty */
 	size_t old_group_count;
 	struct execution *executions, *gone;
 	struct client *clients;
@@ -44,10 +49,14 @@ struct client {
 	struct link *link;
 	uint64_t id;
 	const char *principal;
-	char principal_text[128];
+	char *account; /* "user:NAME" of the process at the other end; a policy may know it as a service */
+	char principal_text[512];
 	char **attached; /* ids of executions */
 	size_t attached_count;
 };
+
+/* The policy of a workspace's folder. */
+struct policy_file *engine_policy(struct engine *en, const char *root);
 
 struct client *engine_client(struct engine *en, uint64_t id); /* NULL: gone */
 struct execution *engine_find(struct engine *en, const char *id);

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -274,7 +275,7 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		attempt_evaluate(x, c->step);
 		break;
 	case FLOW_DO_START:
-		attempt_begin(x, c->step);
+		if (!x->steps[c->step].live && approval_gate(x, c->step)) attempt_begin(x, c->step);
 		break;
 	case FLOW_DO_STOP:
 		attempt_stop(x, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED);
@@ -351,10 +352,12 @@ void execution_advance(struct execution *x)
 		arm_timer(x, x->commands, n);
 	}
 	x->is_end_told = x->flow->is_finished; /* by the book, or by a person who stopped it */
-	if (x->is_end_told)
+	if (x->is_end_told) {
 		execution_later(x, finished, NULL);
-	else
+	} else {
+		approval_ask_manual(x);
 		revive(x);
+	}
 	x->is_advancing = false;
 }
 
@@ -363,49 +366,6 @@ void execution_step_on(struct execution *x)
 	if (x->is_gone) return;
 	execution_advance(x);
 	execution_commit(x);
-}
-
-static bool is_declared(const struct execution *x, bool is_read_only, const char *kind, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < x->declared_count; i++)
-		if (x->declared[i] && (!is_read_only || x->declared_is_read[i]) && capability_allows(x->declared[i], kind, words, count, x->params))
-			return true;
-	return false;
-}
-
-/* A step with permissions of its own has no others. */
-static bool is_named_by_step(const struct execution *x, size_t step, const char *kind, const char *const *words, size_t count)
-{
-	const struct book_step *b = &x->book->steps[step];
-	for (size_t i = 0; i < b->permission_count; i++) {
-		struct capability *c;
-		if (capability_parse(x->arena, b->permissions[i], &c, NULL) == ERR_OK && capability_allows(c, kind, words, count, x->params)) return true;
-	}
-	return b->permission_count == 0;
-}
-
-struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count)
-{
-	struct right r = {.pattern = capability_exact(x->arena, kind, words, count)};
-	bool declared = is_declared(x, is_read_only, kind, words, count);
-	if (x->book->has_permissions && !declared) {
-		r.why = is_read_only ? "the book's Permissions do not declare it under read:" : "the book's Permissions do not declare it";
-		return r;
-	}
-	if (!is_named_by_step(x, step, kind, words, count)) {
-		r.why = "the step's permissions do not name it";
-		return r;
-	}
-	r.is_allowed = x->is_all_declared && declared;
-	r.why = "declared";
-	for (size_t i = 0; i < x->allowed_count && !r.is_allowed; i++) {
-		r.is_allowed = capability_allows(x->allowed[i], kind, words, count, x->params);
-		r.why = "flag";
-	}
-	if (r.is_allowed) return r;
-	r.is_allowable = true;
-	r.why = "nobody has allowed it for this execution";
-	return r;
 }
 
 void execution_drop_processes(struct execution *x)
@@ -433,6 +393,7 @@ void execution_free(struct execution *x)
 	forget_recent(x);
 	for (size_t i = 0; x->steps && i < x->graph->count; i++) {
 		json_decref(x->steps[i].result);
+		json_decref(x->steps[i].targets);
 		for (size_t k = 0; k < x->steps[i].call_count; k++) call_release(x->steps[i].calls[k]);
 	}
 	json_decref(x->params);

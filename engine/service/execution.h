@@ -3,6 +3,7 @@
 
 #include "book/graph.h"
 #include "flow/flow.h"
+#include "policy/bounds.h"
 #include "policy/capability.h"
 #include "sandbox/sandbox.h"
 #include "service/link.h"
@@ -47,8 +48,33 @@ struct call {
 	int64_t ends_us; /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
 };
 
+/* The round of approvals that a step waits for, or had. */
+struct approval {
+	char binding[65]; /* digest of what is agreed to */
+	uint32_t needed;
+	const char *from; /* whom it waits for, in words */
+	const char **met; /* ids of the policy's rules that this round meets */
+	size_t met_count;
+	int64_t within_us; /* how long an approval counts */
+	struct approval_given {
+		const char *by;
+		int64_t until_us;
+	} * given;
+	size_t given_count, given_capacity;
+};
+
+/* A right taken with a reason and for a time. */
+struct elevation {
+	const char *name, *by;
+	int64_t until_us;
+};
+
 struct step_data {
-	struct call **calls; /* of all attempts, in asking order within each */
+	struct approval approval;
+	json_t *targets; /* what `targets` gave, texts; NULL: not evaluated, or no list */
+	int64_t target_count;
+	bool has_targets, are_targets_fresh; /* evaluated since the last approval, reset or attempt */
+	struct call **calls;                 /* of all attempts, in asking order within each */
 	size_t call_count, call_capacity;
 	json_t *result; /* what the step returned; NULL: nothing, or not read yet */
 	char *result_blob, *why_blob, *note_blob;
@@ -92,13 +118,19 @@ struct execution {
 	char plan_digest[65];
 	json_t *params;
 	const char *book_path, *workspace; /* as shown; the folder that the book belongs to */
+	const char *book_name;             /* for rules: the path with "#anchor" where one is named */
+	const char *policy_root;           /* the workspace whose policy governs it */
+	char policy_digest[65];            /* of the policy under which it began; "": none */
+	bool is_under_policy;
 	const char *driver, *trigger;
-	json_t *allow; /* patterns, as given */
+	const char **drivers; /* all who have driven it, the first started it */
+	size_t driver_count, driver_capacity;
+	struct elevation *elevations;
+	size_t elevation_count, elevation_capacity;
+	struct bounds *bounds; /* what the book lets its steps call */
+	json_t *allow;         /* patterns, as given */
 	struct capability **allowed;
 	size_t allowed_count, allowed_capacity;
-	struct capability **declared; /* one for each permission of the book that parses */
-	bool *declared_is_read;
-	size_t declared_count;
 	bool is_all_declared;
 	uint64_t epoch;
 	int64_t started_us, finished_us;
@@ -132,10 +164,23 @@ struct execution {
 	struct execution *next;
 };
 
-/* Makes a new execution of a book for a principal; the records are in its first batch, nothing is submitted yet. given: parameters as text or values.
- * ERR_INVALID for a book that cannot run or parameters that do not fit, ERR_DENIED in auto mode where a declared capability is not allowed. */
-enum err execution_new(struct engine *en, const char *book_path, const json_t *given, enum flow_mode mode, const json_t *allow, bool declared,
-                       const char *driver, struct execution **out, struct error *e);
+/* What a principal asks for who wants a book run. */
+struct execution_wish {
+	const char *book;     /* absolute path, "#anchor" behind it */
+	const json_t *params; /* as text or values */
+	enum flow_mode mode;
+	const json_t *allow; /* patterns; may be NULL */
+	bool is_all_declared;
+	const char *driver;
+	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
+};
+
+/* Makes a new execution; the records are in its first batch, nothing is submitted yet. ERR_INVALID for a book that cannot run or parameters that do not fit,
+ * ERR_DENIED where the policy denies it, and in auto mode where anything that the book declares is not allowed. */
+enum err execution_new(struct engine *en, const struct execution_wish *w, struct execution **out, struct error *e);
+
+/* The same without a record and without asking for the right to start: to be looked at and freed. */
+enum err execution_prepare(struct engine *en, const struct execution_wish *w, struct execution **out, struct error *e);
 
 /* Reads an execution back from the store by folding its records. Nothing moves until execution_take_up. On the loop with the engine's reader, or on a thread
  * of the pool with one of its own, where it may only be looked at. */
@@ -187,7 +232,8 @@ void execution_commit(struct execution *x);
 /* advance and commit. */
 void execution_step_on(struct execution *x);
 
-json_t *execution_view(struct execution *x);      /* whole; new reference */
+json_t *execution_view(struct execution *x); /* whole; new reference */
+json_t *execution_step_view(struct execution *x, size_t i);
 void execution_tell_changes(struct execution *x); /* to attached clients, once durable */
 
 /* What step i returned: borrowed, NULL where nothing. */
@@ -197,17 +243,6 @@ const char *execution_why(struct execution *x, size_t i);
 struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
 struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
 uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, int range); /* of enum call_range */
-
-/* Whether a call may be made now. */
-struct right {
-	bool is_allowed;
-	bool is_allowable; /* where it is not: the driver could allow it, nothing in the book stands against it */
-	const char *why;   /* what allowed it (a word), or why not (part of a sentence) */
-	char *pattern;     /* the capability that allows exactly this; in the execution's arena */
-};
-
-/* words: for sh the argument list. is_read_only: from a proof or a condition, which may only do what stands under read: */
-struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count);
 
 /* Ends what runs; records stay. */
 void execution_drop_processes(struct execution *x);

@@ -1,3 +1,4 @@
+#include "service/approval.h"
 #include "service/call.h"
 
 #include <stdlib.h>
@@ -150,9 +151,29 @@ static void fold_reset(struct execution *x)
 {
 	for (size_t i = 0; i < x->graph->count; i++) {
 		const struct flow_step *s = &x->flow->steps[i];
+		x->steps[i].are_targets_fresh = false;
 		if (!s->open_calls) end_evaluation(x, i);
 		if (s->state == STEP_PENDING || s->state == STEP_READY || (s->state == STEP_WAITING && !s->is_in_attempt)) forget_result(&x->steps[i]);
 	}
+}
+
+static bool is_about_targets(const struct folding *f)
+{
+	return f->r->kind == RECORD_CONDITION_EVALUATED && str(f, "what") && strcmp(str(f, "what"), "targets") == 0;
+}
+
+/* The list itself is read by whoever needs it. */
+static void fold_targets(struct folding *f)
+{
+	struct step_data *s = &f->x->steps[f->step];
+	size_t n;
+	s->has_targets = strcmp(str(f, "outcome"), "succeeded") == 0;
+	s->target_count = json_int(f->r->data, "count", 0);
+	s->are_targets_fresh = true;
+	json_decref(s->targets);
+	char *text = s->has_targets ? execution_read_blob(f->x, str(f, "result"), &n) : NULL;
+	s->targets = text ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
+	free(text);
 }
 
 static void fold_step(struct folding *f)
@@ -169,6 +190,9 @@ static void fold_step(struct folding *f)
 		keep(&s->why_blob, str(f, "reason"), f->x->arena);
 		s->why = NULL;
 		break;
+	case RECORD_ATTEMPT_FINISHED:
+		s->are_targets_fresh = false;
+		break;
 	case RECORD_ATTEMPT_STARTED:
 		keep(&s->why_blob, NULL, NULL);
 		s->why = NULL;
@@ -180,7 +204,17 @@ static void fold_step(struct folding *f)
 	case RECORD_STEP_RESET:
 		fold_reset(f->x);
 		break;
+	case RECORD_APPROVAL_ASKED:
+	case RECORD_APPROVAL_GIVEN:
+	case RECORD_APPROVAL_REFUSED:
+	case RECORD_APPROVAL_WITHDRAWN:
+		approval_fold(f->x, f->step, f->r);
+		break;
 	case RECORD_CONDITION_EVALUATED:
+		if (is_about_targets(f)) {
+			fold_targets(f);
+			break;
+		}
 		end_evaluation(f->x, f->step);
 		if (str(f, "error")) keep(&s->why_blob, str(f, "error"), f->x->arena), s->why = NULL;
 		break;
@@ -207,6 +241,10 @@ static const int events[RECORD_KIND_N] = {
     [RECORD_VERIFICATION_FINISHED] = FLOW_VERIFICATION_FINISHED + 1,
     [RECORD_QUESTION_ASKED] = FLOW_QUESTION_ASKED + 1,
     [RECORD_QUESTION_ANSWERED] = FLOW_QUESTION_ANSWERED + 1,
+    [RECORD_APPROVAL_ASKED] = FLOW_APPROVAL_ASKED + 1,
+    [RECORD_APPROVAL_GIVEN] = FLOW_APPROVAL_GIVEN + 1,
+    [RECORD_APPROVAL_REFUSED] = FLOW_APPROVAL_REFUSED + 1,
+    [RECORD_APPROVAL_WITHDRAWN] = FLOW_APPROVAL_WITHDRAWN + 1,
     [RECORD_EXECUTION_PAUSED] = FLOW_PAUSED + 1,
     [RECORD_EXECUTION_RESUMED] = FLOW_RESUMED + 1,
     [RECORD_EXECUTION_CANCELLED] = FLOW_CANCEL + 1,
@@ -219,6 +257,7 @@ static void prepare_event(struct folding *f)
 	ev->step = f->step;
 	ev->t_us = f->r->t_us;
 	ev->to = ev->by = SIZE_MAX;
+	if (f->r->kind == RECORD_APPROVAL_ASKED) ev->count = (uint32_t)json_int(f->r->data, "needed", 1);
 	ev->is_terminal = f->r->call && call_range_of(f->r->call) == CALLS_OF_TERMINAL;
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) run_state_find(str(f, "state"), &ev->run_state);
 	ev->is_take_up = f->r->kind == RECORD_EXECUTION_RESUMED && strcmp(json_str(f->r->data, "why", ""), "engine_ended") == 0;
@@ -227,14 +266,36 @@ static void prepare_event(struct folding *f)
 	if (f->r->kind == RECORD_ATTEMPT_FINISHED && str(f, "to")) ev->to = graph_find(f->x->graph, str(f, "to"));
 }
 
+/* What one driver allowed is not the next one's. */
+static void fold_driver(struct execution *x, const char *who)
+{
+	x->driver = arena_strdup(x->arena, who);
+	x->drivers = arena_grow(x->arena, x->drivers, x->driver_count, &x->driver_capacity, sizeof *x->drivers);
+	x->drivers[x->driver_count++] = x->driver;
+	if (x->driver_count == 1) return;
+	x->allowed_count = 0;
+	x->is_all_declared = false;
+	json_array_clear(x->allow);
+}
+
+static void fold_elevation(struct folding *f)
+{
+	struct execution *x = f->x;
+	x->elevations = arena_grow(x->arena, x->elevations, x->elevation_count, &x->elevation_capacity, sizeof *x->elevations);
+	x->elevations[x->elevation_count++] = (struct elevation){.name = arena_strdup(x->arena, str(f, "elevation")),
+	                                                         .by = arena_strdup(x->arena, f->r->by ? f->r->by : "?"),
+	                                                         .until_us = json_int(f->r->data, "until_us", 0)};
+}
+
 static void fold_run(struct folding *f)
 {
 	struct execution *x = f->x;
 	x->is_run_dirty = true;
-	if (f->r->kind == RECORD_EXECUTION_STARTED) x->started_us = f->r->t_us;
+	if (f->r->kind == RECORD_EXECUTION_STARTED) x->started_us = f->r->t_us, fold_driver(x, str(f, "driver") ? str(f, "driver") : "?");
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) x->finished_us = f->r->t_us;
 	if (f->r->kind == RECORD_EXECUTION_RESUMED && f->r->epoch > x->epoch) x->epoch = f->r->epoch;
-	if (f->r->kind == RECORD_DRIVER_CHANGED) x->driver = arena_strdup(x->arena, str(f, "to"));
+	if (f->r->kind == RECORD_DRIVER_CHANGED) fold_driver(x, str(f, "to"));
+	if (f->r->kind == RECORD_RIGHT_ELEVATED) fold_elevation(f);
 }
 
 enum err execution_fold(struct execution *x, const struct record *r, struct error *e)
@@ -244,7 +305,7 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	/* A call that is made again while its first try is still open in the record is one call. */
 	struct call *known = r->kind == RECORD_CALL_STARTED && f.step != SIZE_MAX ? execution_call(x, f.step, r->attempt, r->call) : NULL;
 	bool is_repeat = known && known->state == CALL_STARTED;
-	if (events[r->kind] && !is_repeat) {
+	if (events[r->kind] && !is_repeat && !is_about_targets(&f)) {
 		f.ev.kind = (enum flow_event_kind)(events[r->kind] - 1);
 		prepare_event(&f);
 		enum err err = flow_apply(x->flow, &f.ev, e);

@@ -51,6 +51,10 @@ static void add_parts(struct parts *p, const struct attempt *a)
 {
 	const struct book_step *b = attempt_step(a);
 	const struct book_fence *action = step_fence(b, FENCE_ACTION), *verify = step_fence(b, FENCE_VERIFY), *condition = step_fence(b, FENCE_IF);
+	if (a->purpose == ATTEMPT_TARGETS) {
+		add_part(p, a, "expression", b->targets_source, b->line);
+		return;
+	}
 	if (a->purpose == ATTEMPT_CONDITION) {
 		if (b->if_source)
 			add_part(p, a, "if", b->if_source, b->if_line);

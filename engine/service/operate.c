@@ -2,6 +2,7 @@
 #include "service/attempt.h"
 #include "service/configure.h"
 #include "service/operations.h"
+#include "service/rights.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,16 +27,12 @@ void op_run(struct request *q)
 {
 	struct execution *x;
 	struct error e;
-	enum flow_mode mode = strcmp(json_str(q->args, "mode", "guided"), "auto") == 0 ? FLOW_AUTO : FLOW_GUIDED;
-	const char *book = json_str(q->args, "book", NULL);
-	if (!book) {
+	struct execution_wish w = wish_of(q);
+	if (!w.book) {
 		request_refuse(q, ERR_USAGE, "run needs a book: its absolute path");
 		return;
 	}
-	json_t *none = json_object();
-	json_t *given = json_obj(q->args, "params");
-	if (execution_new(q->engine, book, given ? given : none, mode, json_arr(q->args, "allow"), json_bool(q->args, "declared", false), q->client->principal,
-	                  &x, &e)) {
+	if (execution_new(q->engine, &w, &x, &e)) {
 		request_fail(q, &e);
 	} else {
 		engine_add(q->engine, x);
@@ -45,7 +42,6 @@ void op_run(struct request *q)
 		if (json_bool(q->args, "attach", false)) client_attach(q->client, x->id);
 		request_answer_durable(q, answer);
 	}
-	json_decref(none);
 }
 
 void op_go(struct request *q)
@@ -258,7 +254,12 @@ void op_resume(struct request *q)
 {
 	struct error e;
 	if (q->x) {
-		if (q->x->flow->is_paused)
+		bool is_other = strcmp(q->client->principal, q->x->driver) != 0;
+		if (is_other && (rights_verb(q->x, q->client->principal, VERB_RUN, &e) || operate_take_over(q, &e)))
+			request_fail(q, &e);
+		else if (is_other && !q->x->flow->is_paused)
+			request_answer_durable(q, json_pack("{s:s}", "execution", q->x->id));
+		else if (q->x->flow->is_paused)
 			emit_or_fail(q, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .data = json_pack("{s:s}", "why", "person")}, NULL);
 		else
 			request_answer(q, json_pack("{s:s}", "execution", q->x->id), NULL, 0);
@@ -279,9 +280,15 @@ void op_resume(struct request *q)
 		execution_free(x);
 		return;
 	}
+	if (strcmp(q->client->principal, x->driver) != 0 && rights_verb(x, q->client->principal, VERB_RUN, &e)) {
+		request_fail(q, &e);
+		execution_free(x);
+		return;
+	}
 	engine_add(q->engine, x);
 	q->x = x;
 	execution_take_up(x, q->client->principal);
+	operate_take_over(q, NULL);
 	if (x->flow->is_paused && json_bool(q->args, "go_on", true)) {
 		struct emit em = {.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = q->client->principal, .data = json_pack("{s:s}", "why", "person")};
 		execution_emit(x, em, NULL);
@@ -334,13 +341,16 @@ void op_allow(struct request *q)
 {
 	struct error e;
 	json_t *patterns = json_arr(q->args, "patterns");
-	if (strcmp(q->client->principal, q->x->driver) != 0)
-		request_refuse(q, ERR_DENIED, "what %s allows is theirs to say: they drive this execution", q->x->driver);
+	const struct policy *p = NULL;
+	if (rights_policy(q->x, &p, &e))
+		request_fail(q, &e);
+	else if (p)
+		request_refuse(q, ERR_DENIED, "a policy governs this execution, and it alone says what is allowed: rung policy explain");
 	else if (!patterns || execution_allow(q->x, patterns, &e)) {
 		if (!patterns) error_set(&e, ERR_USAGE, "allow needs patterns");
 		request_fail(q, &e);
 	} else {
-		json_t *d = json_pack("{s:b,s:s,s:s}", "allowed", 1, "by", "terminal", "patterns", execution_blob_json(q->x, patterns));
+		json_t *d = json_pack("{s:b,s:s,s:s}", "allowed", 1, "by", "person", "patterns", execution_blob_json(q->x, patterns));
 		emit_or_fail(q, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = SIZE_MAX, .data = d}, NULL);
 	}
 }

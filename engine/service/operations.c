@@ -1,5 +1,9 @@
 #include "service/operations.h"
+#include "service/approval.h"
+#include "service/client.h"
 #include "service/protocol.h"
+#include "service/revision.h"
+#include "service/rights.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,33 +17,45 @@ enum { REQUEST_BYTES_MAX = 512 << 10 };
 
 enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE };
 
+/* Who may: anyone who may talk to this engine (the operation itself looks further), who may read the execution, who drives it, who may cancel it. */
+enum access { FOR_ALL, FOR_READERS, FOR_DRIVER, FOR_CANCELLERS };
+
 static const struct operation {
 	const char *name;
 	enum needs needs;
+	enum access access;
 	void (*run)(struct request *q);
 } operations[] = {
-    {"hello", NEEDS_NOTHING, op_hello},
-    {"run", NEEDS_NOTHING, op_run},
-    {"attach", NEEDS_EXECUTION, op_attach},
-    {"detach", NEEDS_EXECUTION, op_detach},
-    {"go", NEEDS_LIVE, op_go},
-    {"settle", NEEDS_LIVE, op_settle},
-    {"again", NEEDS_LIVE, op_again},
-    {"answer", NEEDS_LIVE, op_answer},
-    {"resolve", NEEDS_LIVE, op_resolve},
-    {"pause", NEEDS_LIVE, op_pause},
-    {"resume", NEEDS_EXECUTION, op_resume},
-    {"cancel", NEEDS_LIVE, op_cancel},
-    {"stop", NEEDS_LIVE, op_stop},
-    {"note", NEEDS_LIVE, op_note},
-    {"allow", NEEDS_LIVE, op_allow},
-    {"shell.start", NEEDS_LIVE, op_shell_start},
-    {"shell.output", NEEDS_LIVE, op_shell_output},
-    {"shell.finish", NEEDS_LIVE, op_shell_finish},
-    {"output", NEEDS_EXECUTION, op_output},
-    {"log", NEEDS_NOTHING, op_log},
-    {"records", NEEDS_EXECUTION, op_records},
-    {"report", NEEDS_EXECUTION, op_report},
+    {"hello", NEEDS_NOTHING, FOR_ALL, op_hello},
+    {"run", NEEDS_NOTHING, FOR_ALL, op_run},
+    {"attach", NEEDS_EXECUTION, FOR_READERS, op_attach},
+    {"detach", NEEDS_EXECUTION, FOR_ALL, op_detach},
+    {"go", NEEDS_LIVE, FOR_DRIVER, op_go},
+    {"settle", NEEDS_LIVE, FOR_DRIVER, op_settle},
+    {"again", NEEDS_LIVE, FOR_DRIVER, op_again},
+    {"answer", NEEDS_LIVE, FOR_DRIVER, op_answer},
+    {"resolve", NEEDS_LIVE, FOR_DRIVER, op_resolve},
+    {"pause", NEEDS_LIVE, FOR_DRIVER, op_pause},
+    {"resume", NEEDS_EXECUTION, FOR_ALL, op_resume},
+    {"cancel", NEEDS_LIVE, FOR_CANCELLERS, op_cancel},
+    {"stop", NEEDS_LIVE, FOR_DRIVER, op_stop},
+    {"note", NEEDS_LIVE, FOR_READERS, op_note},
+    {"allow", NEEDS_LIVE, FOR_DRIVER, op_allow},
+    {"rights", NEEDS_NOTHING, FOR_ALL, op_rights},
+    {"handover", NEEDS_LIVE, FOR_DRIVER, op_handover},
+    {"elevate", NEEDS_LIVE, FOR_DRIVER, op_elevate},
+    {"review", NEEDS_EXECUTION, FOR_READERS, op_review},
+    {"approval.show", NEEDS_LIVE, FOR_READERS, op_approval_show},
+    {"approve", NEEDS_LIVE, FOR_READERS, op_approve},
+    {"refuse", NEEDS_LIVE, FOR_READERS, op_refuse},
+    {"book.approve", NEEDS_NOTHING, FOR_ALL, op_book_approve},
+    {"shell.start", NEEDS_LIVE, FOR_DRIVER, op_shell_start},
+    {"shell.output", NEEDS_LIVE, FOR_DRIVER, op_shell_output},
+    {"shell.finish", NEEDS_LIVE, FOR_DRIVER, op_shell_finish},
+    {"output", NEEDS_EXECUTION, FOR_READERS, op_output},
+    {"log", NEEDS_NOTHING, FOR_ALL, op_log},
+    {"records", NEEDS_EXECUTION, FOR_READERS, op_records},
+    {"report", NEEDS_EXECUTION, FOR_READERS, op_report},
 };
 
 /* A request that runs on a thread of the pool, with copies of what it needs. */
@@ -48,6 +64,7 @@ struct query {
 	struct request q;
 	uint64_t client;
 	void (*fn)(struct request *q);
+	void (*finish)(struct client *c, json_t *answer);
 	json_t *args, *seen, *head;
 	struct buf payload;
 };
@@ -69,6 +86,7 @@ static void query_done(uv_work_t *w, int status)
 	(void)status;
 	struct query *query = w->data;
 	struct client *c = engine_client(query->q.engine, query->client);
+	if (c && query->finish) query->finish(c, query->head);
 	if (c) link_send(c->link, query->head, query->payload.data, query->payload.len);
 	query->q.engine->queries--;
 	json_decref(query->args);
@@ -80,11 +98,17 @@ static void query_done(uv_work_t *w, int status)
 
 void request_query(struct request *q, void (*fn)(struct request *q), json_t *seen)
 {
+	request_query_then(q, fn, seen, NULL);
+}
+
+void request_query_then(struct request *q, void (*fn)(struct request *q), json_t *seen, void (*finish)(struct client *c, json_t *answer))
+{
 	struct query *query = mem_zero(sizeof *query);
 	query->work.data = query;
 	query->q = *q;
 	query->client = q->client->id;
 	query->fn = fn;
+	query->finish = finish;
 	query->args = json_deep_copy(q->args);
 	query->seen = seen;
 	buf_init(&query->payload, PROTOCOL_PAYLOAD_BYTES_MAX);
@@ -172,12 +196,27 @@ static bool find_execution(struct request *q, enum needs needs)
 	return false;
 }
 
+/* With no policy the engine is its user's alone; with one, what a stored execution's row says is enough to know who may read it. */
+static enum err check_access(struct request *q, enum access access, struct error *e)
+{
+	const char *who = q->client->principal;
+	struct execution *x = q->x;
+	if (access == FOR_ALL) return rights_talk(q->engine, who, e);
+	if (!x) return rights_read_stored(q->engine, q->execution, who, e);
+	if (access == FOR_READERS) return rights_verb(x, who, VERB_READ, e);
+	if (strcmp(who, x->driver) == 0) return ERR_OK;
+	if (access == FOR_CANCELLERS) return rights_verb(x, who, VERB_CANCEL, e);
+	return error_set(e, ERR_DENIED, "%s drives this execution: ask them to hand it over (rung handover), or take it over with rung resume %s", x->driver,
+	                 x->id);
+}
+
 bool operations_frame(struct client *c, const struct frame *f)
 {
 	const char *name = json_str(f->head, "op", "");
 	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
 	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
 	json_t *none = json_object();
+	client_identify(c);
 	struct request q = {.client = c,
 	                    .engine = c->engine,
 	                    .id = json_integer_value(id),
@@ -195,8 +234,13 @@ bool operations_frame(struct client *c, const struct frame *f)
 		if (strcmp(operations[i].name, name) == 0) o = &operations[i];
 	if (!o)
 		request_refuse(&q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
-	else if (find_execution(&q, o->needs))
-		o->run(&q);
+	else if (find_execution(&q, o->needs)) {
+		struct error e;
+		if (check_access(&q, o->access, &e))
+			request_fail(&q, &e);
+		else
+			o->run(&q);
+	}
 	json_decref(none);
 	return true;
 }

@@ -30,6 +30,15 @@ void request_refuse(struct request *q, enum err kind, const char *fmt, ...) __at
  * may use args, execution, reader and seen, nothing else of the engine. seen is taken (a copy of its own, or NULL). */
 void request_query(struct request *q, void (*fn)(struct request *q), json_t *seen);
 
+/* The same; finish is called on the loop with the answer before it is sent (NULL: nothing to do), so that it can take out what this client may not see. */
+void request_query_then(struct request *q, void (*fn)(struct request *q), json_t *seen, void (*finish)(struct client *c, json_t *answer));
+
+/* What a client asks for that wants a book run. */
+struct execution_wish wish_of(const struct request *q);
+
+/* Who asks becomes the driver, where they are not. The right was looked at. */
+enum err operate_take_over(struct request *q, struct error *e);
+
 /* The step that args name; SIZE_MAX with the request failed. */
 size_t request_step(struct request *q);
 
@@ -46,6 +55,10 @@ void op_cancel(struct request *q);
 void op_stop(struct request *q);
 void op_note(struct request *q);
 void op_allow(struct request *q);
+void op_rights(struct request *q);
+void op_handover(struct request *q);
+void op_elevate(struct request *q);
+void op_review(struct request *q);
 void op_shell_start(struct request *q);
 void op_shell_output(struct request *q);
 void op_shell_finish(struct request *q);

@@ -110,8 +110,7 @@ static void ask_policy(struct execution *x, const struct policy *p, size_t step,
 	arena_free(a);
 }
 
-static bool is_allowed_by_person(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count,
-                                 struct right *r)
+static bool is_allowed_by_person(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count, struct right *r)
 {
 	(void)step;
 	r->by = "declared";
@@ -183,7 +182,8 @@ enum err rights_step(struct execution *x, size_t step, struct error *e)
 	enum err err = rights_policy(x, &p, e);
 	if (err || !p) return err;
 	if (!is_revision_approved(x, step))
-		return error_set(e, ERR_DENIED, "a service runs steps above risk read only from a revision of the book that somebody approved: rung approve-book %s",
+		return error_set(e, ERR_DENIED,
+		                 "a service runs steps above risk read only from a revision of the book that somebody approved: rung approve-book %s",
 		                 x->book_path);
 	struct arena *a = arena_new();
 	struct policy_request q = rights_request(x, step, a);
@@ -194,7 +194,8 @@ enum err rights_step(struct execution *x, size_t step, struct error *e)
 
 static void add_missing(json_t *list, const char *what, const char *step, const char *pattern, const char *outcome, const char *why)
 {
-	json_array_append_new(list, json_pack("{s:s,s:s?,s:s?,s:s,s:o}", "what", what, "step", step, "pattern", pattern, "outcome", outcome, "why", json_text(why)));
+	json_array_append_new(list,
+	                      json_pack("{s:s,s:s?,s:s?,s:s,s:o}", "what", what, "step", step, "pattern", pattern, "outcome", outcome, "why", json_text(why)));
 }
 
 /* Targets are not known before the steps in front of it ran: rules that count them are asked when it begins. */
@@ -207,7 +208,8 @@ static void missing_steps(struct execution *x, const struct policy *p, struct ar
 		const char *id = x->book->steps[i].id;
 		q.targets = POLICY_TARGETS_OF_NO_STEP;
 		if (!is_revision_approved(x, i))
-			add_missing(list, "step", id, NULL, "deny", "a service runs it only from a revision of the book that somebody approved (rung approve-book)");
+			add_missing(list, "step", id, NULL, "deny",
+			            "a service runs it only from a revision of the book that somebody approved (rung approve-book)");
 		else if (decide(p, &q, a, &outcome, &e))
 			add_missing(list, "step", id, NULL, "deny", e.text);
 		else if (outcome == POLICY_MUST_WAIT || x->book->steps[i].approve > 0)
@@ -289,19 +291,44 @@ json_t *rights_missing(struct execution *x)
 	return list;
 }
 
+/* Without a policy what runs by itself needs every declared pattern allowed beforehand: nobody will be asked. */
+static enum err check_unattended(struct execution *x, struct error *e)
+{
+	struct buf missing;
+	struct arena *a = arena_new();
+	buf_init(&missing, 800);
+	for (size_t i = 0; !x->is_all_declared && i < x->book->permission_count; i++) {
+		const char *pattern = x->book->permissions[i].pattern;
+		struct capability *c;
+		if (capability_parse(a, with_values(x, pattern, a), &c, NULL) == ERR_OK &&
+		    capability_covers((const struct capability *const *)x->allowed, x->allowed_count, c))
+			continue;
+		buf_printf(&missing, "%s`%.200s`", missing.len ? ", " : "", pattern);
+	}
+	enum err err = ERR_OK;
+	if (missing.len)
+		err = error_set(e, ERR_DENIED,
+		                "the book declares what is not allowed: %s. Nothing was run. Allow each with --allow 'PATTERN', or all with --allow declared",
+		                missing.data);
+	buf_clear(&missing);
+	arena_free(a);
+	return err;
+}
+
 static enum err check_service(struct execution *x, const struct policy *p, struct error *e)
 {
 	if (strncmp(x->driver, "service:", 8) != 0) return ERR_OK;
 	const struct policy_service *s = p ? policy_service_find(p, x->driver + 8) : NULL;
 	if (!s) return error_set(e, ERR_DENIED, "no policy knows %s", x->driver);
 	if (!x->book->has_permissions)
-		return error_set(e, ERR_DENIED, "%s has no Permissions section, and so sets no bound: a service does not start it. Write down what its steps call",
+		return error_set(e, ERR_DENIED,
+		                 "%s has no Permissions section, and so sets no bound: a service does not start it. Write down what its steps call",
 		                 x->book_path);
 	int64_t running = 0;
 	for (const struct execution *o = x->engine->executions; o; o = o->next) running += o != x && strcmp(o->driver, x->driver) == 0;
 	if (s->max_running && running >= s->max_running)
-		return error_set(e, ERR_DENIED, "%s has %lld executions under way, and the policy gives it %lld at a time (%s:%d)", x->driver, (long long)running,
-		                 (long long)s->max_running, p->file, s->line);
+		return error_set(e, ERR_DENIED, "%s has %lld executions under way, and the policy gives it %lld at a time (%s:%d)", x->driver,
+		                 (long long)running, (long long)s->max_running, p->file, s->line);
 	return service_rate_take(x->engine, s, e);
 }
 
@@ -312,8 +339,10 @@ enum err rights_start(struct execution *x, struct error *e)
 	if (err) return err;
 	if (p) x->is_under_policy = true, snprintf(x->policy_digest, sizeof x->policy_digest, "%s", p->digest);
 	if (!p && strcmp(x->driver, x->engine->principal) != 0)
-		return error_set(e, ERR_DENIED, "there is no policy here, so only %s, whose engine this is, runs books: write .rung/policy.yaml (rung help policy)",
+		return error_set(e, ERR_DENIED,
+		                 "there is no policy here, so only %s, whose engine this is, runs books: write .rung/policy.yaml (rung help policy)",
 		                 x->engine->principal);
+	if (!p) return x->flow->mode == FLOW_AUTO ? check_unattended(x, e) : ERR_OK;
 	json_t *missing = rights_missing(x), *m;
 	size_t i, denied = 0;
 	struct buf b;
@@ -324,8 +353,8 @@ enum err rights_start(struct execution *x, struct error *e)
 		/* A person is asked whether to go on without; what runs by itself needs all of it before anything runs. */
 		if (strcmp(json_str(m, "outcome", ""), "deny") != 0 || (x->flow->mode == FLOW_GUIDED && !is_book)) continue;
 		if (denied++ < MISSING_MAX)
-			buf_printf(&b, "%s%s%s%s%s: %s", denied > 1 ? "; " : "", is_book ? "" : json_str(m, "what", ""), is_book ? "" : " ",
-			           is_book ? "the book" : json_str(m, "step", json_str(m, "pattern", "")), "", json_str(m, "why", ""));
+			buf_printf(&b, "%s%s %s: %s", denied > 1 ? "; " : "", json_str(m, "what", ""),
+			           json_str(m, "step", json_str(m, "pattern", x->book_name)), json_str(m, "why", ""));
 	}
 	json_decref(missing);
 	if (denied) err = error_set(e, ERR_DENIED, "%s. Nothing was run", b.data ? b.data : "the policy denies it");
@@ -355,17 +384,83 @@ enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb
 	return err;
 }
 
+enum err rights_talk(struct engine *en, const char *who, struct error *e)
+{
+	const struct policy *p;
+	enum err err = policy_file_now(engine_policy(en, en->root), &p, e);
+	if (strcmp(who, en->principal) == 0) return ERR_OK; /* to mend what is wrong, too; each operation looks further */
+	if (err) return err;
+	return p ? ERR_OK : error_set(e, ERR_DENIED, "this is the engine of %s, and there is no policy that lets others in", en->principal);
+}
+
+bool rights_may_read(struct engine *en, const char *who, const char *driver, const char *book)
+{
+	const struct policy *p;
+	struct error e;
+	if (driver && strcmp(who, driver) == 0) return true;
+	enum err err = policy_file_now(engine_policy(en, en->root), &p, &e);
+	if (err || !p) return !err && strcmp(who, en->principal) == 0;
+	struct arena *a = arena_new();
+	struct policy_request q = {.who = who, .verb = VERB_READ, .book = book ? book : "?", .targets = POLICY_TARGETS_OF_NO_STEP, .now_us = clock_now_us()};
+	bool may = policy_decide(p, &q, a).outcome == POLICY_IS_ALLOWED;
+	arena_free(a);
+	return may;
+}
+
+struct row_read {
+	struct engine *en;
+	const char *who;
+	bool is_found, may;
+};
+
+static bool look_at_row(void *arg, const struct store_execution *x)
+{
+	struct row_read *r = arg;
+	r->is_found = true;
+	r->may = rights_may_read(r->en, r->who, x->driver, x->book);
+	return false;
+}
+
+enum err rights_read_stored(struct engine *en, const char *id, const char *who, struct error *e)
+{
+	struct row_read r = {.en = en, .who = who};
+	enum err err = store_executions(en->reader, false, id, NULL, 1, look_at_row, &r, e);
+	if (err || r.may) return err;
+	return r.is_found ? error_set(e, ERR_DENIED, "%s may not read execution %s: no rule of the policy says allow: [read]", who, id)
+	                  : error_set(e, ERR_NOT_FOUND, "there is no execution %s", id);
+}
+
+static enum err find_elevation(struct execution *x, const char *name, const char *who, const char *reason, const struct policy **p,
+                               const struct policy_elevation **out, struct error *e)
+{
+	enum err err = rights_policy(x, p, e);
+	if (err) return err;
+	const struct policy_elevation *n = *out = *p ? policy_elevation_find(*p, name) : NULL;
+	if (!n) return error_set(e, ERR_NOT_FOUND, "%s has no elevation \"%.60s\"", *p ? (*p)->file : "this workspace has no policy, and so", name);
+	if (!policy_is_among(*p, who, n->who, n->who_count))
+		return error_set(e, ERR_DENIED, "%s may not take %s: %s:%d says who may", who, name, (*p)->file, n->line);
+	if (!reason || !*reason) return error_set(e, ERR_USAGE, "%s needs a reason: somebody will read it afterwards", name);
+	return ERR_OK;
+}
+
 enum err rights_elevate(struct execution *x, const char *name, const char *who, const char *reason, struct error *e)
 {
 	const struct policy *p;
-	enum err err = rights_policy(x, &p, e);
+	const struct policy_elevation *n;
+	enum err err = find_elevation(x, name, who, reason, &p, &n, e);
 	if (err) return err;
-	const struct policy_elevation *n = p ? policy_elevation_find(p, name) : NULL;
-	if (!n) return error_set(e, ERR_NOT_FOUND, "%s has no elevation \"%.60s\"", p ? p->file : "this workspace has no policy, which", name);
-	if (!policy_is_among(p, who, n->who, n->who_count))
-		return error_set(e, ERR_DENIED, "%s may not take %s: %s:%d says who may", who, name, p->file, n->line);
-	if (!reason || !*reason) return error_set(e, ERR_USAGE, "%s needs a reason: somebody will read it afterwards", name);
 	json_t *d = json_pack("{s:s,s:I,s:s?,s:s,s:i}", "elevation", name, "until_us", (json_int_t)(clock_now_us() + n->for_us), "reason",
 	                      execution_blob_text(x, reason), "policy", p->digest, "line", n->line);
 	return execution_emit(x, (struct emit){.kind = RECORD_RIGHT_ELEVATED, .step = SIZE_MAX, .by = who, .data = d}, e);
+}
+
+enum err rights_begin_elevated(struct execution *x, const char *name, const char *reason, struct error *e)
+{
+	const struct policy *p;
+	const struct policy_elevation *n;
+	enum err err = find_elevation(x, name, x->driver, reason, &p, &n, e);
+	if (err) return err;
+	x->elevations = arena_grow(x->arena, x->elevations, x->elevation_count, &x->elevation_capacity, sizeof *x->elevations);
+	x->elevations[x->elevation_count++] = (struct elevation){.name = arena_strdup(x->arena, name), .by = x->driver, .until_us = clock_now_us() + n->for_us};
+	return ERR_OK;
 }

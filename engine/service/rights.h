@@ -1,6 +1,7 @@
 #ifndef RUNG_SERVICE_RIGHTS_H
 #define RUNG_SERVICE_RIGHTS_H
 
+#include "policy/policy.h"
 #include "service/execution.h"
 
 /* Who may do what with an execution: the book's bounds, the policy that governs it as it is now, and, where there is none, what its driver allowed.
@@ -44,8 +45,18 @@ json_t *rights_missing(struct execution *x);
 /* May who do that with the execution (VERB_READ, VERB_CANCEL; VERB_RUN: take it over)? Who drives or drove it may read it, and who could approve a step. */
 enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb, struct error *e);
 
+/* May who talk to this engine at all? With no policy only its own user may. */
+enum err rights_talk(struct engine *en, const char *who, struct error *e);
+
+/* May who read an execution that is not under way here, by its row in the store? */
+enum err rights_read_stored(struct engine *en, const char *id, const char *who, struct error *e);
+bool rights_may_read(struct engine *en, const char *who, const char *driver, const char *book);
+
 /* Breaks the glass: the elevation's name. ERR_DENIED, ERR_NOT_FOUND. Emits the record. */
 enum err rights_elevate(struct execution *x, const char *name, const char *who, const char *reason, struct error *e);
+
+/* The same before it has any record: the record comes with rights_elevate behind its first one. */
+enum err rights_begin_elevated(struct execution *x, const char *name, const char *reason, struct error *e);
 
 /* Did who ever drive it, or write its book? They approve nothing of it. */
 bool rights_has_driven(const struct execution *x, const char *who);

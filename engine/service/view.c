@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -100,6 +101,11 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	return o;
 }
 
+json_t *execution_step_view(struct execution *x, size_t i)
+{
+	return step_view(x, i, true);
+}
+
 static json_t *question_view(struct execution *x, const struct call *c)
 {
 	size_t n;
@@ -136,9 +142,10 @@ static json_t *meta_view(const struct book *b)
 
 static void add_run(struct execution *x, json_t *o)
 {
-	json_t *changing = json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:O,s:o,s:O}", "state", run_state_name(x->flow->state), "driver", x->driver, "interrupted",
-	                             x->is_loaded_for_reading && !x->flow->is_finished, "paused", x->flow->is_paused, "started_us", (json_int_t)x->started_us,
-	                             "finished_us", (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x), "denied", x->denied);
+	json_t *changing =
+	    json_pack("{s:s,s:s,s:b,s:b,s:I,s:I,s:O,s:o,s:O,s:o}", "state", run_state_name(x->flow->state), "driver", x->driver, "interrupted",
+	              x->is_loaded_for_reading && !x->flow->is_finished, "paused", x->flow->is_paused, "started_us", (json_int_t)x->started_us, "finished_us",
+	              (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x), "denied", x->denied, "approvals", approvals_view(x));
 	json_object_update(o, changing);
 	json_decref(changing);
 }

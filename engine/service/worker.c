@@ -166,7 +166,8 @@ static enum err hear(struct worker *w, const struct wire_message *m, struct erro
 	case WIRE_IDLE:
 		return idle(a, m, e);
 	case WIRE_CALL:
-		if (a->purpose == ATTEMPT_CONDITION && attempt_step(a)->if_source) return error_set(e, ERR_PROTOCOL, "an expression makes no calls");
+		if (a->purpose == ATTEMPT_TARGETS || (a->purpose == ATTEMPT_CONDITION && attempt_step(a)->if_source))
+			return error_set(e, ERR_PROTOCOL, "an expression makes no calls");
 		return call_asked(a, m, e);
 	case WIRE_END:
 		return ended(a, m, e);
@@ -203,7 +204,7 @@ static void run_again(struct attempt *a)
 	bool is_action = a->purpose == ATTEMPT_ACTION;
 	log_line(LOG_WARN, "execution %s: the worker of step %s ended; it is run again over its record", x->id, attempt_step(a)->id);
 	if (a->purpose == ATTEMPT_VERIFICATION) x->steps[a->step].is_verify_tried = false;
-	if (is_action || a->purpose == ATTEMPT_CONDITION || x->flow->steps[a->step].state == STEP_UNKNOWN) attempt_drop(a);
+	if (is_action || a->purpose == ATTEMPT_CONDITION || a->purpose == ATTEMPT_TARGETS || x->flow->steps[a->step].state == STEP_UNKNOWN) attempt_drop(a);
 }
 
 static void worker_closed(void *owner, const struct error *e)
