@@ -13,7 +13,8 @@
 
 /* ---- before libyaml ---- */
 
-bool yaml_is_too_deep(const char *s, size_t n, int depth_max)
+/* Where brackets are nested deeper than that, or NULL. */
+static const char *too_deep_at(const char *s, size_t n, int depth_max)
 {
 	int depth = 0;
 	char quote = 0;
@@ -27,19 +28,59 @@ bool yaml_is_too_deep(const char *s, size_t n, int depth_max)
 		} else if ((s[i] == '"' || s[i] == '\'') && (i == 0 || strchr(" \t\n[{,:", s[i - 1]))) {
 			quote = s[i];
 		} else if (s[i] == '[' || s[i] == '{') {
-			if (++depth > depth_max) return true;
+			if (++depth > depth_max) return s + i;
 		} else if ((s[i] == ']' || s[i] == '}') && depth > 0) {
 			depth--;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+bool yaml_is_too_deep(const char *s, size_t n, int depth_max)
+{
+	return too_deep_at(s, n, depth_max) != NULL;
+}
+
+/* May these bytes stand in the file, in a comment too? What hides there, or begins a line for YAML only, would show people another file than the one that is
+ * read. */
+static bool is_plain_text(const char *at, const char *end, uint32_t code)
+{
+	if (code == '\r') return at + 1 < end && at[1] == '\n';
+	return code == '\n' || code == '\t' || !text_is_control(code);
+}
+
+static enum err wrong_byte(const char *file, const char *bytes, const char *at, struct error *e, const char *why)
+{
+	int line = 1, column = 1;
+	uint32_t code;
+	for (const char *p = bytes; p < at; p += text_decode(p, at, &code)) {
+		column = *p == '\n' ? 1 : column + 1;
+		line += *p == '\n';
+	}
+	return error_set(e, ERR_INVALID, "%s:%d:%d: %s", file, line, column, why);
+}
+
+/* What libyaml would not find, or not say where. */
+static enum err check_bytes(const char *file, const char *bytes, size_t n, struct error *e)
+{
+	uint32_t code;
+	size_t step;
+	if (n > YAML_BYTES_MAX) return error_set(e, ERR_TOO_BIG, "%s:1:1: the file has more than 1 MiB", file);
+	for (const char *at = bytes, *end = bytes + n; at < end; at += step) {
+		step = text_decode(at, end, &code);
+		if (!step) return wrong_byte(file, bytes, at, e, "it is not UTF-8 text: save it as UTF-8");
+		if (!is_plain_text(at, end, code))
+			return wrong_byte(file, bytes, at, e, "control characters and invisible marks are not used here: remove them");
+	}
+	const char *deep = too_deep_at(bytes, n, YAML_DEPTH_MAX);
+	return deep ? wrong_byte(file, bytes, deep, e, "its brackets are nested deeper than 16 levels") : ERR_OK;
 }
 
 /* ---- events to nodes ---- */
 
 struct reader {
 	struct arena *arena;
-	const char *file;
+	const char *file, *bytes, *end;
 	yaml_parser_t parser;
 	struct error *error;
 };
@@ -49,14 +90,25 @@ static enum err wrong_at(const struct reader *r, const yaml_mark_t *at, const ch
 	return error_set(r->error, ERR_INVALID, "%s:%zu:%zu: %s", r->file, at->line + 1, at->column + 1, why);
 }
 
+/* What libyaml cannot read, in its words; but of a tab they say too little. */
+static enum err not_yaml(const struct reader *r)
+{
+	const yaml_mark_t *at = r->parser.problem_mark.line || r->parser.problem_mark.column ? &r->parser.problem_mark : &r->parser.mark;
+	const char *line = r->bytes, *why = r->parser.problem ? r->parser.problem : "something else was expected";
+	char text[200];
+	for (size_t i = 0; i < at->line && line < r->end; line++) i += *line == '\n';
+	while (line < r->end && *line == ' ') line++;
+	if (line < r->end && *line == '\t') return wrong_at(r, at, "a line is indented with spaces, not with a tab");
+	snprintf(text, sizeof text, "it is not YAML: %s", why);
+	return wrong_at(r, at, text);
+}
+
 /* The next event, checked for what these files may not have. */
 static enum err next_event(struct reader *r, yaml_event_t *ev)
 {
 	if (!yaml_parser_parse(&r->parser, ev)) {
-		const char *why = r->parser.problem ? r->parser.problem : "it is not YAML";
-		const yaml_mark_t *at = r->parser.problem_mark.line || r->parser.problem_mark.column ? &r->parser.problem_mark : &r->parser.mark;
 		memset(ev, 0, sizeof *ev);
-		return wrong_at(r, at, why);
+		return not_yaml(r);
 	}
 	const yaml_mark_t *at = &ev->start_mark;
 	switch (ev->type) {
@@ -196,16 +248,16 @@ static enum err read_stream(struct reader *r, struct yaml **out)
 
 enum err yaml_read(struct arena *a, const char *file, const char *bytes, size_t n, struct yaml **out, struct error *e)
 {
-	if (n > YAML_BYTES_MAX) return error_set(e, ERR_TOO_BIG, "%s: it has more than 1 MiB", file);
-	if (!text_is_utf8(bytes, n) || memchr(bytes, 0, n)) return error_set(e, ERR_INVALID, "%s: it is not UTF-8 text: save it as UTF-8", file);
-	if (yaml_is_too_deep(bytes, n, YAML_DEPTH_MAX))
-		return error_set(e, ERR_INVALID, "%s: its brackets are nested deeper than %d levels", file, YAML_DEPTH_MAX);
-	struct reader r = {.arena = a, .file = arena_strdup(a, file), .error = e};
+	static const char byte_order_mark[] = "\xef\xbb\xbf"; /* some editors begin a file with it */
+	if (n >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) bytes += 3, n -= 3;
+	enum err err = check_bytes(file, bytes, n, e);
+	if (err) return err;
+	struct reader r = {.arena = a, .file = arena_strdup(a, file), .bytes = bytes, .end = bytes + n, .error = e};
 	if (!yaml_parser_initialize(&r.parser)) die("out of memory");
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes, n);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	*out = NULL;
-	enum err err = read_stream(&r, out);
+	err = read_stream(&r, out);
 	yaml_parser_delete(&r.parser);
 	if (err || (*out && ((*out)->kind != YAML_TEXT || *(*out)->text))) return err;
 	*out = arena_alloc(a, sizeof **out);
@@ -247,7 +299,7 @@ static const char *found(const struct yaml *v, char out[96])
 	if (v->kind == YAML_MAP) return "a map";
 	if (v->kind == YAML_LIST) return "a list";
 	if (!*v->text) return "nothing";
-	snprintf(out, 96, "\"%.60s\"", v->text);
+	snprintf(out, 96, "\"%.60s\"%s", v->text, v->is_quoted ? " in quotes" : "");
 	return out;
 }
 
@@ -309,8 +361,11 @@ enum err yaml_int(const struct yaml *v, const char *what, int64_t least, int64_t
 	char range[80], *end = NULL;
 	errno = 0;
 	bool is_plain = v->kind == YAML_TEXT && !v->is_quoted && *v->text && strspn(v->text, "-0123456789") == strlen(v->text);
+	/* 010 is ten to some and eight to others. */
+	const char *digits = v->kind == YAML_TEXT ? v->text + (*v->text == '-') : "";
+	if (digits[0] == '0' && digits[1]) is_plain = false;
 	long long n = is_plain ? strtoll(v->text, &end, 10) : 0;
-	snprintf(range, sizeof range, "a whole number from %lld to %lld", (long long)least, (long long)most);
+	snprintf(range, sizeof range, least == most ? "%lld" : "a whole number from %lld to %lld", (long long)least, (long long)most);
 	if (!is_plain || *end || errno || n < least || n > most) return expected(v, what, range, e);
 	*out = n;
 	return ERR_OK;

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /* rung's own YAML files (.rung/ *.yaml), read strictly: one document of maps, lists and texts, each node with its place. Refused, with file, line, column and
- * what to write instead: anchors, aliases, tags, directives, several documents, duplicate keys, keys that are no text, control characters, what is nested
- * deeper than YAML_DEPTH_MAX or longer than YAML_BYTES_MAX. The typed readers below say what was expected and what is there. source: DESIGN.md 7 and 10 */
+ * what to write instead: anchors, aliases, tags, directives, several documents, duplicate keys, keys that are no text, control characters and invisible marks
+ * (in comments too), line ends that only YAML knows, what is nested deeper than YAML_DEPTH_MAX or longer than YAML_BYTES_MAX. The typed readers below say what
+ * was expected and what is there. source: DESIGN.md 7 and 10 */
 
 enum { YAML_BYTES_MAX = 1 << 20, YAML_DEPTH_MAX = 16, YAML_TEXT_BYTES_MAX = 65536, YAML_KEYS_MAX = 10000 };
 

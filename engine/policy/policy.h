@@ -192,6 +192,10 @@ bool policy_trigger_find(const char *word, enum policy_trigger *out);
  * of the workspace (external/...) is matched by ** alone. */
 bool policy_book_matches(const char *glob, const char *book);
 
+/* Why no book could ever match that glob, or not those that its author means, as a phrase that says what was expected; or NULL. Such a rule would be a deny
+ * that is silently not there. */
+const char *policy_book_fault(const char *glob);
+
 /* ---- words (policy_explain.c) ---- */
 
 /* Why the decision is what it is, for someone who did not write the policy: sentences with file and line, one a line. In the arena. */

@@ -32,14 +32,31 @@ static enum err read_name(const struct reader *r, const struct yaml *v, const ch
 	return err;
 }
 
+static enum err unknown_name(const struct reader *r, const struct yaml *at, const char *kind, const char *name, const char *const *known)
+{
+	const char *near = text_nearest(name, known);
+	return near ? yaml_wrong(at, r->e, "there is no %s \"%.60s\": did you mean \"%s\"?", kind, name, near)
+	            : yaml_wrong(at, r->e, "there is no %s \"%.60s\": name it under %ss:", kind, name, kind);
+}
+
+static enum err check_service(const struct reader *r, const struct yaml *at, const char *name)
+{
+	if (policy_service_find(r->p, name)) return ERR_OK;
+	const char **known = arena_alloc(r->arena, (r->p->service_count + 1) * sizeof *known);
+	for (size_t i = 0; i < r->p->service_count; i++) known[i] = r->p->services[i].name;
+	return unknown_name(r, at, "service", name, known);
+}
+
 /* "ana" and "user:ana" are the person, "service:x" the service. */
 static enum err read_principal(const struct reader *r, const struct yaml *v, const char *what, const char **out)
 {
 	const char *text;
 	enum err err = yaml_text(v, what, &text, r->e);
 	if (err) return err;
-	const char *name = strncmp(text, "user:", 5) == 0 ? text + 5 : strncmp(text, "service:", 8) == 0 ? text + 8 : text;
+	bool is_service = strncmp(text, "service:", 8) == 0;
+	const char *name = is_service ? text + 8 : strncmp(text, "user:", 5) == 0 ? text + 5 : text;
 	if (!is_name(name)) return yaml_wrong(v, r->e, "%s is a person's name or service:NAME, not \"%.60s\"", what, text);
+	if (is_service && (err = check_service(r, v, name))) return err;
 	*out = name == text ? arena_printf(r->arena, "user:%s", text) : text;
 	return ERR_OK;
 }
@@ -77,6 +94,17 @@ static enum err read_rate(const struct reader *r, const struct yaml *v, struct p
 	return s->rate ? ERR_OK : yaml_wrong(v, r->e, "a service's rate is a number and a time, such as 60/h (s, m, h or d), not \"%.40s\"", text);
 }
 
+/* Whoever connects as the account is the service: it cannot be two. */
+static enum err read_account(const struct reader *r, const struct yaml *v, struct policy_service *s)
+{
+	const char *user;
+	enum err err = read_name(r, v, "a service's user", &user);
+	const struct policy_service *other = err ? NULL : policy_service_of_user(r->p, user);
+	if (other) err = yaml_wrong(v, r->e, "the account \"%s\" is the service \"%s\" already (line %d)", user, other->name, other->line);
+	if (!err) s->user = user;
+	return err;
+}
+
 static enum err read_service(struct reader *r, const struct yaml *key, const struct yaml *v)
 {
 	static const char *const keys[] = {"rate", "max_running", "user", NULL};
@@ -88,7 +116,7 @@ static enum err read_service(struct reader *r, const struct yaml *key, const str
 	if (!err) err = yaml_keys(v, "a service", keys, r->e);
 	if (!err && (m = yaml_get(v, "rate"))) err = read_rate(r, m, s);
 	if (!err && (m = yaml_get(v, "max_running"))) err = yaml_int(m, "a service's max_running", 1, 1000000, &s->max_running, r->e);
-	if (!err && (m = yaml_get(v, "user"))) err = read_name(r, m, "a service's user", &s->user);
+	if (!err && (m = yaml_get(v, "user"))) err = read_account(r, m, s);
 	return err;
 }
 
@@ -133,13 +161,6 @@ static enum err read_window(struct reader *r, const struct yaml *key, const stru
 	return err;
 }
 
-static enum err unknown_name(const struct reader *r, const struct yaml *at, const char *kind, const char *name, const char *const *known)
-{
-	const char *near = text_nearest(name, known);
-	return near ? yaml_wrong(at, r->e, "there is no %s \"%.60s\": did you mean \"%s\"?", kind, name, near)
-	            : yaml_wrong(at, r->e, "there is no %s \"%.60s\": name it under %ss:", kind, name, kind);
-}
-
 static size_t group_index(const struct policy *p, const char *name)
 {
 	for (size_t i = 0; i < p->group_count; i++)
@@ -169,12 +190,7 @@ static enum err read_who_one(const struct reader *r, const struct yaml *v, const
 		return yaml_wrong(v, r->e, "%s is group:NAME, user:NAME, service:NAME, user:*, service:* or *, not \"%.60s\"", what, v->text);
 	if (!is_name(v->text + (is_service ? 8 : 5)))
 		return yaml_wrong(v, r->e, "%s: a name is letters, digits, and any of _ . @ -, not \"%.60s\"", what, v->text);
-	if (is_service && !policy_service_find(r->p, v->text + 8)) {
-		const char **known = arena_alloc(r->arena, (r->p->service_count + 1) * sizeof *known);
-		for (size_t i = 0; i < r->p->service_count; i++) known[i] = r->p->services[i].name;
-		return unknown_name(r, v, "service", v->text + 8, known);
-	}
-	return ERR_OK;
+	return is_service ? check_service(r, v, v->text + 8) : ERR_OK;
 }
 
 static enum err read_who(const struct reader *r, const struct yaml *v, const char *what, struct policy_who **out, size_t *count)
@@ -298,15 +314,12 @@ static enum err read_books(const struct reader *r, const struct yaml *v, struct 
 	if (!err && rule->book_count == 0) err = yaml_wrong(v, r->e, "books is not empty: leave the key out, or name some");
 	if (err) return err;
 	rule->books = arena_alloc(r->arena, rule->book_count * sizeof *rule->books);
-	for (size_t i = 0; i < rule->book_count; i++) {
-		const char *text = rule->books[i] = items[i]->text;
-		if (text[0] == '/' || strstr(text, "//") || strncmp(text, "./", 2) == 0 || strstr(text, ".."))
-			return yaml_wrong(items[i], r->e, "a book is named from the workspace's folder, as in runbooks/web/**, not \"%.80s\"", text);
-		for (const char *star = text; (star = strstr(star, "**")); star += 2)
-			if ((star > text && star[-1] != '/') || (star[2] && star[2] != '/' && star[2] != '#'))
-				return yaml_wrong(items[i], r->e, "** stands for whole folders, between slashes: \"%.80s\"", text);
+	for (size_t i = 0; i < rule->book_count && !err; i++) {
+		const char *fault = policy_book_fault(items[i]->text);
+		rule->books[i] = items[i]->text;
+		if (fault) err = yaml_wrong(items[i], r->e, "%s, not \"%.80s\"", fault, items[i]->text);
 	}
-	return ERR_OK;
+	return err;
 }
 
 static bool names_a_parameter(const struct capability *c)
@@ -426,7 +439,9 @@ static enum err read_test_call(const struct reader *r, const struct yaml *v, str
 	if (!m) return ERR_OK;
 	enum err err = yaml_text(m, "call", &text, r->e);
 	if (!err && capability_words(r->arena, text, &q->kind, &q->words, &q->word_count, &why)) err = yaml_wrong(m, r->e, "%.700s", why.text);
-	return err;
+	for (size_t i = 0; !err && capability_kind_word(i); i++)
+		if (strcmp(capability_kind_word(i), q->kind) == 0) return ERR_OK;
+	return err ? err : yaml_wrong(m, r->e, "a call starts with its kind, as in sh systemctl restart nginx, and there is none \"%.40s\"", q->kind);
 }
 
 static enum err read_test_facts(const struct reader *r, const struct yaml *v, struct policy_request *q)
@@ -452,6 +467,17 @@ static enum err read_test_facts(const struct reader *r, const struct yaml *v, st
 	return err;
 }
 
+static enum err read_test_rule(const struct reader *r, const struct yaml *v, const char **out)
+{
+	const char **known = arena_alloc(r->arena, (r->p->rule_count + 1) * sizeof *known);
+	enum err err = yaml_text(v, "rule", out, r->e);
+	for (size_t i = 0; !err && i < r->p->rule_count; i++) {
+		known[i] = r->p->rules[i].id;
+		if (strcmp(known[i], *out) == 0) return ERR_OK;
+	}
+	return err ? err : unknown_name(r, v, "rule", *out, known);
+}
+
 static enum err read_test(struct reader *r, const struct yaml *v)
 {
 	static const char *const keys[] = {"who", "do", "book", "risk", "trigger", "targets", "grant", "call", "at", "want", "rule", NULL};
@@ -471,7 +497,7 @@ static enum err read_test(struct reader *r, const struct yaml *v)
 	if (!err && !(m = yaml_get(v, "want"))) return yaml_wrong(v, r->e, "a test needs want: allow, deny or wait");
 	if (!err) err = yaml_word(m, "want", policy_outcome_words, &want, r->e);
 	if (!err) t->want = (enum policy_outcome)want;
-	if (!err && (m = yaml_get(v, "rule"))) err = yaml_text(m, "rule", &t->rule, r->e);
+	if (!err && (m = yaml_get(v, "rule"))) err = read_test_rule(r, m, &t->rule);
 	return err;
 }
 
@@ -524,8 +550,8 @@ enum err policy_read(struct arena *a, const char *file, const char *bytes, size_
 	enum err err = yaml_read(a, file, bytes, n, &root, e);
 	if (!err) err = yaml_keys(root, "a policy", keys, e);
 	if (!err) err = read_version(&r, root);
-	if (!err) err = read_named(&r, root, "groups", POLICY_GROUPS_MAX, &p->groups, sizeof *p->groups, read_group);
 	if (!err) err = read_named(&r, root, "services", POLICY_GROUPS_MAX, &p->services, sizeof *p->services, read_service);
+	if (!err) err = read_named(&r, root, "groups", POLICY_GROUPS_MAX, &p->groups, sizeof *p->groups, read_group);
 	if (!err) err = read_named(&r, root, "windows", POLICY_GROUPS_MAX, &p->windows, sizeof *p->windows, read_window);
 	if (!err) err = read_named(&r, root, "elevations", POLICY_GROUPS_MAX, &p->elevations, sizeof *p->elevations, read_elevation);
 	if (!err) err = read_named(&r, root, "people", NAMES_MAX, &p->people, sizeof *p->people, read_person);

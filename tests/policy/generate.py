@@ -50,7 +50,7 @@ class Generator:
     def glob(self):
         r = self.r
         if self.often(0.15):
-            return r.choice(["**", "external/**", "**/a.md", "external/web/a.md", "*/a.md", "external/*/*"])
+            return r.choice(["**", "**/a.md", "*/a.md", "**/*", "**#disk"])
         glob = "/".join(r.choice(NAMES) if self.often(0.35) else r.choice(NAME_GLOBS) for _ in range(r.randint(1, 3)))
         return glob + "#" + r.choice(ANCHORS + ["*", "d*"]) if self.often(0.2) else glob
 

@@ -31,6 +31,12 @@ static void maps_lists_and_texts_have_their_places(void **state)
 	assert_false(sre->items[0]->is_quoted);
 	assert_int_equal(yaml_get(groups, "dba")->items[0]->line, 5);
 	assert_null(yaml_get(groups, "ops"));
+	assert_int_equal(read("\xef\xbb\xbf"
+	                      "a: 1\r\nb: 2\r\n",
+	                      &y, &e),
+	                 ERR_OK);
+	assert_int_equal(y->count, 2);
+	assert_string_equal(y->items[1]->text, "2");
 	assert_int_equal(read("# nothing\n", &y, &e), ERR_OK);
 	assert_int_equal(y->kind, YAML_MAP);
 	assert_int_equal(y->count, 0);
@@ -63,7 +69,16 @@ static void what_these_files_may_not_have_is_refused_with_its_place(void **state
 	    {"a: [1\n", "policy.yaml:2:1: "},
 	    {"a: 1\n  b: 2\n", "policy.yaml:2:"},
 	    {"\ta: 1\n", "policy.yaml:1:1: "},
-	    {"a: \xff\n", "not UTF-8"},
+	    {"a: 1\n# \xc3\xa4\xff\n", "policy.yaml:2:4: it is not UTF-8"},
+	    {"a: 1 # \xe2\x80\xae\n", "policy.yaml:1:8: control characters"}, /* in a comment too: it would show another line than is read */
+	    {"a: 1\n# x\rb: 2\n", "policy.yaml:2:4: control characters"},     /* a line for YAML, not for editors */
+	    {"a: 1\n# x\xe2\x80\xa8"
+	     "b: 2\n",
+	     "policy.yaml:2:4: control characters"},
+	    {"a: 1\n\xef\xbb\xbf"
+	     "b: 2\n",
+	     "policy.yaml:2:1: control characters"},
+	    {"a:\n \t b: 1\n", "policy.yaml:2:2: a line is indented with spaces"},
 	    {"[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]", "nested deeper"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -103,7 +118,8 @@ static void typed_readers_say_what_was_expected(void **state)
 	size_t at;
 	static const char *const keys[] = {"version", "groups", NULL}, *const risks[] = {"read", "change", "destructive", NULL};
 	assert_int_equal(
-	    read("gruops: 1\nt: yes\nn: 12\nq: \"12\"\nd: 15m\nl: [a, [b]]\nr: change\nempty:\ns: x\nu: true\nbig: 99999999999999999999\n", &y, &e), ERR_OK);
+	    read("gruops: 1\nt: yes\nn: 12\nq: \"12\"\nd: 15m\nl: [a, [b]]\nr: change\nempty:\ns: x\nu: true\noctal: 010\nbig: 99999999999999999999\n", &y, &e),
+	    ERR_OK);
 	assert_int_equal(yaml_keys(y, "a policy", keys, &e), ERR_INVALID);
 	assert_string_equal(e.text, "policy.yaml:1:1: a policy has no \"gruops\": did you mean \"groups\"?");
 	assert_int_equal(yaml_bool(yaml_get(y, "t"), "the switch", &b, &e), ERR_INVALID);
@@ -115,6 +131,7 @@ static void typed_readers_say_what_was_expected(void **state)
 	assert_int_equal(yaml_int(yaml_get(y, "n"), "the number", 1, 11, &n, &e), ERR_INVALID);
 	assert_string_equal(e.text, "policy.yaml:3:4: the number is a whole number from 1 to 11, and here is \"12\"");
 	assert_int_equal(yaml_int(yaml_get(y, "q"), "the number", 1, 12, &n, &e), ERR_INVALID);
+	assert_int_equal(yaml_int(yaml_get(y, "octal"), "the number", 0, 12, &n, &e), ERR_INVALID);
 	assert_int_equal(yaml_int(yaml_get(y, "big"), "the number", INT64_MIN, INT64_MAX, &n, &e), ERR_INVALID);
 	assert_int_equal(yaml_duration(yaml_get(y, "d"), "the wait", &n, &e), ERR_OK);
 	assert_int_equal(n, INT64_C(900000000));
