@@ -18,9 +18,9 @@ PARAMS = [
     {"unit": "nginx", "n": 5, "on": True, "list": ["a", "-f", "b"], "dash": "-f", "none": None},
     {"unit": "a b", "n": -5, "on": False, "list": [], "dash": "--x=*", "map": {"a": 1}},
 ]
-WORDS = ["systemctl", "restart", "nginx", "a", "b", "ab", "a.b", "-f", "-", "--x=1", "--x=-1", "a b", "*", "5", "-5", "true", "", "é", "a\nb", "{a|b}", "'"]
+WORDS = ["systemctl", "restart", "nginx", "a", "b", "ab", "a.b", "-f", "-", "--x=1", "--x=-1", "a b", "*", "5", "-5", "true", "", "é", "a\nb", "..", "../a", "a/..", "a/b", "--x=..", "{a|b}", "'"]
 PIECES = [
-    *["*", "*", "a", "b", "-", "--x=", "-f", "ngin", ".", "{a|b}", "{a|-f|ab}", "{5|true}", "'*'", '"a b"', "\\*", "'{a|b}'", "'-'*"],
+    *["*", "*", "a", "b", "-", "--x=", "-f", "ngin", ".", "{a|b}", "{a|-f|ab}", "{5|true}", "'*'", '"a b"', "\\*", "'{a|b}'", "'-'*", "/", "..", "="],
     *["{param:unit}", "{param:n}", "{param:list}", "{param:dash}", "{param:on}"],
 ]
 FIXED_PIECES = [piece for piece in PIECES if "param" not in piece]  # a deny names values

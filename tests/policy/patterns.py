@@ -5,6 +5,7 @@ A pattern is a kind and words, split as POSIX shell quotes them. A word is a lis
 import functools, re
 
 REST = ["rest"]
+NAME = r"[^\s\x00-\x1f\x7f]+"  # of a secret, of whom to notify, of a runbook: no space, nothing hidden
 
 
 class NotAPattern(ValueError):
@@ -79,7 +80,7 @@ def parse(pattern):
 
 
 def values_of(params, name):
-    """A parameter's value as text; of a list each item."""
+    """A parameter's value as text; of a list each item. A secret (an object) is none."""
     value = params.get(name)
     out = []
     for item in value if isinstance(value, list) else [value]:
@@ -87,42 +88,76 @@ def values_of(params, name):
             out.append("true" if item else "false")
         elif isinstance(item, (int, str)):
             out.append(str(item))
-    return out
+    return [text for text in out if text and "\0" not in text]
 
 
-def expression(word, params, star):
-    """A word as a regular expression. What is free (`*`, a parameter) and stands first is never something that starts with "-"."""
-    out = ""
-    for i, part in enumerate(word):
-        guard = "(?!-)" if i == 0 else ""
-        if part[0] == "star":
-            out += guard + star
-        elif part[0] == "choice":
-            out += "(?:%s)" % "|".join(map(re.escape, part[1]))
-        elif part[0] == "param":
-            values = values_of(params, part[1])
-            if not values:
-                return None
-            out += guard + "(?:%s)" % "|".join(map(re.escape, values))
-        else:
-            out += re.escape(part[1])
-    return out
+def begins_value(text, at):
+    """Does a value begin there: at the start, behind "=", or anywhere in an option before its "="? No free part takes a "-" there."""
+    return at == 0 or text[at - 1] == "=" or (text[0] == "-" and "=" not in text[:at])
 
 
-def word_matches(word, text, params, star=".+"):
-    wanted = expression(word, params, star)
-    return wanted is not None and re.fullmatch(wanted, text, re.DOTALL) is not None
+@functools.lru_cache(maxsize=10000)
+def upward(text):
+    """Where the text leads upward: the places of each name that is "..". No free part takes these, lest it leave the folder that is written before it."""
+    return frozenset(i for name in re.finditer(r"(?:^|(?<=[/=:,]))\.\.(?=$|[/=:,])", text) for i in range(*name.span()))
+
+
+class Word:
+    """One word of a request against one of a pattern: which places can be reached, part for part."""
+
+    def __init__(self, text, params, stops, is_whole):
+        self.text, self.params, self.stops = text, params, stops
+        self.fixed = frozenset() if is_whole else upward(text)
+
+    def is_free(self, start, end):
+        """May what a pattern leaves open stand for that stretch?"""
+        stretch = self.text[start:end]
+        if not stretch or (stretch[0] == "-" and begins_value(self.text, start)):
+            return False
+        return not any(c in stretch for c in self.stops) and not any(i in self.fixed for i in range(start, end))
+
+    def ends(self, part, start):
+        kind, text = part[0], self.text
+        if kind == "star":
+            return [end for end in range(start + 1, len(text) + 1) if self.is_free(start, end)]
+        if kind == "param":
+            found = [start + len(v) for v in values_of(self.params, part[1]) if text.startswith(v, start)]
+            return [end for end in found if self.is_free(start, end)]
+        return [start + len(t) for t in ([part[1]] if kind == "text" else part[1]) if text.startswith(t, start)]
+
+
+def word_matches(parts, text, params, stops=""):
+    if "\0" in text:
+        return False
+    word = Word(text, params, stops, len(parts) == 1 and parts[0][0] in ("star", "param"))
+    places = {0}
+    for part in parts:
+        places = {end for start in places for end in word.ends(part, start)}
+    return len(text) in places
 
 
 def words_match(wanted, words, params):
+    """The argument list of a command. Its first word names the program: there no free part crosses "/"."""
     if wanted and wanted[-1] is REST:
         if len(words) < len(wanted) - 1:
             return False
         wanted, words = wanted[:-1], words[: len(wanted) - 1]
-    return len(wanted) == len(words) and all(word_matches(w, text, params) for w, text in zip(wanted, words))
+    if len(wanted) != len(words):
+        return False
+    return all(word_matches(parts, text, params, "" if i else "/") for i, (parts, text) in enumerate(zip(wanted, words)))
+
+
+def is_name(kind, text):
+    """A runbook may be named by its path, which leads nowhere but down."""
+    is_path_odd = kind == "runbook" and any(name in ("", ".", "..") for name in text.split("/"))
+    return re.fullmatch(NAME, text, re.ASCII) is not None and not is_path_odd
 
 
 def allows(pattern, kind, words, params):
     """Does the pattern allow a call of that kind with these words?"""
     of_kind, wanted = parse(pattern)
-    return of_kind == kind and words_match(wanted, words, params)
+    if of_kind != kind:
+        return False
+    if kind in ("secret", "notify", "runbook"):
+        return len(words) == 1 and is_name(kind, words[0]) and word_matches(wanted[0], words[0], params, "/")
+    return words_match(wanted, words, params)
