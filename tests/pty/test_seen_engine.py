@@ -60,7 +60,7 @@ class Engine:
 
     def __init__(self, state):
         self.view = view([step(*s) for s in STEPS], "waiting")
-        self.refuses = False
+        self.refuses = self.ends = False
         here = os.getcwd()
         os.chdir(state)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -119,6 +119,9 @@ class Engine:
                 send({"ev": "output", "execution": X, "step": s["id"], "attempt": 1, "call": 3, "stream": "stdout"}, canary.BYTES)
                 send({"ev": "logged", "execution": X, "step": s["id"], "level": C, "text": "said " + C})
                 send({"ev": "note", "execution": X, "step": s["id"], "by": C, "text": "noted " + C})
+            if self.ends:
+                self.view["state"] = "failed"
+                send({"ev": "ended", "execution": X, "state": "failed"})
 
 
 class SeenEngine(unittest.TestCase):
@@ -176,6 +179,14 @@ class SeenEngine(unittest.TestCase):
         for argv in (["attach", X, "--json"], ["resolve", X]):
             p = subprocess.run([RUNG, *argv], cwd=self.top, env=dict(os.environ, **self.env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
             self.harmless(p.stdout + p.stderr, False, argv)
+
+    def test_an_execution_that_runs_by_itself(self):
+        for argv in (["attach", X], ["attach", X, "--verbose"]):
+            self.engine.view = view([step("runs", "running", None, False), step("open", "pending", None, False)], "running")
+            self.engine.ends = True
+            self.both(*argv)
+            p = subprocess.run([RUNG, *argv], cwd=self.top, env=dict(os.environ, **self.env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+            self.harmless(p.stdout, False, argv)
 
     def test_resolve_asks_on_a_terminal(self):
         t = self.terminal("resolve", X)
