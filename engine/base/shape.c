@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { SECRET_NAME_BYTES = 256 };
+
 static enum err check_value(const struct shape *s, const json_t *v, struct error *e);
 
 static bool is_within(const struct shape *s, size_t n)
@@ -46,6 +48,16 @@ static enum err check_bytes(const struct shape *s, const json_t *v, struct error
 	bool ok = decode_base64(&b, json_string_value(encoded), json_string_length(encoded));
 	buf_clear(&b);
 	return ok ? check_size(s, json_string_length(encoded), "characters", e) : wrong(s, "base64 in its \"b64\"", e);
+}
+
+static enum err check_secret(const struct shape *s, const json_t *v, struct error *e)
+{
+	const json_t *name = json_object_get(v, "secret");
+	size_t n = json_string_length(name);
+	if (json_object_size(v) == 1 && n > 0 && n <= SECRET_NAME_BYTES &&
+	    strspn(json_string_value(name), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:") == n)
+		return ERR_OK;
+	return wrong(s, "{\"secret\": \"...\"} with a name", e);
 }
 
 static enum err check_word(const struct shape *s, const json_t *v, struct error *e)
@@ -105,6 +117,8 @@ static enum err check_value(const struct shape *s, const json_t *v, struct error
 		return check_string(s, v, e);
 	case SHAPE_BYTES:
 		return check_bytes(s, v, e);
+	case SHAPE_VALUE:
+		return json_object_get(v, "secret") ? check_secret(s, v, e) : check_bytes(s, v, e);
 	case SHAPE_WORD:
 		return check_word(s, v, e);
 	case SHAPE_INTEGER:

@@ -13,6 +13,7 @@ enum shape_kind {
 	SHAPE_TEXT,    /* a string for people: no control or bidirectional characters but newline and tab; least..most bytes */
 	SHAPE_STRING,  /* a string without zero bytes; least..most bytes */
 	SHAPE_BYTES,   /* a string, or {"b64": "..."}; least..most characters as written */
+	SHAPE_VALUE,   /* the same, or {"secret": "..."}: the name of a secret in place of its value */
 	SHAPE_WORD,    /* one of words */
 	SHAPE_INTEGER, /* least..most */
 	SHAPE_TRUE,    /* true: stands there only where it is */

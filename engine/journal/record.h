@@ -44,6 +44,7 @@ enum record_kind {
 	RECORD_APPROVAL_REFUSED,
 	RECORD_APPROVAL_WITHDRAWN, /* what was agreed to has changed, or too long ago: d.why */
 	RECORD_BOOK_APPROVED,      /* a revision of a book, by its digest, that services may run */
+	RECORD_SECRET_USED,
 	RECORD_DRIVER_CHANGED,
 	RECORD_NOTE_ADDED,
 	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */

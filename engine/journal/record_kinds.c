@@ -87,6 +87,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("why", WORD)}},
 	[RECORD_BOOK_APPROVED] = {"book.approved", "a revision of a book that services may run", SCOPE_LOG, {
 		MUST("book", NAME), MUST("digest", DIGEST), MUST("reason", BLOB)}},
+	[RECORD_SECRET_USED] = {"secret.used", "a call gets the values of secrets; names only", SCOPE_CALL, {
+		MUST("names", NAMES)}},
 	[RECORD_DRIVER_CHANGED] = {"driver.changed", "another principal is in charge", SCOPE_EXECUTION, {
 		MUST("to", NAME), MAY("from", NAME), MAY("why", WORD), MAY("reason", BLOB)}},
 	[RECORD_NOTE_ADDED] = {"note.added", "what somebody wrote down", SCOPE_EXECUTION, {

@@ -11,10 +11,12 @@ static const char *const effects[] = {"once", "read", "idempotent", "keyed", "re
 
 static const struct shape sh_word = {.key = "a word", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
 
+static const struct shape sh_variable = {.key = "a variable", .kind = SHAPE_VALUE, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
+
 static const struct shape sh_arguments[] = {
     {.key = "argv", .kind = SHAPE_LIST, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &sh_word},
-    {.key = "stdin", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
-    {.key = "env", .kind = SHAPE_MAP, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &sh_word},
+    {.key = "stdin", .kind = SHAPE_VALUE, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
+    {.key = "env", .kind = SHAPE_MAP, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &sh_variable},
     {.key = "cwd", .kind = SHAPE_BYTES, .most = 2 * PATH_MAX},
     {.key = NULL},
 };

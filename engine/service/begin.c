@@ -24,6 +24,7 @@ static struct execution *execution_alloc(struct engine *en, struct store_reader 
 	x->arena = arena_new();
 	x->denied = json_array();
 	x->notes = json_array();
+	x->secrets_used = json_object();
 	x->trigger = "person";
 	return x;
 }

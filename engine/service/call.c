@@ -3,6 +3,7 @@
 #include "sandbox/wire.h"
 #include "service/attempt.h"
 #include "service/rights.h"
+#include "service/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static const char *read_words(struct asking *q)
 		q->words[q->word_count++] = json_string_value(v);
 	}
 	if (cwd && !is_plain(cwd)) return "a command's folder must be UTF-8 without zero bytes";
-	json_object_foreach(json_object_get(q->arguments, "env"), name, v) if (!is_plain(v)) return "a command's environment must be UTF-8 without zero bytes";
+	json_object_foreach(json_object_get(q->arguments, "env"), name,
+	                    v) if (!is_plain(v) && !json_object_get(v, "secret")) return "a command's environment must be UTF-8 without zero bytes";
 	return NULL;
 }
 
@@ -143,13 +145,33 @@ static void refuse(struct asking *q, const struct right *right)
 	free(text);
 }
 
+/* The right to the command; where that is there and the right to one of its secrets is not, what that one lacks. */
+static struct right right_of(struct asking *q)
+{
+	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	if (!right.is_allowed) return right;
+	json_t *names = secret_names(q->arguments);
+	struct right lacking = secret_right(q->a->x, q->a->step, q->is_in_verify, names);
+	json_decref(names);
+	return lacking.is_allowed ? right : lacking;
+}
+
+/* Its intent is recorded: what it gets is too, and it leaves when that is durable. */
+static void make(struct asking *q, struct call *c)
+{
+	json_t *names = secret_names(q->arguments);
+	secret_record(q->a->x, c, names);
+	json_decref(names);
+	call_dispatch_later(q->a->x, c);
+}
+
 static enum err new_call(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
 	const char *impossible = read_words(q);
 	struct right right = {0};
-	if (!impossible) right = execution_right(x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	if (!impossible) right = right_of(q);
 	if (right.is_allowed) q->right = &right;
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
@@ -160,7 +182,7 @@ static enum err new_call(struct asking *q, struct error *e)
 		return ERR_OK;
 	}
 	if (right.is_allowed)
-		call_dispatch_later(x, c);
+		make(q, c);
 	else
 		refuse(q, &right);
 	return ERR_OK;
@@ -236,11 +258,11 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	q->effect = c->effect;
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	read_words(q);
-	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	struct right right = right_of(q);
 	if (right.is_allowed) q->right = &right;
 	enum err err = start_record(q, 1, e);
 	if (!err && right.is_allowed)
-		call_dispatch_later(q->a->x, c);
+		make(q, c);
 	else if (!err)
 		refuse(q, &right);
 	return err;

@@ -204,6 +204,6 @@ json_t *engine_environment(const struct engine *en, const char *execution, const
 		if (value) json_object_set_new(env, name, json_bytes(value, strlen(value)));
 	}
 	json_object_set_new(env, "RUNG_EXECUTION", json_string(execution));
-	json_object_foreach((json_t *)given, key, v) if (json_is_string(v) && *key && !strchr(key, '=')) json_object_set(env, key, v);
+	json_object_foreach((json_t *)given, key, v) if (*key && !strchr(key, '=')) json_object_set(env, key, v);
 	return env;
 }

@@ -7,6 +7,7 @@
 #include "service/configure.h"
 #include "service/engine_state.h"
 #include "service/leftover.h"
+#include "service/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,7 @@ static enum err hear_of_call(struct execution *x, struct call *c, const struct w
 		c->is_started = true;
 		return ERR_OK;
 	case WIRE_OUTPUT:
+		c->is_redacted = c->is_redacted || json_bool(m->head, "redacted", false);
 		call_output(x, c, strcmp(json_str(m->head, "stream", ""), "stderr") == 0, m->payload, m->payload_len);
 		return ERR_OK;
 	case WIRE_FINISHED:
@@ -197,6 +199,7 @@ static enum err actor_start(struct execution *x, struct error *e)
 	leftover_remember(x);
 	x->is_actor_ready = false;
 	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);
+	x->is_actor_new = true;
 	link_send_new(x->actor, command_rules_setup(&x->engine->config->rules), NULL, 0);
 	return ERR_OK;
 }
@@ -208,6 +211,30 @@ json_t *call_arguments(struct execution *x, const struct call *c)
 	json_t *v = json_loadb(text, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	free(text);
 	return v ? v : json_object();
+}
+
+/* To the actor. Where it cannot be put together, nothing has happened. */
+static enum err send_call(struct execution *x, struct call *c, struct error *e)
+{
+	json_t *arguments = call_arguments(x, c), *options = json_obj(arguments, "options"), *inner = json_obj(arguments, "arguments");
+	json_t *head = json_pack("{s:s,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "module", c->module, "function", c->function, "argv",
+	                         json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
+	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
+	int64_t wait_us = 0;
+	enum err err = secret_provide(x, inner, head, &wait_us, e);
+	if (!err) {
+		struct buf input;
+		buf_init(&input, WIRE_PAYLOAD_BYTES_MAX);
+		if (json_object_get(inner, "stdin")) json_bytes_get(json_object_get(inner, "stdin"), &input);
+		fly(x, c);
+		json_object_set_new(head, "id", json_integer((json_int_t)c->id));
+		if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + wait_us + json_int(options, "timeout_us", 0);
+		link_send_new(x->actor, json_incref(head), input.data, input.len);
+		buf_clear(&input);
+	}
+	json_decref(head);
+	json_decref(arguments);
+	return err;
 }
 
 /* The intent is durable: the effect may happen. */
@@ -231,23 +258,10 @@ static void dispatch(struct execution *x, json_t *data)
 		attempt_calls_changed(x, step);
 		return;
 	}
-	if (actor_start(x, &e)) {
+	if (actor_start(x, &e) || send_call(x, c, &e)) {
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, e.text)));
 		attempt_calls_changed(x, step);
-		return;
 	}
-	json_t *arguments = call_arguments(x, c), *options = json_obj(arguments, "options"), *inner = json_obj(arguments, "arguments");
-	struct buf input;
-	buf_init(&input, WIRE_PAYLOAD_BYTES_MAX);
-	if (json_object_get(inner, "stdin")) json_bytes_get(json_object_get(inner, "stdin"), &input);
-	fly(x, c);
-	json_t *head = json_pack("{s:s,s:I,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "id", (json_int_t)c->id, "module", c->module, "function", c->function,
-	                         "argv", json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
-	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
-	if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + json_int(options, "timeout_us", 0);
-	link_send_new(x->actor, head, input.data, input.len);
-	buf_clear(&input);
-	json_decref(arguments);
 }
 
 void call_cancel(struct execution *x, struct call *c)

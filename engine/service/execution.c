@@ -400,6 +400,7 @@ void execution_free(struct execution *x)
 	json_decref(x->allow);
 	json_decref(x->notes);
 	json_decref(x->denied);
+	json_decref(x->secrets_used);
 	flow_free(x->flow);
 	graph_free(x->graph);
 	book_free(x->book);

@@ -45,7 +45,8 @@ struct call {
 	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
 	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
 	bool is_dispatched, is_held, is_cancelled, is_started;
-	int64_t ends_us; /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
+	bool is_redacted; /* a secret was taken out of what it printed */
+	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
 };
 
 /* The round of approvals that a step waits for, or had. */
@@ -161,6 +162,8 @@ struct execution {
 	int actor_losses;
 	json_t *notes;
 	json_t *denied;
+	json_t *secrets_used; /* names of those that calls got: {name: true} */
+	bool is_actor_new;    /* the actor knows no secret yet */
 	struct execution *next;
 };
 

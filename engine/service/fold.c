@@ -110,6 +110,13 @@ static void fold_call_rest(struct folding *f)
 	/* "failed" is followed by the call.finished that Lua sees. */
 }
 
+static void fold_secret_used(struct folding *f)
+{
+	json_t *name;
+	size_t i;
+	json_array_foreach(json_arr(f->r->data, "names"), i, name) json_object_set_new(f->x->secrets_used, json_string_value(name), json_true());
+}
+
 static enum step_state outcome(const struct folding *f)
 {
 	enum step_state s = STEP_FAILED;
@@ -319,6 +326,7 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	if (r->kind == RECORD_CALL_FINISHED) fold_call_finished(&f);
 	if (r->kind == RECORD_CALL_UNKNOWN || r->kind == RECORD_CALL_RESOLVED) fold_call_rest(&f);
 	if (r->kind == RECORD_ATTEMPT_FINISHED) fold_attempt_finished(&f);
+	if (r->kind == RECORD_SECRET_USED) fold_secret_used(&f);
 	fold_step(&f);
 	/* One event moves others: what became ready is told too. */
 	x->is_run_dirty = true;

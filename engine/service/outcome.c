@@ -32,9 +32,9 @@ static void send_answer(struct attempt *a, struct call *c)
 		json_object_set_new(head, "ok", json_true());
 		for (int s = 0; s < 2; s++) lengths[s] = output_add(a->x, c, s, &payload);
 		json_t *value = json_object();
-		static const char *const keys[] = {"code", "signal", "is_truncated"};
-		for (int i = 0; i < 3; i++)
-			if (json_object_get(c->finished, keys[i])) json_object_set(value, keys[i], json_object_get(c->finished, keys[i]));
+		static const char *const keys[][2] = {{"code", "code"}, {"signal", "signal"}, {"is_truncated", "truncated"}, {"is_redacted", "redacted"}};
+		for (int i = 0; i < 4; i++)
+			if (json_object_get(c->finished, keys[i][0])) json_object_set(value, keys[i][1], json_object_get(c->finished, keys[i][0]));
 		if (c->answer_blob) {
 			json_decref(value);
 			size_t n;
@@ -97,6 +97,7 @@ void call_finish(struct execution *x, struct call *c, const char *outcome, json_
 		if (c->seen_bytes[s]) json_object_set_new(data, s ? "stderr_bytes" : "stdout_bytes", json_integer((json_int_t)c->seen_bytes[s]));
 		if (c->seen_bytes[s] > c->out[s].len) json_object_set_new(data, "is_truncated", json_true());
 	}
+	if (c->is_redacted) json_object_set_new(data, "is_redacted", json_true());
 	struct error e;
 	struct emit em = {.kind = RECORD_CALL_FINISHED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data};
 	if (execution_emit(x, em, &e)) log_line(LOG_ERROR, "execution %s: %s", x->id, e.text);

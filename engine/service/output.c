@@ -65,6 +65,7 @@ void output_begin(struct call *c)
 		c->out[s].max = 0;
 		c->seen_bytes[s] = 0;
 	}
+	c->is_redacted = false;
 }
 
 void output_forget(struct execution *x, struct call *c)

@@ -17,7 +17,12 @@ local function words(command)
 	if type(command) == "string" then return {"sh", "-c", word(command, "the text")} end
 	if type(command) ~= "table" then raise('sh: a list such as {"systemctl", "restart", "nginx"} or a text for the shell was expected') end
 	local argv = {}
-	for i, value in ipairs(command) do argv[i] = word(value, "argument " .. i) end
+	for i, value in ipairs(command) do
+		if rung.is_secret(value) then
+			raise("sh: argument " .. i .. " is a secret, which everybody on the host would see in the process list: give it in env or stdin")
+		end
+		argv[i] = word(value, "argument " .. i)
+	end
 	if #argv == 0 or argv[1] == "" then raise("sh: the command is empty") end
 	for key in pairs(command) do
 		if not argv[key] then raise("sh: the command is a list; it has a key " .. tostring(key) .. " (options go into the second argument)") end
@@ -31,7 +36,7 @@ local function environment(env)
 	local out = {}
 	for name, value in pairs(env) do
 		if type(name) ~= "string" or name == "" or name:find("[=%z]") then raise("sh: env has a name that cannot be one: " .. tostring(name)) end
-		out[name] = word(value, "env." .. name)
+		out[name] = rung.is_secret(value) and value or word(value, "env." .. name)
 	end
 	return out
 end
@@ -70,7 +75,8 @@ return function(command, options)
 	rung.check_options("sh", options, known)
 	local argv, ok = words(command), accepted(options)
 	if options.effect ~= nil and not effects[options.effect] then raise("sh: effect must be once, read, idempotent, keyed or receipt") end
-	if options.stdin ~= nil and type(options.stdin) ~= "string" then raise("sh: stdin must be a string") end
+	if options.stdin ~= nil and type(options.stdin) ~= "string" and not rung.is_secret(options.stdin) then raise("sh: stdin must be a string or a secret") end
+	if rung.is_secret(options.cwd) then raise("sh: cwd is a secret handle, which only env and stdin take") end
 	if options.cwd ~= nil then word(options.cwd, "cwd") end
 	local timeout = options.timeout and rung.microseconds("sh: timeout", options.timeout)
 	local call, done, result, why = rung.call("sh", "run",

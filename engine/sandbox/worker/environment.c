@@ -3,11 +3,13 @@
 #include "sandbox/worker/order.h"
 #include "sandbox/worker/plain.h"
 #include "sandbox/worker/primitives.h"
+#include "sandbox/worker/secret.h"
 #include "sandbox/worker/value.h"
 #include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
 #include <lua5.4/lualib.h>
+#include <string.h>
 
 /* What a step can use: Lua's own libraries without what reaches outside or differs from run to run, then rung's. source: DESIGN.md 4. */
 
@@ -111,13 +113,16 @@ void environment_open(lua_State *L, struct worker *w)
 	wrap(L, "math", "randomseed", seed_needs_number);
 	hide_string_metatable(L);
 	value_open(L);
+	secret_open(L);
 	order_open(L);
 	plain_open(L);
 	primitives_push(L);
 	modules_start(L);
 	lua_pop(L, 1);
 	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-		value_push(L, json_object_get(w->head, given[i]), VALUE_READ_ONLY | VALUE_BYTES);
+		/* A parameter of type secret is given as its name; a result of a step is data, whatever it looks like. */
+		int secrets = strcmp(given[i], "params") == 0 ? VALUE_SECRETS : 0;
+		value_push(L, json_object_get(w->head, given[i]), VALUE_READ_ONLY | VALUE_BYTES | secrets);
 		lua_setglobal(L, given[i]);
 	}
 	lua_gc(L, LUA_GCRESTART);

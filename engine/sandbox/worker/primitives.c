@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "sandbox/worker/limit.h"
 #include "sandbox/worker/modules.h"
+#include "sandbox/worker/secret.h"
 #include "sandbox/worker/value.h"
 #include "sandbox/worker/worker.h"
 
@@ -113,10 +114,25 @@ static void check_may_call(lua_State *L, struct worker *w)
 	if (w->calls >= WIRE_CALLS_MAX) attempt_error(L, "this attempt has made %d calls already, which is the most that one may", WIRE_CALLS_MAX);
 }
 
-/* The table at index as JSON; NULL with e filled. */
+/* rung.secret(name): the handle. */
+static int rung_secret(lua_State *L)
+{
+	secret_push(L, luaL_checkstring(L, 1));
+	return 1;
+}
+
+/* rung.is_secret(value) */
+static int rung_is_secret(lua_State *L)
+{
+	lua_pushboolean(L, secret_name(L, 1) != NULL);
+	return 1;
+}
+
+/* The table at index as JSON; NULL with e filled. The modules say where a secret may stand. */
 static json_t *plain_argument(lua_State *L, int index, const char *name, struct error *e)
 {
-	static const struct value_limits limits = {.depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WORKER_ARGUMENTS_BYTES_MAX, .bytes_as_b64 = true};
+	static const struct value_limits limits = {
+	    .depth_max = WIRE_RESULT_DEPTH_MAX, .bytes_max = WORKER_ARGUMENTS_BYTES_MAX, .bytes_as_b64 = true, .has_secrets = true};
 	json_t *v = value_get(L, index, &limits, name, e);
 	/* An empty table is an object here: arguments and options have names. */
 	if (json_is_array(v) && json_array_size(v) == 0) json_decref(v), v = json_object();
@@ -273,13 +289,29 @@ static int rung_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"error", rung_error},     {"ends", rung_ends},           {"keep_trace", rung_keep_trace},
-    {"raise", rung_raise},     {"export", primitives_export}, {"send", rung_send},
-    {"answer", rung_answer},   {"take", rung_take},           {"create", rung_create},
-    {"status", rung_status},   {"resume", rung_resume},       {"yield", rung_yield},
-    {"running", rung_running}, {"can_yield", rung_can_yield}, {"close", rung_close},
-    {"load", modules_load},    {"open", modules_open},        {"open_json", lua_json_open},
-    {"open_re", lua_re_open},  {"open_yaml", lua_yaml_open},  {NULL, NULL},
+    {"error", rung_error},
+    {"ends", rung_ends},
+    {"keep_trace", rung_keep_trace},
+    {"raise", rung_raise},
+    {"export", primitives_export},
+    {"send", rung_send},
+    {"answer", rung_answer},
+    {"take", rung_take},
+    {"create", rung_create},
+    {"status", rung_status},
+    {"resume", rung_resume},
+    {"yield", rung_yield},
+    {"secret", rung_secret},
+    {"is_secret", rung_is_secret},
+    {"running", rung_running},
+    {"can_yield", rung_can_yield},
+    {"close", rung_close},
+    {"load", modules_load},
+    {"open", modules_open},
+    {"open_json", lua_json_open},
+    {"open_re", lua_re_open},
+    {"open_yaml", lua_yaml_open},
+    {NULL, NULL},
 };
 
 void primitives_push(lua_State *L)

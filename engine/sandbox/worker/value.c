@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "sandbox/worker/order.h"
+#include "sandbox/worker/secret.h"
 
 #include <lua5.4/lauxlib.h>
 #include <math.h>
@@ -99,6 +100,14 @@ static bool push_bytes(lua_State *L, const json_t *v)
 	return ok;
 }
 
+static bool push_secret(lua_State *L, const json_t *v)
+{
+	const char *name = json_str(v, "secret", NULL);
+	if (!name || json_object_size(v) != 1) return false;
+	secret_push(L, name);
+	return true;
+}
+
 static void push_array(lua_State *L, const json_t *v, int flags)
 {
 	size_t n = json_array_size(v);
@@ -155,6 +164,7 @@ void value_push(lua_State *L, const json_t *v, int flags)
 		break;
 	case JSON_OBJECT:
 		if ((flags & VALUE_BYTES) && push_bytes(L, v)) return;
+		if ((flags & VALUE_SECRETS) && push_secret(L, v)) return;
 		push_object(L, v, flags);
 		break;
 	}
@@ -215,6 +225,12 @@ static json_t *get_string(struct walk *w)
 	if (!count(w, n + 2)) return NULL;
 	if (w->limits->bytes_as_b64 || text_is_utf8(s, n)) return json_bytes(s, n);
 	return refuse(w, "is not UTF-8, which JSON must be");
+}
+
+static json_t *get_secret(struct walk *w, const char *name)
+{
+	if (w->limits->has_secrets) return count(w, strlen(name) + 16) ? json_pack("{s:s}", "secret", name) : NULL;
+	return refuse(w, "is a secret handle, which only a call takes whole, as sh(argv, {env = {NAME = secret \"...\"}}) or {stdin = secret \"...\"}");
 }
 
 static json_t *get_number(struct walk *w)
@@ -332,6 +348,7 @@ static json_t *get_value(struct walk *w)
 	default:
 		break;
 	}
+	if (secret_name(w->L, -1)) return get_secret(w, secret_name(w->L, -1));
 	snprintf(what, sizeof what, "is a %s: only plain data (nil, booleans, numbers, strings, tables of these) can leave a step", luaL_typename(w->L, -1));
 	return refuse(w, what);
 }

@@ -13,7 +13,8 @@
 enum value_flags {
 	VALUE_PLAIN = 0,
 	VALUE_READ_ONLY = 1, /* tables refuse assignment, all the way down */
-	VALUE_BYTES = 2      /* an object {"b64": ...} becomes the string that it stands for */
+	VALUE_BYTES = 2,     /* an object {"b64": ...} becomes the string that it stands for */
+	VALUE_SECRETS = 4    /* an object {"secret": name} becomes the handle of that name */
 };
 
 /* Registers the metatables; once a state. */
@@ -26,6 +27,7 @@ struct value_limits {
 	size_t depth_max;
 	size_t bytes_max;  /* estimated while walking, so that a small table that is mentioned many times cannot grow without bound */
 	bool bytes_as_b64; /* strings that are not UTF-8 become {"b64"}; else they are refused */
+	bool has_secrets;  /* handles become {"secret": name}; else they are refused */
 };
 
 /* The value at index as JSON; NULL with e filled by a sentence that names the path, which begins with name: "result.disks[3] is a function". */

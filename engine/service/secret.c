@@ -1,0 +1,182 @@
+#include "service/secret.h"
+#include "base/fs.h"
+#include "policy/secrets.h"
+#include "sandbox/wire.h"
+#include "service/configure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRETS_FILE_BYTES_MAX = 1 << 20 };
+
+json_t *secret_names(const json_t *arguments)
+{
+	json_t *names = json_object(), *v;
+	const char *key;
+	json_object_foreach(json_obj(arguments, "env"), key, v) if (json_str(v, "secret", NULL))
+	    json_object_set_new(names, json_str(v, "secret", ""), json_true());
+	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
+	if (input) json_object_set_new(names, input, json_true());
+	return names;
+}
+
+struct right secret_right(struct execution *x, size_t step, bool is_read_only, const json_t *names)
+{
+	struct right r = {.is_allowed = true};
+	const char *name;
+	json_t *v;
+	json_object_foreach((json_t *)names, name, v)
+	{
+		r = execution_right(x, step, is_read_only, "secret", &name, 1);
+		if (!r.is_allowed) return r;
+	}
+	return r;
+}
+
+void secret_record(struct execution *x, const struct call *c, const json_t *names)
+{
+	json_t *list = json_array(), *v;
+	const char *name;
+	json_object_foreach((json_t *)names, name, v) json_array_append_new(list, json_string(name));
+	if (json_array_size(list) == 0) {
+		json_decref(list);
+		return;
+	}
+	json_t *d = json_pack("{s:o}", "names", list);
+	execution_emit(x, (struct emit){.kind = RECORD_SECRET_USED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d}, NULL);
+}
+
+/* ---- where values come from ---- */
+
+/* It names commands that run as the commands' user, without a right of their own: nobody else may have written it. */
+static enum err check_owner(int fd, const char *path, struct error *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0) return error_errno(e, "%s", path);
+	bool others_can_write = (st.st_mode & S_IWOTH) || ((st.st_mode & S_IWGRP) && st.st_gid != getegid());
+	if ((st.st_uid == 0 || st.st_uid == geteuid()) && !others_can_write) return ERR_OK;
+	return error_set(e, ERR_DENIED, "%s can be written by others than the engine's user and root: it is not used", path);
+}
+
+/* An empty list where there is no file. */
+static enum err read_file(const struct execution *x, struct arena *a, struct secrets **out, struct error *e)
+{
+	char *path = mem_printf("%s/.rung/secrets.yaml", x->policy_root); /* beside the policy that says who may use them */
+	struct buf b;
+	buf_init(&b, SECRETS_FILE_BYTES_MAX);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	enum err err = fd >= 0 || errno == ENOENT ? ERR_OK : error_errno(e, "%s", path);
+	if (fd >= 0) err = check_owner(fd, path, e);
+	if (fd >= 0 && !err) err = fs_read_fd(fd, path, &b, e);
+	if (fd >= 0) close(fd);
+	if (!err) err = secrets_parse(a, path, b.data ? b.data : "version: 1\n", b.data ? b.len : 11, out, e);
+	buf_clear(&b);
+	free(path);
+	return err;
+}
+
+static json_t *command_source(const struct execution *x, const struct secret_source *s)
+{
+	json_t *argv = json_array();
+	for (size_t i = 0; i < s->word_count; i++) json_array_append_new(argv, json_string(s->words[i]));
+	/* Programs that keep secrets look into the home of their user. */
+	json_t *given = json_pack("{s:s*}", "HOME", getenv("HOME"));
+	json_t *source = json_pack("{s:o,s:o,s:s,s:I}", "argv", argv, "env", engine_environment(x->engine, x->id, given), "cwd", x->policy_root, "timeout_us",
+	                           (json_int_t)s->timeout_us);
+	json_decref(given);
+	return source;
+}
+
+static json_t *file_source(const struct execution *x, const struct secret_source *s)
+{
+	char *path = s->place[0] == '/' ? mem_strdup(s->place) : mem_printf("%s/%s", x->policy_root, s->place);
+	json_t *source = json_pack("{s:s}", "file", path);
+	free(path);
+	return source;
+}
+
+static enum err source_of(const struct execution *x, const struct secrets *list, const char *name, json_t **out, struct error *e)
+{
+	const struct secret_source *s = secrets_find(list, name);
+	const char *value;
+	if (!s) return error_set(e, ERR_NOT_FOUND, "there is no secret %s: name its source in .rung/secrets.yaml, as `%s: {file: /path}`", name, name);
+	switch (s->kind) {
+	case SECRET_FILE:
+		*out = file_source(x, s);
+		break;
+	case SECRET_COMMAND:
+		*out = command_source(x, s);
+		break;
+	case SECRET_ENVIRONMENT:
+		value = getenv(s->place);
+		if (!value) return error_set(e, ERR_NOT_FOUND, "the secret %s comes from %s, which the engine's environment does not have", name, s->place);
+		*out = json_pack("{s:o}", "value", json_bytes(value, strlen(value)));
+		break;
+	}
+	return ERR_OK;
+}
+
+/* Those of earlier calls, for an actor that does not know them yet: it takes them out of what comes. What cannot be had is left out. */
+static void add_earlier(struct execution *x, const struct secrets *list, json_t *sources)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach(x->secrets_used, name, v)
+	{
+		json_t *source = NULL;
+		if (json_object_get(sources, name) || source_of(x, list, name, &source, NULL)) continue;
+		json_object_set_new(source, "is_optional", json_true());
+		json_object_set_new(sources, name, source);
+	}
+}
+
+static enum err sources_of(struct execution *x, const json_t *names, json_t *sources, struct error *e)
+{
+	struct arena *a = arena_new();
+	struct secrets *list = NULL;
+	const char *name;
+	json_t *v;
+	enum err err = read_file(x, a, &list, e);
+	json_object_foreach((json_t *)names, name, v)
+	{
+		json_t *source = NULL;
+		if (!err) err = source_of(x, list, name, &source, e);
+		if (!err) json_object_set_new(sources, name, source);
+	}
+	if (!err && x->is_actor_new) add_earlier(x, list, sources);
+	arena_free(a);
+	return err;
+}
+
+/* They are got at the same time. */
+static int64_t longest_wait(const json_t *sources)
+{
+	int64_t most = 0;
+	const char *name;
+	json_t *source;
+	json_object_foreach((json_t *)sources, name, source) if (json_int(source, "timeout_us", 0) > most) most = json_int(source, "timeout_us", 0);
+	return most;
+}
+
+enum err secret_provide(struct execution *x, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e)
+{
+	json_t *names = secret_names(arguments), *sources = json_object();
+	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
+	bool is_earlier_wanted = x->is_actor_new && json_object_size(x->secrets_used) > 0;
+	enum err err = json_object_size(names) || is_earlier_wanted ? sources_of(x, names, sources, e) : ERR_OK;
+	/* A call without secrets of its own does not fail for those of others. */
+	if (err && json_object_size(names) == 0) err = ERR_OK;
+	if (input) json_object_set_new(head, "stdin_secret", json_string(input));
+	if (!err && json_object_size(sources)) json_object_set(head, "secrets", sources);
+	if (!err && json_object_size(sources) && json_dumpb(head, NULL, 0, JSON_COMPACT) > WIRE_HEAD_BYTES_MAX)
+		err = error_set(e, ERR_TOO_BIG, "the command's arguments, environment and secrets are over %d KiB together", WIRE_HEAD_BYTES_MAX >> 10);
+	if (!err) x->is_actor_new = false;
+	*wait_us = err ? 0 : longest_wait(sources);
+	json_decref(names);
+	json_decref(sources);
+	return err;
+}

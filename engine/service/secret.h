@@ -1,0 +1,23 @@
+#ifndef RUNG_SERVICE_SECRET_H
+#define RUNG_SERVICE_SECRET_H
+
+#include "service/rights.h"
+
+/* Secrets of a call, by name: the engine knows where a value comes from, never the value, except where it comes from its own environment or was given at the
+ * start of the execution. source: DESIGN.md 7 */
+
+/* The names that a call's arguments hold, an object {name: true}; empty where there are none. New reference. */
+json_t *secret_names(const json_t *arguments);
+
+/* May a call of the step have them? As execution_right; of those that it may not have the first. */
+struct right secret_right(struct execution *x, size_t step, bool is_read_only, const json_t *names);
+
+/* Records that the call gets them. Nothing where there are none. */
+void secret_record(struct execution *x, const struct call *c, const json_t *names);
+
+/* Adds to the frame that makes a call where its secrets come from; for an actor that has just started those of earlier calls too. *wait_us: how long getting
+ * them may take at most, before the call is made. ERR_NOT_FOUND for a name
+ * that secrets.yaml does not have, ERR_INVALID where that file is not valid; text says what to do. */
+enum err secret_provide(struct execution *x, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e);
+
+#endif

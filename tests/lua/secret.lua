@@ -1,0 +1,26 @@
+local db = secret "db-admin"
+expect(tostring(db) == "secret db-admin" and ("%s"):format(db) == "secret db-admin")
+expect(db == secret "db-admin" and db ~= secret "other" and db ~= "secret db-admin")
+expect(not getmetatable(db))
+local function raises(what, f, ...)
+	local ok, why = pcall(f, ...)
+	expect(not ok and tostring(why):find(what, 1, true), what .. " was expected, not " .. tostring(why))
+end
+raises("never here", function() return "password=" .. db end)
+raises("never here", function() return db .. "x" end)
+raises("never here", function() return #db end)
+raises("never here", function() return db.value end)
+raises("was expected", secret)
+raises("cannot be a name", secret, "a b")
+raises("cannot be a name", secret, "param:x")
+raises("cannot be a name", secret, "-x")
+raises("cannot be a name", secret, ("x"):rep(65))
+
+-- Where it can be used, and where not.
+expect(sh({"psql"}, {env = {PGPASSWORD = db, PGUSER = "a"}, stdin = secret "x"}).code == 0)
+raises("process list", sh, {"psql", "--password", db})
+raises("process list", sh, {db})
+raises("stdin must be", sh, {"a"}, {stdin = {}})
+raises("secret handle", json.encode, {a = db})
+raises("secret handle", sh, {"a"}, {env = {A = "b"}, timeout = "1s", effect = "read", cwd = db})
+raises("secret handle", json.encode, {list = {db}})
