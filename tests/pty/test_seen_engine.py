@@ -60,7 +60,8 @@ class Engine:
 
     def __init__(self, state):
         self.view = view([step(*s) for s in STEPS], "waiting")
-        self.refuses = self.ends = False
+        self.refuses = False
+        self.ends_after = 0  # so many have attached
         here = os.getcwd()
         os.chdir(state)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -119,7 +120,8 @@ class Engine:
                 send({"ev": "output", "execution": X, "step": s["id"], "attempt": 1, "call": 3, "stream": "stdout"}, canary.BYTES)
                 send({"ev": "logged", "execution": X, "step": s["id"], "level": C, "text": "said " + C})
                 send({"ev": "note", "execution": X, "step": s["id"], "by": C, "text": "noted " + C})
-            if self.ends:
+            self.ends_after -= 1
+            if self.ends_after == 0:
                 self.view["state"] = "failed"
                 send({"ev": "ended", "execution": X, "state": "failed"})
 
@@ -183,10 +185,12 @@ class SeenEngine(unittest.TestCase):
     def test_an_execution_that_runs_by_itself(self):
         for argv in (["attach", X], ["attach", X, "--verbose"]):
             self.engine.view = view([step("runs", "running", None, False), step("open", "pending", None, False)], "running")
-            self.engine.ends = True
-            self.both(*argv)
+            # The command looks once, then stays.
+            self.engine.ends_after = 2
             p = subprocess.run([RUNG, *argv], cwd=self.top, env=dict(os.environ, **self.env), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
             self.harmless(p.stdout, False, argv)
+            self.assertIn(b"said ", p.stdout)
+            self.assertIn(b" | ", p.stdout)
 
     def test_resolve_asks_on_a_terminal(self):
         t = self.terminal("resolve", X)
