@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "cli/start.h"
+#include "service/config.h"
 #include "service/protocol.h"
 
 #include <errno.h>
@@ -66,14 +67,33 @@ static int connect_socket(const char *path)
 	return failed ? -1 : fd;
 }
 
+/* Another user's engine is reached by the socket that its configuration opens to a group. */
+static int connect_shared(const char *state_dir)
+{
+	struct arena *a = arena_new();
+	struct config c = {.socket_path = NULL};
+	const char *path = start_config(a, state_dir);
+	int fd = -1;
+	if (path && config_read(a, path, &c, NULL) == ERR_OK && c.socket_path) fd = connect_socket(c.socket_path);
+	arena_free(a);
+	return fd;
+}
+
 enum err client_connect(const char *state_dir, struct client **out, struct error *e)
 {
 	char *path = mem_printf("%s/engine.sock", state_dir);
 	int fd = connect_socket(path), saved = errno;
 	free(path);
+	if (fd < 0 && (saved == EACCES || saved == EPERM)) fd = connect_shared(state_dir);
 	errno = saved;
 	if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR))
 		return error_set(e, ERR_NOT_FOUND, "no engine is running for %s", state_dir);
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		return error_set(
+		    e, ERR_DENIED,
+		    "the state directory %s belongs to another user, and no engine of theirs can be reached: it must be running, with a socket open to a "
+		    "group of yours (socket: {path, group} in .rung/config.yaml)",
+		    state_dir);
 	if (fd < 0) return error_errno(e, "%s/engine.sock", state_dir);
 	struct client *c = mem_zero(sizeof *c);
 	c->fd = fd;

@@ -1,6 +1,6 @@
 #include "cli/command.h"
-#include "base/text.h"
 #include "base/arena.h"
+#include "base/text.h"
 #include "cli/print.h"
 
 #include <locale.h>

@@ -105,8 +105,13 @@ static const char *config_of(struct arena *a, const char *state_dir)
 {
 	struct workspace w;
 	if (config_path_beside(a, state_dir) || workspace_find(a, state_dir, &w, NULL) || !w.root) return NULL;
-	const char *path = arena_printf(a, "%s/.rung/config.yaml", w.root);
-	return fs_exists(path) ? path : NULL;
+	return arena_printf(a, "%s/.rung/config.yaml", w.root);
+}
+
+const char *start_config(struct arena *a, const char *state_dir)
+{
+	const char *beside = config_path_beside(a, state_dir);
+	return beside ? beside : config_of(a, state_dir);
 }
 
 enum err start_engine(const char *state_dir, struct error *e)

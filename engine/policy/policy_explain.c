@@ -523,3 +523,13 @@ const char *policy_explain(const struct policy *p, const struct policy_request *
 	buf_clear(&x.out);
 	return text;
 }
+
+const char *policy_explain_line(const struct policy *p, const struct policy_request *q, struct arena *a)
+{
+	char *line = arena_strdup(a, policy_explain(p, q, a));
+	size_t n = strlen(line);
+	while (n && line[n - 1] == '\n') line[--n] = 0;
+	for (char *at = line; *at; at++)
+		if (*at == '\n') *at = ' ';
+	return line;
+}

@@ -94,6 +94,24 @@ static const struct key commands_keys[] = {
     {"limits", "MAP", "limits of commands, each enforced by the kernel; none where nothing is said", read_limits, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static enum err read_socket_path(struct reading *r, const struct yaml *v)
+{
+	r->config->socket_at = place_of(r->arena, v);
+	enum err err = yaml_text(v, r->name, &r->config->socket_path, r->error);
+	if (!err && r->config->socket_path[0] != '/') err = yaml_wrong(v, r->error, "%s is an absolute path, such as /run/rung/engine.sock", r->name);
+	return err;
+}
+
+static enum err read_socket_group(struct reading *r, const struct yaml *v)
+{
+	return yaml_text(v, r->name, &r->config->socket_group, r->error);
+}
+
+static const struct key socket_keys[] = {
+    {"path", "PATH", "where it stands; its folder must be there, and open to the group", read_socket_path, NULL},
+    {"group", "NAME", "the group whose members may talk to the engine; what they may do the policy says", read_socket_group, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static const struct key top_keys[] = {
     {"version", "1", "the version of this file's form; must be there", read_version, NULL},
     {"sandbox", "require|offered",
@@ -101,6 +119,7 @@ static const struct key top_keys[] = {
      "nothing is said): with what the host offers",
      read_sandbox, NULL},
     {"commands", "MAP", "how the commands of steps run", NULL, commands_keys},
+    {"socket", "MAP", "another socket beside the one of the engine's own user, so that others can run, watch and approve; needs both keys", NULL, socket_keys},
     {"environment", "[NAME, ...]", "variables of the engine's environment that commands get beside PATH, LC_ALL, HOME and RUNG_EXECUTION", read_environment,
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
@@ -141,6 +160,7 @@ enum err config_read(struct arena *a, const char *path, struct config *out, stru
 	out->path = arena_strdup(a, path);
 	struct reading r = {.arena = a, .config = out, .error = e};
 	err = read_map(&r, y, "config.yaml", top_keys);
+	if (!err && !out->socket_path != !out->socket_group) err = yaml_wrong(yaml_get(y, "socket"), e, "socket needs both path and group");
 	if (!err && !yaml_get(y, "version")) err = yaml_wrong(y, e, "the file says which form it has: write version: 1");
 	return err;
 }
@@ -162,8 +182,9 @@ json_t *config_json(const struct config *c)
 	for (int i = 0; i < COMMAND_LIMITS; i++)
 		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
 	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as", c->commands_as,
-	                 "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "environment", environment);
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
+	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",
+	                 c->socket_group, "environment", environment);
 }
 
 static size_t count_of(const struct key *keys)
@@ -176,14 +197,19 @@ static size_t count_of(const struct key *keys)
 bool config_key_info(size_t i, struct config_key_info *out)
 {
 	static char name[64];
-	size_t top = count_of(top_keys), commands = count_of(commands_keys);
-	const struct key *k = i < top ? &top_keys[i] : i - top < commands ? &commands_keys[i - top] : NULL;
-	if (k) {
-		snprintf(name, sizeof name, "%s%s", i < top ? "" : "commands.", k->name);
-		*out = (struct config_key_info){name, k->value, k->means};
-		return true;
+	static const struct {
+		const char *above;
+		const struct key *keys;
+	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}};
+	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+		size_t n = count_of(tables[t].keys);
+		if (i < n) {
+			snprintf(name, sizeof name, "%s%s", tables[t].above, tables[t].keys[i].name);
+			*out = (struct config_key_info){name, tables[t].keys[i].value, tables[t].keys[i].means};
+			return true;
+		}
+		i -= n;
 	}
-	i -= top + commands;
 	if (i >= COMMAND_LIMITS) return false;
 	snprintf(name, sizeof name, "commands.limits.%s", command_limits[i].name);
 	*out = (struct config_key_info){name, "NUMBER", command_limits[i].means};

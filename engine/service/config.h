@@ -20,7 +20,8 @@ struct config {
 	const char *commands_as;  /* a user's name; NULL: the engine's own user */
 	const char *commands_as_at;
 	struct command_rules rules;
-	const char **environment; /* names that commands get from the engine's environment */
+	const char *socket_path, *socket_group, *socket_at; /* another socket, for a group; NULL: none */
+	const char **environment;                           /* names that commands get from the engine's environment */
 	size_t environment_count;
 };
 

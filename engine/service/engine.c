@@ -6,6 +6,7 @@
 #include "service/client.h"
 #include "service/configure.h"
 #include "service/leftover.h"
+#include "service/listen.h"
 #include "service/revision.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, LISTEN_BACKLOG = 64 };
+enum { TICK_MS = 1000 };
 
 struct policy_at {
 	struct policy_at *next;
@@ -171,55 +172,17 @@ static bool is_busy(const struct engine *en)
 	return false;
 }
 
-static void connection(uv_poll_t *h, int status, int events);
-
 static void tick(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	int64_t now = clock_monotonic_us();
 	leftover_sweep(en);
-	if (!uv_is_active((uv_handle_t *)&en->listener)) uv_poll_start(&en->listener, UV_READABLE, connection);
+	listen_again(en);
 	supervise(en);
 	if (is_busy(en))
 		en->idle_since_us = now;
 	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
 		engine_end(en, 0);
-}
-
-static void connection(uv_poll_t *h, int status, int events)
-{
-	(void)status, (void)events;
-	struct engine *en = h->data;
-	int fd = accept4(en->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		client_accept(en, fd);
-	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		/* No descriptors, say: the connection stays there; looked at again with the next tick. */
-		log_line(LOG_ERROR, "a client could not be let in: %s", strerror(errno));
-		uv_poll_stop(h);
-	}
-}
-
-/* A socket's path may be longer than an address holds: it is bound from within its folder. */
-static enum err listen_on(struct engine *en, struct error *e)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char here[PATH_MAX];
-	snprintf(address.sun_path, sizeof address.sun_path, "engine.sock");
-	en->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (en->listen_fd < 0) return error_errno(e, "socket");
-	if (!getcwd(here, sizeof here)) snprintf(here, sizeof here, "/");
-	if (chdir(en->state_dir) != 0) return error_errno(e, "%s", en->state_dir);
-	unlink("engine.sock"); /* the store's lock is ours: nobody listens there */
-	mode_t before = umask(0177);
-	int rc = bind(en->listen_fd, (struct sockaddr *)&address, sizeof address);
-	umask(before);
-	if (rc != 0 || listen(en->listen_fd, LISTEN_BACKLOG) != 0) return error_errno(e, "%s/engine.sock", en->state_dir);
-	if (chdir("/") != 0) return error_errno(e, "/");
-	uv_poll_init(&en->loop, &en->listener, en->listen_fd);
-	en->listener.data = en;
-	uv_poll_start(&en->listener, UV_READABLE, connection);
-	return ERR_OK;
 }
 
 static enum err make_folders(struct engine *en, struct error *e)
@@ -323,7 +286,7 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	if (!err) err = store_open(&o, &en->store, e);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
-	if (!err) err = listen_on(en, e);
+	if (!err) err = listen_start(en, e);
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
 	return err;
@@ -346,10 +309,9 @@ static void free_all(struct execution **list)
 
 static void engine_stop(struct engine *en)
 {
-	char *path = mem_printf("%s/engine.sock", en->state_dir), *pid = mem_printf("%s/engine.pid", en->state_dir);
-	unlink(path);
+	char *pid = mem_printf("%s/engine.pid", en->state_dir);
+	listen_stop(en);
 	unlink(pid);
-	free(path);
 	free(pid);
 	/* What runs is left as it is: the next engine takes it up. Its processes end with us. */
 	for (struct execution *x = en->executions; x; x = x->next) {
@@ -367,7 +329,6 @@ static void engine_stop(struct engine *en)
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
 	leftover_sweep_all(en);
-	if (en->listen_fd >= 0) close(en->listen_fd);
 	uv_walk(&en->loop, close_handle, NULL);
 	uv_run(&en->loop, UV_RUN_DEFAULT);
 	must(uv_loop_close(&en->loop) == 0);
@@ -402,7 +363,6 @@ int engine_main(int argc, char **argv)
 	struct error e = {ERR_OK, ""};
 	const char *config_path = NULL;
 	int ready_fd = -1;
-	en->listen_fd = -1;
 	en->idle_us = INT64_C(600000000);
 	for (int i = 1; i + 1 < argc; i += 2) {
 		if (strcmp(argv[i], "--state") == 0)

@@ -10,14 +10,23 @@
 struct client;
 struct config;
 
+enum { ENGINE_LISTENERS = 2 };
+
+/* A socket that clients come to. */
+struct listener {
+	struct engine *engine;
+	uv_poll_t poll;
+	int fd;
+	char *path; /* NULL: not open */
+};
+
 struct engine {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_timer_t timer; /* about once a second: is it idle, does everything keep its limits */
 	uv_signal_t signals[3];
-	uv_poll_t listener;
 	uv_check_t sweeper;
-	int listen_fd;
+	struct listener listeners[ENGINE_LISTENERS];
 	const char *state_dir, *user, *host;
 	const char *principal;                   /* of who started it */
 	const char *root;                        /* the workspace that it serves, or NULL */

@@ -82,7 +82,7 @@ static enum err may_approve(const struct request *q, const struct policy *p, con
 	struct policy_request ask = {.who = q->client->principal, .verb = VERB_APPROVE_BOOK, .book = name, .targets = POLICY_TARGETS_OF_NO_STEP};
 	ask.now_us = clock_now_us();
 	enum err err = ERR_OK;
-	if (policy_decide(p, &ask, a).outcome != POLICY_IS_ALLOWED) err = error_set(e, ERR_DENIED, "%s", policy_explain(p, &ask, a));
+	if (policy_decide(p, &ask, a).outcome != POLICY_IS_ALLOWED) err = error_set(e, ERR_DENIED, "%s", policy_explain_line(p, &ask, a));
 	if (!err && strncmp(ask.who, "user:", 5) != 0) err = error_set(e, ERR_DENIED, "%s is no person: books are approved by people", ask.who);
 	if (!err && policy_is_author(p, ask.who, authors_of(b))) err = error_set(e, ERR_DENIED, "%s wrote %s: a second person approves it", ask.who, name);
 	arena_free(a);

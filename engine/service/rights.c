@@ -106,7 +106,7 @@ static void ask_policy(struct execution *x, const struct policy *p, size_t step,
 	struct policy_decision d = policy_decide(p, &q, a);
 	decided_by(x, r, p, d.rule);
 	r->is_allowed = d.outcome == POLICY_IS_ALLOWED;
-	if (!r->is_allowed) r->why = arena_strdup(x->arena, policy_explain(p, &q, a));
+	if (!r->is_allowed) r->why = arena_strdup(x->arena, policy_explain_line(p, &q, a));
 	arena_free(a);
 }
 
@@ -172,7 +172,7 @@ static enum err decide(const struct policy *p, const struct policy_request *q, s
 {
 	struct policy_decision d = policy_decide(p, q, a);
 	*out = d.outcome;
-	return d.outcome == POLICY_IS_DENIED ? error_set(e, ERR_DENIED, "%s", policy_explain(p, q, a)) : ERR_OK;
+	return d.outcome == POLICY_IS_DENIED ? error_set(e, ERR_DENIED, "%s", policy_explain_line(p, q, a)) : ERR_OK;
 }
 
 enum err rights_step(struct execution *x, size_t step, struct error *e)
@@ -320,10 +320,6 @@ static enum err check_service(struct execution *x, const struct policy *p, struc
 	if (strncmp(x->driver, "service:", 8) != 0) return ERR_OK;
 	const struct policy_service *s = p ? policy_service_find(p, x->driver + 8) : NULL;
 	if (!s) return error_set(e, ERR_DENIED, "no policy knows %s", x->driver);
-	if (!x->book->has_permissions)
-		return error_set(e, ERR_DENIED,
-		                 "%s has no Permissions section, and so sets no bound: a service does not start it. Write down what its steps call",
-		                 x->book_path);
 	int64_t running = 0;
 	for (const struct execution *o = x->engine->executions; o; o = o->next) running += o != x && strcmp(o->driver, x->driver) == 0;
 	if (s->max_running && running >= s->max_running)
@@ -343,6 +339,10 @@ enum err rights_start(struct execution *x, struct error *e)
 		                 "there is no policy here, so only %s, whose engine this is, runs books: write .rung/policy.yaml (rung help policy)",
 		                 x->engine->principal);
 	if (!p) return x->flow->mode == FLOW_AUTO ? check_unattended(x, e) : ERR_OK;
+	if (strncmp(x->driver, "service:", 8) == 0 && !x->book->has_permissions)
+		return error_set(e, ERR_DENIED,
+		                 "%s has no Permissions section, and so sets no bound: a service does not start it. Write down what its steps call",
+		                 x->book_path);
 	json_t *missing = rights_missing(x), *m;
 	size_t i, denied = 0;
 	struct buf b;

@@ -27,17 +27,20 @@ class Refused(Exception):
 
 
 class Client:
-    def __init__(self, state):
+    def __init__(self, state, path=None):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.buffer = b""
+        self.next = 0
+        self.events = []
+        if path:
+            self.sock.connect(path)
+            return
         here = os.getcwd()
         os.chdir(state)
         try:
             self.sock.connect("engine.sock")
         finally:
             os.chdir(here)
-        self.buffer = b""
-        self.next = 0
-        self.events = []
 
     def close(self):
         self.sock.close()

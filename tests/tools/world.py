@@ -9,9 +9,14 @@ class World:
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="rung-engine-")
-        self.engine = r.Engine(self.folder).start()
+        self.engine = r.Engine(self.folder)
+        self.prepare()
+        self.engine.start()
         self.client = self.engine.client()
         self.books = 0
+
+    def prepare(self):
+        """What must be there before the engine starts."""
 
     def book(self, steps, head="", permissions=("sh sh -c *", "sh true", "sh false", "sh echo *", "sh sleep *", "sh cat **")):
         self.books += 1
@@ -25,10 +30,13 @@ class World:
                 out += ["   <!-- step: %s -->" % s["comment"], ""]
             for source, attributes in s.get("fences", []):
                 out += ["   ```%s" % attributes] + ["   " + l for l in source.split("\n")] + ["   ```", ""]
-        path = os.path.join(self.folder, "book%d.md" % self.books)
+        path = os.path.join(self.books_in(), "book%d.md" % self.books)
         with open(path, "w") as f:
             f.write("\n".join(out))
         return path
+
+    def books_in(self):
+        return self.folder
 
     def lua(self, *sources, **more):
         steps = []
@@ -92,14 +100,14 @@ def same(a, b):
     assert a == b, "%r is not %r" % (a, b)
 
 
-def run_tests(tests, unverified=()):
+def run_tests(tests, unverified=(), world=World):
     """Runs those that the command line names, or all; each in a world of its own, whose journal must verify at the end. TAP-like lines; gives the exit status."""
     names = sys.argv[1:]
     failed = passed = 0
     for t in tests:
         if names and t.__name__ not in names:
             continue
-        w = World()
+        w = world()
         try:
             t(w)
             if t not in unverified:
