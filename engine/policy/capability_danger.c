@@ -1,8 +1,5 @@
 #include "policy/capability_parts.h"
 
-#include "base/text.h"
-
-#include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -16,60 +13,55 @@ enum way {
 	RUNS_WORD,   /* some subcommands start programs: docker exec */
 };
 
+enum { WORDS_ALL = CAPABILITY_WORDS_MAX, NAME_BYTES_MAX = CAPABILITY_BYTES_MAX + 1, NAMES_MAX = 256 };
+
 static const struct starter {
-	const char *names; /* with a space around each */
+	const char *names; /* with a space around each, as in all these lists */
 	enum way way;
-	int operands; /* RUNS_REST: how many before the command */
-	const char
-	    *options; /* RUNS_REST, RUNS_TEXT: those that take a value in the next word; RUNS_OPTION: those that start programs; RUNS_WORD: the subcommands */
-	const char *code; /* RUNS_TEXT: options whose value is program text */
+	int operands;        /* RUNS_REST: how many stand before the command; RUNS_TEXT: before what is only data */
+	const char *options; /* RUNS_REST, RUNS_TEXT: those with a value in the next word; RUNS_OPTION: those that start programs; RUNS_WORD: the subcommands */
+	const char *code;    /* RUNS_TEXT: options whose value is program text */
 } starters[] = {
-    {" sudo doas run0 ", RUNS_REST, 0, " -u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t ", NULL},
-    {" su runuser ", RUNS_TEXT, 0, " -s --shell -g --group -G --supp-group -w --whitelist-environment ", " -c --command --session-command "},
+    {" sudo doas run0 pkexec ", RUNS_REST, 0, " -u --user -g --group -h --host -p --prompt -C -D -R -T -U -r -t ", NULL},
     {" env ", RUNS_REST, 0, " -u --unset -C --chdir ", NULL},
-    {" nohup exec command setsid nice ionice chrt taskset stdbuf time builtin strace ltrace unbuffer catchsegv eatmydata fakeroot pkexec dbus-run-session ",
-     RUNS_REST, 0, " -n --adjustment -c -p -i -o -e -s -f ", NULL},
-    {" timeout chroot flock capsh setarch linux32 linux64 ", RUNS_REST, 1, " -k --kill-after -s --signal -w --timeout -E ", NULL},
-    {" xargs parallel watch entr ", RUNS_REST, 0, " -a --arg-file -d --delimiter -E -I -L -n -P -s -j -n --interval --max-args --max-procs --max-lines ", NULL},
-    {" unshare nsenter setpriv systemd-run systemd-inhibit systemd-nspawn bwrap firejail start-stop-daemon chpst script busybox toybox ", RUNS_REST, 0,
+    {" nohup exec command setsid nice ionice chrt taskset stdbuf time builtin strace ltrace fakeroot dbus-run-session ", RUNS_REST, 0,
+     " -n --adjustment -c --class -p --pid -i -o -e -s -f ", NULL},
+    {" timeout chroot flock setarch ", RUNS_REST, 1, " -k --kill-after -s --signal -w --timeout -E ", NULL},
+    {" xargs parallel watch entr ", RUNS_REST, 0, " -a --arg-file -d --delimiter -E -I -L -n -P -s -j --interval --max-args --max-procs --max-lines ", NULL},
+    {" unshare nsenter setpriv systemd-run systemd-inhibit systemd-nspawn bwrap firejail start-stop-daemon capsh script busybox toybox ", RUNS_REST, 0,
      " -t -p -u -M --unit --uid --gid --property --slice --machine --reuid --regid --pid ", NULL},
-    {" sh bash dash ash zsh ksh mksh rbash fish csh tcsh pwsh ", RUNS_TEXT, 0, " -o -O +o +O --rcfile --init-file ", " -c -lc -ec -xc -euc -ic -s -Command "},
+    {" su runuser ", RUNS_TEXT, WORDS_ALL, " -s --shell -g --group -G --supp-group -w --whitelist-environment ", " -c --command --session-command "},
+    {" sh bash dash ash zsh ksh mksh rbash fish csh tcsh pwsh ", RUNS_TEXT, 0, " -o -O +o +O --rcfile --init-file ", " -c -s -Command "},
     {" python python2 python3 pypy pypy3 ", RUNS_TEXT, 0, " -W -X ", " -c -m "},
-    {" perl ", RUNS_TEXT, 0, " -I -M -m ", " -e -E -ne -pe -i -M -m "},
-    {" ruby lua luajit lua5.1 lua5.3 lua5.4 node nodejs deno bun tclsh expect guile Rscript R julia ghc java jshell erl elixir groovy scala osascript ",
-     RUNS_TEXT, 0, " -I -r -l ", " -e -c -p -r -E -l -pe --eval --print --require "},
+    {" perl ", RUNS_TEXT, 0, " -I ", " -e -E -ne -pe -M -m "},
+    {" ruby lua luajit lua5.1 lua5.2 lua5.3 lua5.4 node nodejs deno bun tclsh expect guile Rscript java erl elixir osascript ", RUNS_TEXT, 0, " -I ",
+     " -e -c -p -r -E -l -pe --eval --print --require "},
     {" php ", RUNS_TEXT, 0, " -d -c ", " -r -B -R -E -F -f "},
     {" awk gawk mawk nawk original-awk ", RUNS_TEXT, 0, " -F -v --assign --field-separator ", " -f -e -E --file --source --exec "},
     {" sed ", RUNS_TEXT, 0, " -l ", " -e --expression -f --file "},
-    {" eval source . ssh-agent at batch crontab ssh scp sftp vi vim view nvim emacs nano ed ex less more gdb lldb screen tmux mosh telnet nc ncat netcat "
-     "socat ",
-     RUNS_TEXT, 0, " ", " "},
-    {" make gmake ninja ant mvn gradle npm npx yarn pnpm pip pip3 gem cargo ansible ansible-playbook terraform ", RUNS_TEXT, 0, " -C -j ",
-     " --eval -f --file --makefile "},
-    {" find ", RUNS_OPTION, 0, " -exec -execdir -ok -okdir -fprintf -fprint -fls -fprint0 ", NULL},
+    {" eval source . ssh mosh crontab vi vim nvim emacs gdb lldb screen tmux socat make gmake npx ansible ", RUNS_TEXT, WORDS_ALL, "  ", "  "},
+    {" find ", RUNS_OPTION, 0, " -exec -execdir -ok -okdir ", NULL},
     {" tar bsdtar gtar ", RUNS_OPTION, 0,
      " --checkpoint-action --to-command --use-compress-program -I --info-script -F --new-volume-script --rsh-command --rmt-command ", NULL},
-    {" git ", RUNS_OPTION, 0,
-     " -c --config-env --exec-path --upload-pack --receive-pack -u --exec -O --open-files-in-pager --config --template -x --ext-diff --extcmd ", NULL},
-    {" rsync ", RUNS_OPTION, 0, " -e --rsh --rsync-path --config ", NULL},
+    {" git ", RUNS_OPTION, 0, " -c --config --config-env --exec-path --upload-pack --receive-pack --open-files-in-pager --extcmd ", NULL},
+    {" rsync ", RUNS_OPTION, 0, " -e --rsh --rsync-path ", NULL},
+    {" scp sftp ", RUNS_OPTION, 0, " -o -S -F -J ", NULL},
+    {" nc ncat netcat ", RUNS_OPTION, 0, " -e -c --exec --sh-exec --lua-exec ", NULL},
     {" sort ", RUNS_OPTION, 0, " --compress-program ", NULL},
     {" split ", RUNS_OPTION, 0, " --filter ", NULL},
     {" zip ", RUNS_OPTION, 0, " -TT --unzip-command ", NULL},
     {" cpio ", RUNS_OPTION, 0, " --rsh-command ", NULL},
-    {" man ", RUNS_OPTION, 0, " -P --pager -H --html -X ", NULL},
+    {" man ", RUNS_OPTION, 0, " -P --pager -H --html ", NULL},
+    {" at batch ", RUNS_OPTION, 0, " -f ", NULL},
     {" wget ", RUNS_OPTION, 0, " --use-askpass -e --execute --config ", NULL},
-    {" curl ", RUNS_OPTION, 0, " -K --config -o --output -O --remote-name ", NULL},
-    {" apt apt-get aptitude apt-cache ", RUNS_OPTION, 0, " -o --option -c --config-file ", NULL},
+    {" apt apt-get apt-cache aptitude ", RUNS_OPTION, 0, " -o --option -c --config-file ", NULL},
     {" dpkg ", RUNS_OPTION, 0, " --pre-invoke --post-invoke --status-logger ", NULL},
-    {" tcpdump ", RUNS_OPTION, 0, " -z --postrotate-command -w ", NULL},
-    {" nmap ", RUNS_OPTION, 0, " --script --interactive ", NULL},
+    {" tcpdump ", RUNS_OPTION, 0, " -z --postrotate-command ", NULL},
     {" psql mysql mariadb sqlite3 ", RUNS_OPTION, 0, " -c --command -e --execute -f --file -cmd -init --init-command ", NULL},
-    {" openssl ", RUNS_OPTION, 0, " -engine -provider -config ", NULL},
-    {" journalctl systemctl ", RUNS_OPTION, 0, " ", NULL},
-    {" docker podman nerdctl ", RUNS_WORD, 0, " run exec create build buildx compose start ", NULL},
-    {" kubectl oc k3s ", RUNS_WORD, 0, " run exec debug attach cp edit plugin kubectl ", NULL},
-    {" ip ", RUNS_WORD, 0, " netns vrf ", NULL},
-    {" helm ", RUNS_WORD, 0, " plugin install upgrade template ", NULL},
+    {" openssl ", RUNS_OPTION, 0, " -engine -provider ", NULL},
+    {" docker podman nerdctl ", RUNS_WORD, 0, " run exec create build buildx compose ", NULL},
+    {" kubectl oc ", RUNS_WORD, 0, " run exec debug plugin ", NULL},
+    {" ip ", RUNS_WORD, 0, " exec ", NULL},
 };
 
 static const char every[] = "it allows every command", free_interpreter[] = "it allows an interpreter with free arguments, and so every command",
@@ -125,14 +117,15 @@ static const char *runs_rest(const struct starter *s, const struct glob *words, 
 	return NULL;
 }
 
-/* Is a text written out of which everything else is only data? */
+/* Is the program's text written out, so that all that is free is data? */
 static const char *runs_text(const struct starter *s, const struct glob *words, size_t count)
 {
+	int operands = s->operands;
 	for (size_t i = 1; i < count; i++) {
 		const char *literal = glob_literal(&words[i]), *prefix = prefix_of(&words[i]);
 		if (literal && in_list(s->code, literal, strlen(literal))) return i + 1 < count && has_free_piece(&words[i + 1]) ? free_interpreter : NULL;
 		if (has_free_piece(&words[i])) return free_interpreter;
-		if (*prefix != '-' && *prefix != '+') return NULL;
+		if (*prefix != '-' && *prefix != '+' && operands-- == 0) return NULL;
 		i += literal && in_list(s->options, literal, strlen(literal)) && i + 1 < count && !has_free_piece(&words[i + 1]);
 	}
 	return NULL;
@@ -167,15 +160,24 @@ static const char *runs_option(const struct starter *s, const struct glob *words
 	return NULL;
 }
 
+static bool may_be_listed(const char *list, const struct glob *g)
+{
+	const struct piece *p = g->pieces;
+	if (g->count != 1) return false;
+	if (p->kind == PIECE_TEXT) return in_list(list, p->text, strlen(p->text));
+	for (size_t i = 0; i < p->choice_count; i++)
+		if (in_list(list, p->choices[i], strlen(p->choices[i]))) return true;
+	return false;
+}
+
 static const char *runs_word(const struct starter *s, const struct glob *words, size_t count)
 {
 	bool is_starting = false;
 	for (size_t i = 1; i < count; i++) {
-		const char *literal = glob_literal(&words[i]);
-		bool is_last = i + 1 == count;
-		if (i == 1 && !literal) return words[i].count == 1 && words[i].pieces[0].kind == PIECE_CHOICE ? NULL : free_interpreter;
-		is_starting = is_starting || (literal && in_list(s->options, literal, strlen(literal)));
-		if (is_starting && has_free_piece(&words[i]) && (words[i].is_rest || is_last)) return free_interpreter;
+		bool is_free = has_free_piece(&words[i]);
+		if (i == 1 && is_free && *prefix_of(&words[i]) != '-') return free_interpreter;
+		is_starting = is_starting || may_be_listed(s->options, &words[i]);
+		if (is_starting && is_free && i + 1 == count) return free_interpreter;
 	}
 	return NULL;
 }
@@ -195,14 +197,33 @@ static const char *danger_of(const struct starter *s, const struct glob *words, 
 	return NULL;
 }
 
+/* The names that the first word can have, one after another. */
+struct names {
+	const struct glob *words;
+	size_t count, tried;
+	char name[NAME_BYTES_MAX];
+};
+
+static const char *name_danger(struct names *all, size_t piece, size_t n)
+{
+	const struct piece *p = piece < all->words[0].count ? &all->words[0].pieces[piece] : NULL;
+	const char *why = NULL;
+	if (!p) {
+		const struct starter *s = starter_of(all->name);
+		return all->tried++ == NAMES_MAX ? every : s ? danger_of(s, all->words, all->count) : NULL;
+	}
+	for (size_t i = 0; i < (p->kind == PIECE_CHOICE ? p->choice_count : 1) && !why; i++) {
+		const char *text = p->kind == PIECE_CHOICE ? p->choices[i] : p->text;
+		size_t len = strlen(text);
+		must(n + len < NAME_BYTES_MAX);
+		memcpy(all->name + n, text, len + 1);
+		why = name_danger(all, piece + 1, n + len);
+	}
+	return why;
+}
+
 const char *command_danger(const struct glob *words, size_t count)
 {
-	const struct glob *name = &words[0];
-	if (has_free_piece(name)) return every;
-	for (size_t i = 0; i < (name->pieces[0].kind == PIECE_CHOICE ? name->pieces[0].choice_count : 1); i++) {
-		const struct starter *s = starter_of(name->pieces[0].kind == PIECE_CHOICE ? name->pieces[0].choices[i] : name->pieces[0].text);
-		const char *why = s ? danger_of(s, words, count) : NULL;
-		if (why) return why;
-	}
-	return NULL;
+	struct names all = {.words = words, .count = count};
+	return has_free_piece(&words[0]) ? every : name_danger(&all, 0, 0);
 }

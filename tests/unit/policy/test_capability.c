@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -126,20 +127,173 @@ static void an_exact_pattern_allows_just_that(void **state)
 	arena_free(a);
 }
 
+static const char *danger(const char *pattern)
+{
+	struct arena *a = arena_new();
+	struct capability *c;
+	struct error e;
+	if (capability_parse(a, pattern, &c, &e)) fail_msg("%s", e.text);
+	const char *why = capability_danger(c); /* a static text */
+	arena_free(a);
+	return why;
+}
+
 static void free_interpreters_are_called_dangerous(void **state)
 {
 	(void)state;
+	static const char *const bad[] =
+	    {
+	        "sh **",
+	        "sh *",
+	        "sh {param:x}",
+	        "sh /usr/bin/*",
+	        "sh sh -c *",
+	        "sh sh -c 'df '*",
+	        "sh sh -c df\\ {param:x}",
+	        "sh sh -xc *",
+	        "sh sh *",
+	        "sh sh **",
+	        "sh /bin/bash -c *",
+	        "sh {ba|da}sh -c *",
+	        "sh {ls|bash} **",
+	        "sh bash -o pipefail -c *",
+	        "sh sudo **",
+	        "sh sudo *",
+	        "sh sudo -u root **",
+	        "sh sudo -u root sh -c *",
+	        "sh sudo {ls|sh} **",
+	        "sh su root -c *",
+	        "sh env **",
+	        "sh env A=b *",
+	        "sh env * ls",
+	        "sh xargs **",
+	        "sh xargs -n 1 sh -c *",
+	        "sh nohup nice -n 5 **",
+	        "sh timeout 5 **",
+	        "sh timeout * **",
+	        "sh nsenter -t 1 *",
+	        "sh busybox *",
+	        "sh ssh host *",
+	        "sh ssh **",
+	        "sh python3 -c *",
+	        "sh python3 *",
+	        "sh python3 -m *",
+	        "sh perl -e *",
+	        "sh node -e {param:x}",
+	        "sh awk *",
+	        "sh awk -F : * file",
+	        "sh sed -e *",
+	        "sh find **",
+	        "sh find / -*",
+	        "sh find / -exec *",
+	        "sh find / -exec sh -c * ';'",
+	        "sh find / -e*",
+	        "sh tar **",
+	        "sh tar -xf x --checkpoint-action=*",
+	        "sh tar -xf x -I *",
+	        "sh tar -xf x --*",
+	        "sh git -c * status",
+	        "sh git -c*",
+	        "sh git **",
+	        "sh rsync -e * a b",
+	        "sh sort --compress-program={param:x}",
+	        "sh docker **",
+	        "sh docker * x",
+	        "sh docker exec web **",
+	        "sh docker {ps|run} **",
+	        "sh kubectl exec pod -- *",
+	        "sh ip netns exec a *",
+	        "sh psql -c *",
+	        "sh {a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}{a|b}",
+	        "ssh web-1 -- **",
+	        "ssh web-1 -- sudo **",
+	        "ssh web-1 -- sh -c *",
+	    },
+	                         *const good[] = {
+	                             "sh df **",
+	                             "sh ls *",
+	                             "sh sh -c 'df -h'",
+	                             "sh sh -c 'echo \"$1\"' x *",
+	                             "sh bash -o pipefail -c 'df | sort'",
+	                             "sh bash /usr/local/bin/report.sh **",
+	                             "sh sudo systemctl restart *",
+	                             "sh sudo -u * systemctl restart nginx",
+	                             "sh env A=* ls",
+	                             "sh timeout * df **",
+	                             "sh timeout 5 df **",
+	                             "sh xargs -n 1 du -sh",
+	                             "sh python3 /usr/local/bin/report.py **",
+	                             "sh python3 -c 'print(1)' *",
+	                             "sh awk '{print $1}' *",
+	                             "sh sed -n 5p *",
+	                             "sh find * -xdev -type f -size +100M -printf '%s %p\n'",
+	                             "sh find {param:folder} -name *",
+	                             "sh find /tmp -name x -exec rm '{}' ';'",
+	                             "sh tar -xf * -C *",
+	                             "sh git -C * pull",
+	                             "sh git push -u *",
+	                             "sh docker ps **",
+	                             "sh docker exec {param:c} nginx -s reload",
+	                             "sh ip netns add *",
+	                             "sh systemctl {start|stop} *",
+	                             "ssh web-* -- systemctl restart *",
+	                             "ssh * -- uptime",
+	                             "http GET https://h/**",
+	                             "secret *",
+	                         };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (!danger(bad[i])) fail_msg("`%s` allows every command", bad[i]);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		if (danger(good[i])) fail_msg("`%s`: %s", good[i], danger(good[i]));
+}
+
+static void a_long_pattern_meets_its_limits(void **state)
+{
+	(void)state;
 	static const struct {
-		const char *pattern;
-		bool bad;
-	} cases[] = {{"sh sh -c *", true}, {"sh sudo **", true}, {"sh xargs **", true},       {"sh **", true},
-	             {"sh *", true},       {"sh df **", false},  {"sh sh -c 'df -h'", false}, {"sh /bin/bash -c *", true}};
-	struct arena *a = arena_new();
+		const char *start, *again;
+		size_t times;
+	} cases[] = {
+	    {"sh ", "a", CAPABILITY_BYTES_MAX},
+	    {"sh", " a", CAPABILITY_WORDS_MAX + 1},
+	    {"sh ", "*a", CAPABILITY_PIECES_MAX + 1},
+	    {"sh x {a", "|b", CAPABILITY_CHOICES_MAX},
+	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct arena *a = arena_new();
 		struct capability *c;
-		assert_int_equal(capability_parse(a, cases[i].pattern, &c, NULL), ERR_OK);
-		assert_int_equal(capability_danger(c) != NULL, cases[i].bad);
+		struct error e;
+		struct buf b;
+		buf_init(&b, 1 << 20);
+		buf_str(&b, cases[i].start);
+		for (size_t k = 0; k < cases[i].times; k++) buf_str(&b, cases[i].again);
+		if (i == 3) buf_str(&b, "}");
+		assert_int_equal(capability_parse(a, b.data, &c, &e), ERR_TOO_BIG);
+		buf_clear(&b);
+		arena_free(a);
 	}
+	char *word = calloc(CAPABILITY_ARGUMENT_BYTES_MAX + 2, 1);
+	memset(word, 'a', CAPABILITY_ARGUMENT_BYTES_MAX);
+	yes("sh x *", "x", word);
+	word[CAPABILITY_ARGUMENT_BYTES_MAX] = 'a';
+	no("sh x *", "x", word);
+	free(word);
+}
+
+static void take_name(const char *name, void *arg)
+{
+	strcat(strcat(arg, name), " ");
+}
+
+static void a_pattern_names_its_parameters(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new();
+	struct capability *c;
+	char names[100] = "";
+	assert_int_equal(capability_parse(a, "ssh {param:login}@{param:host} as {param:user} -- x {param:a}{param:b} '{param:c}'", &c, NULL), ERR_OK);
+	capability_each_param(c, take_name, names);
+	assert_string_equal(names, "login host user a b ");
 	arena_free(a);
 }
 
@@ -155,6 +309,8 @@ int main(void)
 	    cmocka_unit_test(many_stars_cost_no_time),
 	    cmocka_unit_test(an_exact_pattern_allows_just_that),
 	    cmocka_unit_test(free_interpreters_are_called_dangerous),
+	    cmocka_unit_test(a_long_pattern_meets_its_limits),
+	    cmocka_unit_test(a_pattern_names_its_parameters),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
