@@ -42,9 +42,12 @@ static const struct rule {
     {"parameter-pattern", LINT_ERROR, "A parameter's pattern is no regular expression."},
     {"parameter-default", LINT_ERROR, "A parameter's default is not a value of its type."},
     {"permission", LINT_WARNING, "A line of Permissions holds no pattern."},
-    {"permission-unknown", LINT_ERROR, "A permission's kind is unknown."},
+    {"permission-unknown", LINT_ERROR, "A permission is no pattern that can be read, or could never match."},
     {"permission-interpreter", LINT_ERROR, "A permission lets an interpreter run anything."},
     {"permission-parameter", LINT_ERROR, "A permission names a parameter that the book does not have."},
+    {"permission-wider", LINT_ERROR, "A step's own permissions go beyond the book's."},
+    {"permission-missing", LINT_WARNING, "A step makes a call that the book's Permissions, or its own, do not allow."},
+    {"permission-covered", LINT_INFO, "A permission allows nothing that others do not allow."},
     {"interactive", LINT_INFO, "A command waits for a terminal and cannot run by itself."},
     {"broken-list", LINT_INFO, "A fence at the margin breaks a numbered list; the list was joined again."},
     {"duplicate-heading", LINT_INFO, "Two headings have the same text, so that links and anchors are unclear."},
@@ -62,16 +65,15 @@ static const struct rule *rule_of(const char *id)
 	die("lint has no rule %s", id);
 }
 
-void lint_add(struct linter *l, const char *rule, int line, int column, const char *mend, const char *fmt, ...)
+void lint_report_add(struct lint_report *r, const char *rule, int line, int column, const char *mend, const char *fmt, ...)
 {
-	struct lint_report *r = l->report;
 	char text[700];
 	va_list ap;
 	if (r->count >= FINDINGS_MAX) return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	r->findings = arena_grow(r->arena, r->findings, r->count, &l->capacity, sizeof *r->findings);
+	r->findings = arena_grow(r->arena, r->findings, r->count, &r->capacity, sizeof *r->findings);
 	const struct rule *row = rule_of(rule);
 	r->findings[r->count++] = (struct lint_finding){.rule = row->id,
 	                                                .severity = row->severity,
@@ -91,6 +93,11 @@ static int by_line(const void *a, const void *b)
 	return strcmp(x->rule, y->rule) ? strcmp(x->rule, y->rule) : strcmp(x->text, y->text);
 }
 
+void lint_report_sort(struct lint_report *r)
+{
+	if (r->count) qsort(r->findings, r->count, sizeof *r->findings, by_line);
+}
+
 struct lint_report *lint_book(const struct book *b, int64_t today_us)
 {
 	struct arena *a = arena_new();
@@ -101,9 +108,8 @@ struct lint_report *lint_book(const struct book *b, int64_t today_us)
 		lint_add(&l, b->notes[i].rule, b->notes[i].line, b->notes[i].column, b->notes[i].mend, "%s", b->notes[i].text);
 	lint_metadata(&l);
 	lint_document(&l);
-	lint_permissions(&l);
 	lint_steps(&l);
-	if (r->count) qsort(r->findings, r->count, sizeof *r->findings, by_line);
+	lint_report_sort(r);
 	return r;
 }
 

@@ -18,13 +18,19 @@ struct lint_finding {
 struct lint_report {
 	struct arena *arena;
 	struct lint_finding *findings; /* by line */
-	size_t count;
+	size_t count, capacity;
 	size_t errors, warnings;
 };
 
-/* Checks a book. today_us: the day on which a review date counts as stale, midnight UTC; 0 leaves dates alone. */
+/* Checks a book, but for its rights, of which book_rights_lint speaks. today_us: the day on which a review date counts as stale, midnight UTC; 0 leaves dates
+ * alone. */
 struct lint_report *lint_book(const struct book *b, int64_t today_us);
 void lint_free(struct lint_report *r); /* NULL is fine */
+
+/* For layers above, which know more (policy/book_rights.c): adds a finding; rule must stand in lint.c's table. Then sorts them by line. */
+void lint_report_add(struct lint_report *r, const char *rule, int line, int column, const char *mend, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+void lint_report_sort(struct lint_report *r);
 
 /* The findings as JSON, one object each; the rules as JSON ({"id","severity","what"}). New references. */
 json_t *lint_json(const struct lint_report *r);

@@ -146,76 +146,6 @@ void lint_document(struct linter *l)
 	check_broken_lists(l);
 }
 
-/* Words of a pattern as a POSIX shell splits them, near enough to look at the first few. */
-static size_t next_word(const char **s, char *word, size_t size)
-{
-	size_t n = 0;
-	char quote = 0;
-	while (isspace((unsigned char)**s)) (*s)++;
-	for (; **s && (quote || !isspace((unsigned char)**s)); (*s)++) {
-		if (quote ? **s == quote : **s == '\'' || **s == '"')
-			quote = quote ? 0 : **s;
-		else if (n + 1 < size)
-			word[n++] = **s;
-	}
-	word[n] = 0;
-	return n;
-}
-
-/* `sh sudo **`, `sh sh -c *`: the rest is free, and the command runs what it is given. */
-static bool frees_interpreter(const char *pattern, char *name, size_t size)
-{
-	char word[128], last[128] = "";
-	next_word(&pattern, word, sizeof word);
-	bool is_ssh = strcmp(word, "ssh") == 0;
-	if (strcmp(word, "sh") != 0 && !is_ssh) return false;
-	while (is_ssh && next_word(&pattern, word, sizeof word))
-		if (strcmp(word, "--") == 0) break;
-	if (!next_word(&pattern, name, size)) return false;
-	bool is_interpreter = shell_is_interpreter(name), is_free = strcmp(name, "*") == 0 || strcmp(name, "**") == 0;
-	while (next_word(&pattern, word, sizeof word)) memcpy(last, word, sizeof last);
-	bool ends_free = strcmp(last, "*") == 0 || strcmp(last, "**") == 0;
-	return is_free || (is_interpreter && ends_free);
-}
-
-static void check_parameters_of(struct linter *l, const struct book_permission *p)
-{
-	for (const char *at = p->pattern; (at = strstr(at, "{param:")); at++) {
-		char name[64] = "";
-		size_t n = strcspn(at + 7, "}");
-		if (n >= sizeof name) continue;
-		memcpy(name, at + 7, n);
-		if (!book_param_get(l->book, name))
-			lint_add(l, "permission-parameter", p->line, 0, "declare it in the Parameters table",
-			         "the permission `%s` names the parameter \"%s\", which the book does not have", p->pattern, name);
-	}
-}
-
-static void check_pattern(struct linter *l, const char *pattern, int line)
-{
-	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook"};
-	char kind[32], name[128];
-	const char *s = pattern;
-	bool is_known = false;
-	next_word(&s, kind, sizeof kind);
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) is_known = is_known || strcmp(kind, kinds[i]) == 0;
-	if (!is_known)
-		lint_add(l, "permission-unknown", line, 0, "begin it with sh, ssh, http, secret, notify or runbook",
-		         "the permission `%.200s` has an unknown kind; it allows nothing", pattern);
-	if (frees_interpreter(pattern, name, sizeof name))
-		lint_add(l, "permission-interpreter", line, 0, "name the command that may run, with its arguments",
-		         "`%.200s` ends in free arguments of %s, which runs what it is given: that allows anything", pattern,
-		         strchr(name, '*') ? "any command" : name);
-}
-
-void lint_permissions(struct linter *l)
-{
-	for (size_t i = 0; i < l->book->permission_count; i++) {
-		check_pattern(l, l->book->permissions[i].pattern, l->book->permissions[i].line);
-		check_parameters_of(l, &l->book->permissions[i]);
-	}
-}
-
 static void check_needs(struct linter *l, const struct book_step *s, const json_t *ids)
 {
 	for (size_t k = 0; k < s->needs_count; k++)
@@ -243,7 +173,6 @@ static void check_safety(struct linter *l, const struct book_step *s)
 	bool has_proof = step_fence(s, FENCE_VERIFY) || step_fence(s, FENCE_UNDO) || step_fence(s, FENCE_IF);
 	if (!acts && has_proof && step_fence(s, FENCE_UNDO))
 		lint_add(l, "verify-without-action", s->line, 0, "put the fence into the step that acts", "step \"%s\" has an undo but no action", s->id);
-	for (size_t k = 0; k < s->permission_count; k++) check_pattern(l, s->permissions[k], s->line);
 }
 
 static void check_commands(struct linter *l, const struct book_step *s)

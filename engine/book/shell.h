@@ -39,7 +39,4 @@ bool shell_is_environment(const char *name);
 /* Why a command would wait for a terminal ("vi edits a file"), or NULL. */
 const char *shell_interactive(const char *command);
 
-/* Does a command begin with an interpreter that runs what it is given (sh -c, sudo, xargs, python -c, ...)? Checked for permission patterns. */
-bool shell_is_interpreter(const char *word);
-
 #endif

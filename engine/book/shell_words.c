@@ -269,10 +269,6 @@ static const char *const environment[] = {
     "XDG_RUNTIME_DIR",
 };
 
-static const char *const interpreters[] = {"sh",    "bash", "dash",    "zsh",     "ksh",  "sudo", "doas",     "su",   "xargs", "env",
-                                           "eval",  "exec", "python",  "python3", "perl", "ruby", "node",     "lua",  "php",   "awk",
-                                           "nohup", "time", "timeout", "nice",    "ssh",  "find", "parallel", "watch"};
-
 static bool is_in(const char *word, size_t n, const char *const *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -288,13 +284,6 @@ bool shell_is_language(const char *language)
 bool shell_is_environment(const char *name)
 {
 	return is_in(name, strlen(name), environment, COUNT(environment));
-}
-
-bool shell_is_interpreter(const char *word)
-{
-	const char *slash = strrchr(word, '/');
-	word = slash ? slash + 1 : word;
-	return is_in(word, strlen(word), interpreters, COUNT(interpreters));
 }
 
 /* Skips NAME=value words before a command, and sudo. */

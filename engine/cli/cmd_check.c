@@ -4,12 +4,16 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
+#include "policy/book_rights.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct tally {
 	size_t files, errors, warnings, infos;
 	json_t *findings; /* NULL: printed as they come */
+	json_t *calls;    /* with findings */
+	bool shows_calls;
 };
 
 static void report(struct tally *t, const char *path, const struct lint_finding *f)
@@ -33,6 +37,60 @@ static void report(struct tally *t, const char *path, const struct lint_finding 
 	printf("\n");
 }
 
+static const char *right_of(const struct book_call *c)
+{
+	static const char *const words[] = {[BOOK_CALL_UNBOUND] = "the book has no Permissions",
+	                                    [BOOK_CALL_DECLARED] = "declared",
+	                                    [BOOK_CALL_UNCLEAR] = "may be declared: not all of it can be seen",
+	                                    [BOOK_CALL_LACKING] = "not in Permissions"};
+	return words[c->right];
+}
+
+/* A table beneath the findings: what each step calls, and whether Permissions allow it. */
+static void print_calls(const struct book_calls *all, const char *path)
+{
+	int step = 4, call = 0;
+	for (size_t i = 0; i < all->count; i++) {
+		int n = (int)strlen(all->calls[i].step->id), m = (int)strlen(all->calls[i].pattern);
+		if (n > step && n <= 24) step = n;
+		if (m > call && m <= 60) call = m;
+	}
+	if (!all->count) return;
+	printf("\ncalls in the Lua of ");
+	print_text(path);
+	printf(", as far as its text tells (* is what cannot be seen):\n");
+	for (size_t i = 0; i < all->count; i++) {
+		const struct book_call *c = &all->calls[i];
+		bool is_same = i && all->calls[i - 1].step == c->step;
+		printf("  %-*s  ", step, is_same ? "" : c->step->id);
+		print_text(c->pattern);
+		printf("%*s  line %d, %s%s\n", call > (int)strlen(c->pattern) ? call - (int)strlen(c->pattern) : 0, "", c->line,
+		       c->role == FENCE_ACTION   ? ""
+		       : c->role == FENCE_VERIFY ? "verify, "
+		       : c->role == FENCE_IF     ? "if, "
+		                                 : "undo, ",
+		       right_of(c));
+	}
+}
+
+static void tell_calls(struct tally *t, const struct book *b, const char *path)
+{
+	struct book_calls *all = book_calls_find(b);
+	if (t->calls) {
+		json_t *list = book_calls_json(all), *call;
+		size_t i;
+		json_array_foreach(list, i, call)
+		{
+			json_object_set_new(call, "file", json_text(path));
+			json_array_append(t->calls, call);
+		}
+		json_decref(list);
+	} else {
+		print_calls(all, path);
+	}
+	book_calls_free(all);
+}
+
 static void check_book(struct tally *t, const char *path)
 {
 	struct book *b;
@@ -43,8 +101,10 @@ static void check_book(struct tally *t, const char *path)
 		return;
 	}
 	struct lint_report *l = lint_book(b, clock_now_us());
+	book_rights_lint(b, l);
 	for (size_t i = 0; i < l->count; i++) report(t, path, &l->findings[i]);
 	lint_free(l);
+	if (t->shows_calls) tell_calls(t, b, path);
 	book_free(b);
 }
 
@@ -56,8 +116,8 @@ static const char *plural(size_t n)
 static void print_summary(const struct tally *t)
 {
 	if (t->findings) {
-		json_t *v = json_pack("{s:I,s:I,s:I,s:I,s:O}", "files", (json_int_t)t->files, "errors", (json_int_t)t->errors, "warnings",
-		                      (json_int_t)t->warnings, "infos", (json_int_t)t->infos, "findings", t->findings);
+		json_t *v = json_pack("{s:I,s:I,s:I,s:I,s:O,s:O}", "files", (json_int_t)t->files, "errors", (json_int_t)t->errors, "warnings",
+		                      (json_int_t)t->warnings, "infos", (json_int_t)t->infos, "findings", t->findings, "calls", t->calls);
 		print_json(v);
 		json_decref(v);
 		return;
@@ -72,22 +132,26 @@ static int run(const struct invocation *in)
 	struct arena *a = arena_new();
 	struct paths paths = {0};
 	struct error e = {0};
-	struct tally t = {.findings = given(in, "json") ? json_array() : NULL};
+	bool json = given(in, "json");
+	struct tally t = {.findings = json ? json_array() : NULL, .calls = json ? json_array() : NULL};
 	enum err err = ERR_OK;
 	for (size_t i = 0; i < in->arg_count && !err; i++) err = paths_find(a, in->args[i], &paths, &e);
+	t.shows_calls = json || paths.count == 1 || given(in, "calls");
 	for (size_t i = 0; i < paths.count && !err; i++) check_book(&t, paths.path[i]);
 	int status = 0;
 	if (err)
-		status = fail(&e, given(in, "json"));
+		status = fail(&e, json);
 	else
 		print_summary(&t);
 	if (!err && (t.errors || (given(in, "strict") && t.warnings))) status = err_info(ERR_INVALID)->exit_status;
 	json_decref(t.findings);
+	json_decref(t.calls);
 	arena_free(a);
 	return status;
 }
 
-static const struct option options[] = {{"strict", NULL, false, "warnings count as errors"}, {NULL, NULL, false, NULL}};
+static const struct option options[] = {
+    {"strict", NULL, false, "warnings count as errors"}, {"calls", NULL, false, "list what the steps call, for several books too"}, {NULL, NULL, false, NULL}};
 
 const struct command command_check = {
     .name = "check",
@@ -98,6 +162,8 @@ const struct command command_check = {
     .help = "says what is odd about books, where, why and how to mend it; for CI",
     .longer =
         "A PATH is a file or a folder (every *.md beneath it but README.md, which is no book). One finding a line: file:line:column: severity rule: text.\n"
+        "For one book, and with --calls for several, what its steps call follows, as far as the text of their Lua tells, and whether its Permissions allow "
+        "it.\n"
         "Exit status 3 where there are errors, 0 with warnings alone (3 with --strict).",
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "cli/new_log.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
+#include "policy/book_rights.h"
 
 #include <limits.h>
 #include <pwd.h>
@@ -39,6 +40,7 @@ static void look_at(const char *path, struct found *f)
 		return;
 	}
 	struct lint_report *l = lint_book(b, clock_now_us());
+	book_rights_lint(b, l);
 	f->books += b->step_count > 0;
 	f->steps += b->step_count;
 	for (size_t i = 0; i < b->step_count; i++) f->manual += b->steps[i].is_manual;

@@ -52,21 +52,26 @@ const char *capability_danger(const struct capability *c)
 	return c->danger;
 }
 
+void capability_quote(struct buf *b, const char *text)
+{
+	bool is_plain = *text && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == strlen(text);
+	if (is_plain) {
+		buf_str(b, text);
+		return;
+	}
+	buf_char(b, '\'');
+	for (const char *s = text; *s; s++) *s == '\'' ? buf_str(b, "'\\''") : buf_char(b, *s);
+	buf_char(b, '\'');
+}
+
 char *capability_exact(struct arena *a, const char *kind, const char *const *words, size_t count)
 {
 	struct buf b;
 	buf_init(&b, SIZE_MAX / 2);
 	buf_str(&b, kind);
 	for (size_t i = 0; i < count; i++) {
-		const char *w = words[i];
 		buf_char(&b, ' ');
-		if (*w && strspn(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,") == strlen(w)) {
-			buf_str(&b, w);
-			continue;
-		}
-		buf_char(&b, '\'');
-		for (; *w; w++) *w == '\'' ? buf_str(&b, "'\\''") : buf_char(&b, *w);
-		buf_char(&b, '\'');
+		capability_quote(&b, words[i]);
 	}
 	char *text = arena_strndup(a, b.data, b.len);
 	buf_clear(&b);

@@ -46,11 +46,17 @@ const char *capability_request_fault(const struct capability_request *r);
  * set may hold NULLs. */
 bool capability_covers(const struct capability *const *set, size_t count, const struct capability *inner);
 
+/* For a call that can only be seen in part (`*` and `**` stand for what is hidden): could the pattern allow it? Yes wherever that is not clear. */
+bool capability_could_allow(const struct capability *c, const struct capability *seen);
+
 const char *capability_text(const struct capability *c);
 const char *capability_kind(const struct capability *c);
 
 /* The pattern that allows exactly these words: kind and arguments, quoted where needed. For "no" answers that say what would allow it. In the arena. */
 char *capability_exact(struct arena *a, const char *kind, const char *const *words, size_t count);
+
+/* Appends a text so that it stands for itself in a pattern: quoted where a character could mean something else. */
+void capability_quote(struct buf *b, const char *text);
 
 /* A call as people write it (`sh systemctl restart nginx`): kind and words, split as POSIX shell quotes them; no character stands for others. In the arena. */
 enum err capability_words(struct arena *a, const char *text, const char **kind, const char *const **words, size_t *count, struct error *e);

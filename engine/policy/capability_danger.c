@@ -131,11 +131,13 @@ static const char *runs_text(const struct starter *s, const struct glob *words, 
 	return NULL;
 }
 
-/* Could the prefix of a free word grow into one of the options, or carry a value of one? */
-static bool reaches_option(const char *options, const char *prefix)
+/* Could the prefix of a free word grow into one of the options, or carry a value of one? A parameter gives no names of options: `-{param:days}`. */
+static bool reaches_option(const char *options, const struct glob *g)
 {
+	const char *prefix = prefix_of(g);
 	size_t n = strlen(prefix);
-	if (*prefix != '-') return false;
+	bool is_value = g->count > 1 && g->pieces[1].kind == PIECE_PARAM && strspn(prefix, "-") == n;
+	if (*prefix != '-' || is_value) return false;
 	for (const char *at = options + 1; *at; at += strcspn(at, " ") + 1) {
 		size_t len = strcspn(at, " "), same = n < len ? n : len;
 		bool is_long = at[1] == '-';
@@ -151,7 +153,7 @@ static const char *runs_option(const struct starter *s, const struct glob *words
 	for (size_t i = 1; i < count && has_options; i++) {
 		const char *literal = glob_literal(&words[i]);
 		size_t left = count - i - 1;
-		if (words[i].is_rest || (has_free_piece(&words[i]) && reaches_option(s->options, prefix_of(&words[i])))) return free_option;
+		if (words[i].is_rest || (has_free_piece(&words[i]) && reaches_option(s->options, &words[i]))) return free_option;
 		if (!literal || !in_list(s->options, literal, strlen(literal)) || left == 0) continue;
 		/* -exec and the like: the words behind are a command; of the others one is a value. */
 		const char *why = strncmp(literal, "-exec", 5) == 0 || strncmp(literal, "-ok", 3) == 0 ? command_danger(words + i + 1, left) : NULL;

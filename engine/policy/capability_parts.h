@@ -30,10 +30,10 @@ struct glob {
 /* What a glob is matched against. The parts of a target come first, those of an argument list last. */
 enum part {
 	PART_LOGIN,
-	PART_HOST,
-	PART_AS,
 	PART_METHOD,
 	PART_SCHEME,
+	PART_HOST,
+	PART_AS,
 	PART_PORT,
 	PART_PATH,
 	PART_QUERY,

@@ -154,6 +154,25 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 	[ "$("$RUNG" check --json runbooks | field files)" -eq 4 ]
 }
 
+@test "check: what the steps of a book call is listed, and what its Permissions lack" {
+	printf '# A\n\n## Permissions\n\n- read: `sh df *`\n\n## Steps\n\n1. Do\n\n   ```lua {id=a risk=read}\n   sh{"df", "/"}\n   sh{"rm", "\033x"}\n   sh{"df", where}\n   ```\n' >calls.md
+	run "$RUNG" check calls.md
+	[ "$status" -eq 0 ]
+	[[ "$output" == *": warning permission-missing: step \"a\" calls \`sh rm "* ]]
+	[[ "$output" == *"sh df /"*"line 12, declared"* ]]
+	[[ "$output" == *"line 13, not in Permissions"* ]]
+	[[ "$output" == *"sh df *"*"line 14, may be declared"* ]]
+	[[ "$output" != *$'\033'* ]]
+	[ "$("$RUNG" check --json calls.md | field calls.0.right)" = declared ]
+	[ "$("$RUNG" check --json calls.md | field calls.1.right)" = lacking ]
+	[ "$("$RUNG" check --json calls.md | field calls.2.right)" = unclear ]
+	mkdir two
+	cp calls.md two/a.md
+	cp calls.md two/b.md
+	[[ "$("$RUNG" check two 2>&1)" != *"line 12, declared"* ]]
+	[[ "$("$RUNG" check two --calls 2>&1)" == *"line 12, declared"* ]]
+}
+
 @test "a README in a folder is no book: check, list and init leave it out; named, it is checked" {
 	mkdir .rung
 	cp runbooks/quick.md runbooks/README.md

@@ -1,0 +1,139 @@
+/* What the text of a step's Lua tells about its calls. */
+#include "policy/lua_calls.h"
+
+#include "base/buf.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The calls found: "pattern" where they are whole, "~pattern" where not, with "; " between. */
+static void finds(const char *source, const char *wanted)
+{
+	struct arena *a = arena_new();
+	struct lua_calls found;
+	struct buf b;
+	buf_init(&b, 1 << 16);
+	lua_calls_find(a, source, &found);
+	for (size_t i = 0; i < found.count; i++) buf_printf(&b, "%s%s%s", i ? "; " : "", found.calls[i].is_whole ? "" : "~", found.calls[i].pattern);
+	assert_string_equal(b.data ? b.data : "", wanted);
+	buf_clear(&b);
+	arena_free(a);
+}
+
+static void lists_of_texts_are_seen_whole(void **state)
+{
+	(void)state;
+	finds("sh({\"df\", '-P', [[/a b]]})", "sh df -P '/a b'");
+	finds("sh{'a', \"it's\", ''}", "sh a 'it'\\''s' ''");
+	finds("local r = sh{'a'}.stdout", "sh a");
+	finds("sh({'sleep', 5})", "sh sleep 5");
+	finds("return pcall(sh, {'a', 'b'}, {ok = {0, 1}})", "sh a b");
+	finds("sh({'a',}, {timeout = '5s'})", "sh a");
+	finds("sh {'a';'b'}", "sh a b");
+	finds("sh{'x', '*', '{a|b}', '$(y)', 'a\\nb'}", "sh x '*' '{a|b}' '$(y)' 'a\nb'");
+}
+
+static void texts_go_to_the_shell(void **state)
+{
+	(void)state;
+	finds("sh 'df | sort'", "sh sh -c 'df | sort'");
+	finds("sh(\"df\", {check = false})", "sh sh -c df");
+	finds("sh([==[\na ]] b]==])", "sh sh -c 'a ]] b'");
+	finds("sh('df ' .. params.path)", "sh sh -c 'df '{param:path}");
+	finds("sh('df ' .. path)", "~sh sh -c 'df '*");
+}
+
+static void parameters_and_what_is_hidden(void **state)
+{
+	(void)state;
+	finds("sh{'x', params.unit}", "sh x {param:unit}");
+	finds("sh{'x', params['unit'] .. '.service'}", "sh x {param:unit}.service");
+	finds("sh{'x', '--n=' .. tostring(params.n)}", "sh x --n={param:n}");
+	finds("sh{'x', params.list[1], params.map.a, params.f()}", "~sh x * * **");
+	finds("sh{'x', host, 'y'}", "~sh x * y");
+	finds("sh{'x', 'a' .. host .. 'b', steps.look.down[1]}", "~sh x a*b *");
+	finds("sh{'x', table.unpack(all)}", "~sh x **");
+	finds("sh{'x', table.unpack(all), 'y'}", "~sh x * y");
+	finds("sh{'x', ...}", "~sh x **");
+	finds("sh{'x', a and 'b' or 'c', 'y'}", "~sh x * y");
+	finds("sh{'x', 1 + 2}", "~sh x *");
+	finds("sh{'x', function() return {1, 2} end, 'y'}", "~sh x * y");
+	finds("sh(command)", "~sh **");
+	finds("sh(make('x'))", "~sh **");
+	finds("sh{cmd = 'x'}", "~sh **");
+	finds("sh{'x', '\\65'}", "~sh x *");
+}
+
+static void other_kinds(void **state)
+{
+	(void)state;
+	finds("ssh(params.host, {'systemctl', 'restart', params.unit})", "ssh {param:host} -- systemctl restart {param:unit}");
+	finds("ssh('deploy@' .. h, {'uptime'})", "~ssh deploy@* -- uptime");
+	finds("ssh.each(params.hosts, {'uptime'}, {max_errors = 1})", "~ssh {param:hosts} -- uptime");
+	finds("ssh(h)", "~ssh * -- **");
+	finds("http.get('https://h/x')", "http GET https://h/x");
+	finds("http.post{}", "~http POST *");
+	finds("http.delete(\"https://\" .. h .. \"/x\", {json = {a = 1}})", "~http DELETE https://*/x");
+	finds("local s = secret 'db-admin'", "secret db-admin");
+	finds("notify('web-oncall', text)", "notify web-oncall");
+	finds("runbook('RUN002', {a = secret 'x'})", "runbook RUN002; secret x");
+}
+
+static void what_is_no_call_is_left_alone(void **state)
+{
+	(void)state;
+	finds("-- sh{'a'}\n--[[ sh{'b'} ]] sh{'c'}", "sh c");
+	finds("local s = \"sh{'a'}\"", "");
+	finds("x.sh{'a'} y:sh{'b'}", "");
+	finds("return {sh = 1, [sh] = 2}", "");
+	finds("local sh = f; sh{'a'}", "");
+	finds("local function sh(x) end sh{'a'}", "");
+	finds("sh = f sh{'a'}", "");
+	finds("http.request{method = 'GET'} http{'x'} ssh.put('h', 'a')", "");
+	finds("if sh == nil then end sh", "");
+}
+
+static void broken_lua_ends(void **state)
+{
+	(void)state;
+	static const char *const broken[] = {"sh{",        "sh(",        "sh{'a",        "sh{'a\n'b'}", "sh{[[a",
+	                                     "sh{[",       "sh{[x",      "sh{a=",        "sh{'a' ..",   "sh{..",
+	                                     "ssh(",       "ssh('a',",   "http.get(",    "pcall(sh,",   "sh{function() if x then",
+	                                     "sh{params.", "sh{params[", "sh{tostring(", "sh{)))}}}",   "[",
+	                                     "--[",        "'\\",        "sh'\\",        "sh{'x', ]}"};
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		struct arena *a = arena_new();
+		struct lua_calls found;
+		lua_calls_find(a, broken[i], &found);
+		assert_true(found.count <= 1);
+		arena_free(a);
+	}
+}
+
+static void lines_are_those_of_the_source(void **state)
+{
+	(void)state;
+	struct arena *a = arena_new();
+	struct lua_calls found;
+	lua_calls_find(a, "local x = [[\n\n]]\n--[[\n]]\nsh{'a',\n'b'}\nsh'c'", &found);
+	assert_int_equal(found.count, 2);
+	assert_int_equal(found.calls[0].line, 6);
+	assert_int_equal(found.calls[1].line, 8);
+	arena_free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(lists_of_texts_are_seen_whole), cmocka_unit_test(texts_go_to_the_shell),
+	    cmocka_unit_test(parameters_and_what_is_hidden), cmocka_unit_test(other_kinds),
+	    cmocka_unit_test(what_is_no_call_is_left_alone), cmocka_unit_test(broken_lua_ends),
+	    cmocka_unit_test(lines_are_those_of_the_source),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
