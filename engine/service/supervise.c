@@ -15,7 +15,7 @@ enum {
 	CPU_GRACE_US = 3000000,   /* a worker ends itself at ATTEMPT_CPU_MS, a tick or two late */
 	RESIDENT_MIB_MAX = 1024,  /* above the address space of a release build, which the kernel keeps */
 	STALLED_LOOKS_MAX = 10,   /* of about a second each */
-	ACTOR_GRACE_US = 15000000 /* from a command's deadline: SIGTERM, 2 s, SIGKILL, what it left behind */
+	ACTOR_GRACE_US = 10000000 /* from a command's deadline: SIGTERM, 2 s, SIGKILL, what it left behind */
 };
 
 /* What the kernel says of a process. */
