@@ -173,7 +173,7 @@ torture: all ## the long loops: random kills, bit flips, frames; resumable, seed
 	@B=$(B) sh tests/torture/run.sh $(SEEDS)
 
 .PHONY: bench
-bench: all ## measure: books a second, steps a second, memory; ratios in one run
+bench: all ## measure: books, decisions and steps a second, memory; ratios in one run
 	@B=$(B) sh tests/bench/run.sh
 
 .PHONY: fuzz

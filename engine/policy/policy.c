@@ -40,17 +40,22 @@ bool policy_trigger_find(const char *word, enum policy_trigger *out)
 
 /* ---- who ---- */
 
-static bool is_member(const struct policy_group *g, const char *who)
+int policy_by_name(const void *a, const void *b)
 {
-	for (size_t i = 0; i < g->count; i++)
-		if (strcmp(g->members[i], who) == 0) return true;
-	return false;
+	const char *const *x = a, *const *y = b;
+	return strcmp(*x, *y);
 }
 
-/* Who asks, and of which groups they are: looked up once a decision. */
+static bool is_member(const struct policy_group *g, const char *who)
+{
+	return bsearch(&who, g->members, g->count, sizeof *g->members, policy_by_name) != NULL;
+}
+
+/* Who asks, and of which groups they are; and the call, taken apart: each looked at once a decision. */
 struct asker {
 	const struct policy *p;
 	const char *who;
+	const struct capability_request *call; /* or NULL */
 	bool is_known[POLICY_GROUPS_MAX], is_member[POLICY_GROUPS_MAX];
 };
 
@@ -233,11 +238,15 @@ static bool speaks_of_book(const struct policy_rule *r, const char *book)
 }
 
 /* An allow grants the calls that it names; a deny that names none denies all. */
-static bool speaks_of_call(const struct policy_rule *r, const struct policy_request *q)
+static bool speaks_of_call(const struct asker *asker, const struct policy_rule *r, const struct policy_request *q)
 {
 	if (!q->kind) return r->effect != POLICY_DENY || r->call_count == 0;
-	for (size_t i = 0; i < r->call_count; i++)
-		if (capability_allows(r->calls[i], q->kind, q->words, q->word_count, q->params)) return true;
+	for (size_t i = 0; i < r->call_count; i++) {
+		const struct capability *c = r->calls[i];
+		bool allows =
+		    asker->call ? capability_allows_request(c, asker->call, q->params) : capability_allows(c, q->kind, q->words, q->word_count, q->params);
+		if (allows) return true;
+	}
 	return r->effect != POLICY_ALLOW && r->call_count == 0;
 }
 
@@ -249,7 +258,7 @@ static bool matches(struct asker *asker, const struct policy_rule *r, const stru
 	/* What cannot be known counts against: as a match of deny and require, as none of allow. */
 	enum policy_truth t = rule_conditions(r, q);
 	if (t == POLICY_NO || (t == POLICY_UNKNOWN && r->effect == POLICY_ALLOW)) return false;
-	return speaks_of_call(r, q);
+	return speaks_of_call(asker, r, q);
 }
 
 bool policy_rule_matches(const struct policy *p, const struct policy_rule *r, const struct policy_request *q)
@@ -281,7 +290,7 @@ struct policy_decision policy_decide(const struct policy *p, const struct policy
 {
 	const struct policy_rule *best[3] = {NULL}, *unmet = NULL;
 	struct policy_decision d = {.outcome = POLICY_IS_ALLOWED};
-	struct asker asker = {.p = p, .who = q->who};
+	struct asker asker = {.p = p, .who = q->who, .call = q->kind ? capability_request_make(a, q->kind, q->words, q->word_count) : NULL};
 	size_t capacity = 0;
 	for (size_t i = 0; i < p->rule_count; i++) {
 		const struct policy_rule *r = &p->rules[i];

@@ -23,7 +23,7 @@ enum { POLICY_TARGETS_OF_NO_STEP = -1, POLICY_TARGETS_UNKNOWN = -2, POLICY_RULES
 struct policy_group {
 	const char *name;
 	int line;
-	const char **members; /* principals */
+	const char **members; /* principals, in the order of their bytes: they are looked up */
 	size_t count;
 };
 
@@ -144,7 +144,7 @@ struct policy_decision {
 	size_t require_count;
 };
 
-/* Decides. a: for the list of requires. */
+/* Decides. a: for the list of requires, and for what the call is taken apart into. */
 struct policy_decision policy_decide(const struct policy *p, const struct policy_request *q, struct arena *a);
 
 /* Does the rule speak of the request: verb, who, book, conditions and call? */

@@ -109,8 +109,18 @@ static bool path_matches(const char *glob, const char *glob_end, const char *pat
 	return !g;
 }
 
+/* Do they differ before the first star? That is so of most rules, and cheap to see. A slash says nothing yet: two stars behind it may be no folder. */
+static bool begins_otherwise(const char *glob, const char *book)
+{
+	size_t i = 0;
+	while (glob[i] == book[i] && glob[i] && glob[i] != '*') i++;
+	char differs = glob[i];
+	return differs && differs != book[i] && differs != '*' && differs != '/' && differs != '#';
+}
+
 bool policy_book_matches(const char *glob, const char *book)
 {
+	if (begins_otherwise(glob, book)) return false;
 	const char *glob_end = strchr(glob, '#'), *book_end = strchr(book, '#');
 	const char *glob_anchor = glob_end, *book_anchor = book_end;
 	if (!glob_end) glob_end = glob + strlen(glob);

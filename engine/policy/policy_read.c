@@ -74,6 +74,7 @@ static enum err read_group(struct reader *r, const struct yaml *key, const struc
 	if (err) return err;
 	g->members = arena_alloc(r->arena, g->count * sizeof *g->members);
 	for (size_t i = 0; i < g->count && !err; i++) err = read_principal(r, items[i], "a group's member", &g->members[i]);
+	if (!err) qsort(g->members, g->count, sizeof *g->members, policy_by_name);
 	return err;
 }
 
