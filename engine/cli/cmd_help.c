@@ -155,8 +155,11 @@ static int help_capabilities(bool json)
 	  examples[] = {{"sh df -P -k {param:path}", "df -P -k /var, where path is /var"},
 	                {"sh systemctl {status|is-active} *", "both, of any unit"},
 	                {"sh systemctl restart {param:unit}.service", "that one unit"},
-	                {"sh find /var/log **", "find with whatever follows: anything it can do below /var/log"},
+	                {"sh df **", "df with whatever follows"},
 	                {"sh sh -c 'df | sort'", "this one shell line and no other: what sh(\"df | sort\") calls"},
+	                {"ssh deploy@web-* as root -- systemctl restart *", "on hosts of one name part, as that user and no other"},
+	                {"http {GET|HEAD} https://api.example.net/v1/**", "below that path, with no query; ?** at the end allows any"},
+	                {"secret db-admin", "use of that secret; so with notify NAME and runbook ID or path"},
 	                {NULL, NULL}};
 	(void)json;
 	printf("A capability is a right to make certain calls: a kind and a pattern over the arguments, matched one by one. A book declares what its\n"
@@ -165,7 +168,7 @@ static int help_capabilities(bool json)
 	for (size_t i = 0; parts[i].pattern; i++) printf("  %-10s %s\n", parts[i].pattern, parts[i].means);
 	printf("\nExamples\n\n");
 	for (size_t i = 0; examples[i].pattern; i++) printf("  %s\n      %s\n", examples[i].pattern, examples[i].means);
-	printf("\nA pattern that allows every command (sh **, sh bash **) is a finding of rung check.\n");
+	printf("\nA pattern that allows every command (sh **, sh sudo **, sh find **) is a finding of rung check.\n");
 	return 0;
 }
 

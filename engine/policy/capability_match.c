@@ -216,10 +216,7 @@ bool glob_matches(const struct glob *g, enum part p, const char *text, const jso
 {
 	enum { SMALL = 512 };
 	bool small[3 * SMALL];
-	const struct piece *first = g->pieces;
-	size_t n = g->count && first->kind == PIECE_TEXT ? strlen(first->text) : 0;
-	if (n && strncmp(first->text, text, n) != 0) return false;
-	if (glob_is_only(g, PIECE_TEXT)) return strcmp(first->text, text) == 0;
+	if (glob_is_only(g, PIECE_TEXT)) return strcmp(g->pieces[0].text, text) == 0;
 	struct reach r = {.part = p, .text = text, .len = strnlen(text, CAPABILITY_ARGUMENT_BYTES_MAX + 1)};
 	if (r.len > CAPABILITY_ARGUMENT_BYTES_MAX) return false;
 	bool *flags = r.len < SMALL ? small : mem_alloc(3 * (r.len + 1));
@@ -228,27 +225,35 @@ bool glob_matches(const struct glob *g, enum part p, const char *text, const jso
 	return matches;
 }
 
-static bool parts_match(const struct capability *c, const struct capability_request *r, const json_t *params)
+/* A first look: does the text begin as the glob does? Most patterns of a policy speak of something else and end here. */
+static bool starts_alike(const struct glob *g, const char *text)
 {
+	const char *t = g->count && g->pieces[0].kind == PIECE_TEXT ? g->pieces[0].text : "";
+	while (*t && *t == *text) t++, text++;
+	return !*t;
+}
+
+static bool is_worth_it(const struct capability *c, const struct capability_request *r)
+{
+	bool has_rest = c->count && c->words[c->count - 1].is_rest;
+	if (has_rest ? r->count + 1 < c->count : r->count != c->count) return false;
+	for (size_t i = 0; i < c->count - has_rest; i++)
+		if (!starts_alike(&c->words[i], r->words[i])) return false;
 	for (size_t i = 0; i < PARTS; i++) {
-		if (!c->parts[i] && !r->parts[i]) continue;
-		if (!c->parts[i]) return false;
-		if (!r->parts[i] && !(c->parts[i]->is_rest && c->parts[i]->count == 0)) return false;
-		if (r->parts[i] && !glob_matches(c->parts[i], (enum part)i, r->parts[i], params)) return false;
+		const struct glob *g = c->parts[i];
+		if (!g && r->parts[i]) return false;
+		if (g && !r->parts[i] && !(g->is_rest && g->count == 0)) return false;
+		if (g && r->parts[i] && !starts_alike(g, r->parts[i])) return false;
 	}
 	return true;
 }
 
-static bool words_match(const struct capability *c, const struct capability_request *r, const json_t *params)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		if (c->words[i].is_rest) return true;
-		if (i >= r->count || !glob_matches(&c->words[i], i ? PART_ARGUMENT : PART_COMMAND, r->words[i], params)) return false;
-	}
-	return c->count == r->count;
-}
-
 bool capability_allows_request(const struct capability *c, const struct capability_request *r, const json_t *params)
 {
-	return !r->fault && strcmp(c->kind, r->kind) == 0 && parts_match(c, r, params) && words_match(c, r, params);
+	if (r->fault || strcmp(c->kind, r->kind) != 0 || !is_worth_it(c, r)) return false;
+	for (size_t i = 0; i < PARTS; i++)
+		if (c->parts[i] && r->parts[i] && !glob_matches(c->parts[i], (enum part)i, r->parts[i], params)) return false;
+	for (size_t i = 0; i < c->count && !c->words[i].is_rest; i++)
+		if (!glob_matches(&c->words[i], i ? PART_ARGUMENT : PART_COMMAND, r->words[i], params)) return false;
+	return true;
 }

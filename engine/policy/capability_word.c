@@ -13,6 +13,7 @@ struct reader {
 	char *literal; /* the text being read: as long as the pattern at most */
 	size_t literal_len;
 	size_t special; /* pieces of this word that are no text */
+	bool is_call;   /* the words of a call: no character stands for others */
 	struct glob *words;
 	size_t count, capacity;
 };
@@ -102,7 +103,7 @@ static enum err read_choice(struct reader *r, struct glob *g, struct error *e)
 
 static enum err read_piece(struct reader *r, struct glob *g, struct error *e)
 {
-	if (*r->at != '*' && *r->at != '{') return read_literal(r, e);
+	if (r->is_call || (*r->at != '*' && *r->at != '{')) return read_literal(r, e);
 	flush_literal(r, g);
 	if (*r->at == '{') return strncmp(r->at, "{param:", 7) == 0 ? read_param(r, g, e) : read_choice(r, g, e);
 	bool is_rest = r->at[1] == '*';
@@ -125,19 +126,41 @@ static enum err read_word(struct reader *r, struct glob *g, struct error *e)
 	return ERR_OK;
 }
 
+static enum err read_words(struct reader *r, const char *text, struct error *e)
+{
+	enum err err = ERR_OK;
+	r->at = text;
+	r->literal = arena_alloc(r->arena, strlen(text) + 1);
+	for (;;) {
+		while (*r->at == ' ' || *r->at == '\t') r->at++;
+		if (err || !*r->at) return err;
+		if (r->count == CAPABILITY_WORDS_MAX) return error_set(e, ERR_TOO_BIG, "more than %d words", CAPABILITY_WORDS_MAX);
+		r->words = arena_grow(r->arena, r->words, r->count, &r->capacity, sizeof *r->words);
+		r->words[r->count] = (struct glob){0};
+		err = read_word(r, &r->words[r->count++], e);
+	}
+}
+
 enum err capability_read_words(struct arena *a, const char *text, struct glob **words, size_t *count, struct error *e)
 {
-	struct reader r = {.arena = a, .at = text, .literal = arena_alloc(a, strlen(text) + 1)};
-	enum err err = ERR_OK;
-	for (;;) {
-		while (*r.at == ' ' || *r.at == '\t') r.at++;
-		if (err || !*r.at) break;
-		if (r.count == CAPABILITY_WORDS_MAX) return error_set(e, ERR_TOO_BIG, "a capability has at most %d words", CAPABILITY_WORDS_MAX);
-		r.words = arena_grow(a, r.words, r.count, &r.capacity, sizeof *r.words);
-		r.words[r.count] = (struct glob){0};
-		err = read_word(&r, &r.words[r.count++], e);
-	}
+	struct reader r = {.arena = a};
+	enum err err = read_words(&r, text, e);
 	*words = r.words;
 	*count = r.count;
 	return err;
+}
+
+enum err capability_words(struct arena *a, const char *text, const char **kind, const char *const **words, size_t *count, struct error *e)
+{
+	struct reader r = {.arena = a, .is_call = true};
+	enum err err = read_words(&r, text, e);
+	if (!err && r.count < 2) err = error_set(e, ERR_INVALID, "write its kind and words, as in sh systemctl restart nginx");
+	if (err && e) error_context(e, "call \"%.80s\"", text);
+	if (err) return err;
+	const char **list = arena_alloc(a, r.count * sizeof *list);
+	for (size_t i = 0; i < r.count; i++) list[i] = glob_literal(&r.words[i]);
+	*kind = list[0];
+	*words = list + 1;
+	*count = r.count - 1;
+	return ERR_OK;
 }

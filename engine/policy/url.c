@@ -51,7 +51,7 @@ static enum err add_normal(struct buf *out, struct buf *plain, const char *s, bo
 		}
 	}
 	/* Overlong forms of "." and "/" are not UTF-8. */
-	if (!text_is_utf8(plain->data, plain->len)) return error_set(e, ERR_INVALID, "its %%XX are not UTF-8");
+	if (plain->len && !text_is_utf8(plain->data, plain->len)) return error_set(e, ERR_INVALID, "its %%XX are not UTF-8");
 	return ERR_OK;
 }
 

@@ -75,7 +75,13 @@ static bool line_is_right(struct arena *a, char *text, bool wanted)
 	}
 	if (params) assert_non_null(q.params = json_loads(params, JSON_ALLOW_NUL, NULL));
 	enum err err = capability_words(a, call, &q.kind, &q.words, &q.count, &e);
-	for (size_t i = 0; i < q.count && !err; i++) decode((char *)q.words[i]);
+	const char **words = arena_alloc(a, (q.count + 1) * sizeof *words);
+	for (size_t i = 0; i < q.count && !err; i++) {
+		char *word = arena_strdup(a, q.words[i]);
+		decode(word);
+		words[i] = word;
+	}
+	q.words = words;
 	bool is_right = (!err && decide(a, c, &q)) == wanted && (err || exact_is_exact(a, &q));
 	json_decref(q.params);
 	return is_right;
