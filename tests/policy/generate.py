@@ -26,6 +26,13 @@ PIECES = [
 FIXED_PIECES = [piece for piece in PIECES if "param" not in piece]  # a deny names values
 
 
+HOST_GLOBS = ["web-1", "web-*", "*", "db-2", "{web|db}-1", "web-*.example.net", "*.example.net", "*-1", "Web-1"]
+HOSTS = ["web-1", "web-2", "db-1", "db-2", "WEB-1", "web-1.example.net", "a.b.example.net", "web-", "web-1.", "wéb-1", "web-1..x", ""]
+LOGINS = ["", "", "deploy@", "root@", "{deploy|root}@", "*@"]
+URL_PATHS = ["", "/", "/v1/**", "/v1/*", "/*/x", "/v1/a*", "/{v1|v2}/x", "/**", "/v1/*/x", "/v1/{param:unit}"]
+PATHS = ["", "/", "/v1/", "/v1/x", "/v1/a", "/v1/ab", "/v2/x", "/v1/x/y", "/v1/a/x", "/v1/../v2/x", "/v1/%2e%2e/x", "/v1/x%2fy", "/v1/x%20y", "/v1//x", "/v1/nginx", "/v1/..", "/v1/-x", "/./x"]
+
+
 class Generator:
     def __init__(self, seed):
         self.r = random.Random(seed)
@@ -94,7 +101,14 @@ class Generator:
 
     def pattern(self, effect):
         r = self.r
-        kind = r.choice(["sh", "sh", "sh", "secret", "notify", "runbook"])
+        kind = r.choice(["sh", "sh", "sh", "ssh", "http", "secret", "notify", "runbook"])
+        if kind == "ssh":
+            user = r.choice(["", "", " as root", " as *"])
+            return "ssh %s%s%s -- %s" % (r.choice(LOGINS), r.choice(HOST_GLOBS), user, r.choice(["uptime", "systemctl restart *", "df **", "{a|b} *"]))
+        if kind == "http":
+            path = r.choice(URL_PATHS if effect == "allow" else URL_PATHS[:-1])
+            url = r.choice(["http", "https", "https"]) + "://" + r.choice(HOST_GLOBS).lower() + r.choice(["", "", ":443", ":80", ":8443"]) + path
+            return "http %s %s" % (r.choice(["GET", "{GET|HEAD}", "POST"]), url)
         if kind != "sh":
             return kind + " " + r.choice(["a", "b", "ab", "a*", "*", "{a|b}", "{param:list}" if effect == "allow" else "b*"])
         words = [r.choice(["systemctl", "a", "{a|b}"])] + [self.word(effect) for _ in range(r.randint(0, 2))]
@@ -202,13 +216,33 @@ class Generator:
             i += 1
         return out
 
+    def target(self, pattern):
+        """A call of ssh or http: often the pattern's own words with what its stars may stand for, else any."""
+        r = self.r
+        kind, *words = pattern.split(" ")
+        if self.often(0.7):
+            out = [self.argument(word, {"unit": "nginx"}) if word != "**" else "x" for word in words]
+            if kind == "ssh" and self.often(0.7):
+                out[0] = out[0].rpartition("@")[0] + ("@" if "@" in out[0] else "") + r.choice(HOSTS[:6])
+            if kind == "http" and self.often(0.7):
+                scheme, _, rest = words[1].partition("://")
+                out[1] = scheme + "://" + r.choice(HOSTS[:7]) + r.choice(["", ":" + rest.partition(":")[2].partition("/")[0] if ":" in rest.partition("/")[0] else ""]) + r.choice(PATHS)
+            return kind, out
+        if kind == "ssh":
+            return kind, [r.choice(["", "deploy@", "root@", "a@b@", "@"]) + r.choice(HOSTS)] + r.choice([[], ["as", "root"], ["as", "-u"]]) + ["--"] + r.choice([["uptime"], ["systemctl", "restart", "a"], [], ["df"]])
+        host = r.choice(["", "u@", "web-1@"]) + r.choice(HOSTS) + r.choice(["", ":443", ":80", ":8443"])
+        return kind, [r.choice(["GET", "HEAD", "POST", "get"]), r.choice(["http", "https", "HTTPS", "ftp"]) + "://" + host + r.choice(PATHS) + r.choice(["", "", "#x"])]
+
     def call(self, rules, rule, params):
         r = self.r
         written = listed(rule.get("grants")) if self.often(0.8) else []
         written = written or [pattern for other in rules for pattern in listed(other.get("grants")) + listed(other.get("calls"))]
         if not written or self.often(0.1):
             return r.choice(["sh", "sh", "secret", "notify", "http", "nothing"]), [r.choice(WORDS) for _ in range(r.randint(0, 4))]
-        kind, *words = r.choice(written).replace("'a b'", "'a\0b'").replace('"a b"', "'a\0b'").split(" ")
+        pattern = r.choice(written)
+        if pattern.startswith(("ssh ", "http ")):
+            return self.target(pattern)
+        kind, *words = pattern.replace("'a b'", "'a\0b'").replace('"a b"', "'a\0b'").split(" ")
         words = [word.replace("\0", " ") for word in words]
         out = []
         for word in words:

@@ -1,15 +1,11 @@
 """Capability patterns, read from the text alone (engine/policy/README.md). Shares nothing with the engine.
 
-A pattern is a kind and words, split as POSIX shell quotes them. A word is a list of parts: ("text", s), ("star",), ("choice", [s, ...]), ("param", name);
+A pattern is a kind and words, split as POSIX shell quotes them. A word, read, is a list of parts: ("text", s), ("star",), ("choice", [s, ...]), ("param", name);
 `**` is the word REST."""
 import functools, re
 
 REST = ["rest"]
 NAME = r"[^\s\x00-\x1f\x7f]+"  # of a secret, of whom to notify, of a runbook: no space, nothing hidden
-
-
-class NotAPattern(ValueError):
-    pass
 
 
 def split(pattern):
@@ -74,9 +70,9 @@ def parts_of(word):
 
 @functools.lru_cache(maxsize=100000)
 def parse(pattern):
-    """The kind and the words of a pattern."""
+    """The kind and the words of a pattern, each a list of (character, is quoted)."""
     words = split(pattern)
-    return "".join(c for c, _ in words[0]), [parts_of(word) for word in words[1:]]
+    return "".join(c for c, _ in words[0]), words[1:]
 
 
 def values_of(params, name):
@@ -91,9 +87,10 @@ def values_of(params, name):
     return [text for text in out if text and "\0" not in text]
 
 
-def begins_value(text, at):
-    """Does a value begin there: at the start, behind "=", or anywhere in an option before its "="? No free part takes a "-" there."""
-    return at == 0 or text[at - 1] == "=" or (text[0] == "-" and "=" not in text[:at])
+def begins_value(text, at, stops):
+    """Does a value begin there: at the start, behind "=" or what a free part does not cross, or anywhere in an option before its "="? No free part takes a "-"
+    there."""
+    return at == 0 or text[at - 1] == "=" or text[at - 1] in stops or (text[0] == "-" and "=" not in text[:at])
 
 
 @functools.lru_cache(maxsize=10000)
@@ -112,7 +109,7 @@ class Word:
     def is_free(self, start, end):
         """May what a pattern leaves open stand for that stretch?"""
         stretch = self.text[start:end]
-        if not stretch or (stretch[0] == "-" and begins_value(self.text, start)):
+        if not stretch or (stretch[0] == "-" and begins_value(self.text, start, self.stops)):
             return False
         return not any(c in stretch for c in self.stops) and not any(i in self.fixed for i in range(start, end))
 
@@ -153,11 +150,88 @@ def is_name(kind, text):
     return re.fullmatch(NAME, text, re.ASCII) is not None and not is_path_odd
 
 
+# ---- targets: hosts and URLs, as far as DESIGN.md 7 says them ----
+
+
+def host_of(text):
+    """A host's one spelling, or None: what has another reading (a trailing dot, an empty label, bytes that are not ASCII) is no host."""
+    host = text.lower()
+    return host if re.fullmatch(r"(?!-)[a-z0-9_-]+(?<!-)(\.(?!-)[a-z0-9_-]+(?<!-))*", host, re.ASCII) else None
+
+
+def cut(word, at):
+    """What stands before and behind the first such character outside of quotes; before is None where there is none."""
+    i = word.index((at, False)) if (at, False) in word else None
+    return (None, word) if i is None else (word[:i], word[i + 1 :])
+
+
+def lower(word):
+    return [(c.lower(), quoted) for c, quoted in word]
+
+
+def allows_ssh(wanted, words, params):
+    """LOGIN@HOST as USER -- COMMAND: a pattern without a login or a user matches no request that has one, and the other way round."""
+    login, host = cut(wanted[0], "@")
+    given_login, is_given, given_host = words[0].rpartition("@") if words else ("", "", "")
+    user = wanted[2] if wanted[1] == [("a", False), ("s", False)] else None
+    given_user = words[2] if len(words) > 2 and words[1] == "as" else None
+    behind = 3 if given_user is not None else 1
+    if len(words) < behind + 2 or words[behind] != "--" or "@" in given_login:
+        return False
+    for pattern, text in ((login, given_login if is_given else None), (user, given_user)):
+        if (pattern is None) != (text is None):
+            return False
+        if pattern is not None and not (re.fullmatch(r"[a-z_][\w.+$-]*", text, re.ASCII | re.IGNORECASE) and word_matches(parts_of(pattern), text, params, "@")):
+            return False
+    given = host_of(given_host)
+    command = [parts_of(word) for word in wanted[4 if user is not None else 2 :]]
+    return given is not None and word_matches(parts_of(lower(host)), given, params, ".") and words_match(command, words[behind + 1 :], params)
+
+
+URL = r"(https?)://([^/:@?#\\]*)(?::(\d+))?(/[^?#\\]*)?"
+
+
+PATH = r"([\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+
+
+def allows_http(wanted, words, params):
+    """METHOD URL, part for part. What plays tricks with the path, hides a host or has a query matches nothing here."""
+    if len(words) != 2 or not word_matches(parts_of(wanted[0]), words[0], params):
+        return False
+    pattern = re.fullmatch(URL, "".join(c for c, _ in wanted[1]))
+    given = re.fullmatch(URL, words[1], re.ASCII | re.IGNORECASE)
+    host = host_of(given.group(2)) if given else None
+    if host is None or given.group(1).lower() != pattern.group(1):
+        return False
+    default = "443" if pattern.group(1) == "https" else "80"
+    if (given.group(3) or default) != (pattern.group(3) or default):
+        return False
+    path, names = given.group(4) or "/", (given.group(4) or "/").split("/")[1:]
+    if re.search(r"%2f|%2e|%25|%5c|%00", path, re.IGNORECASE) or not re.fullmatch(PATH, path, re.ASCII) or any(name in (".", "..") for name in names) or "" in names[:-1]:
+        return False
+    return word_matches(parts_of(unquoted(pattern.group(2))), host, params, ".") and path_matches(unquoted(pattern.group(4) or "/"), path, params)
+
+
+def unquoted(text):
+    return [(c, False) for c in text]
+
+
+def path_matches(wanted, path, params):
+    """`*` stays within a name of the path, `**` is all that follows."""
+    if wanted[-2:] != unquoted("**"):
+        return word_matches(parts_of(wanted), path, params, "/")
+    return any(word_matches(parts_of(wanted[:-2]), path[:end], params, "/") for end in range(len(path) + 1))
+
+
 def allows(pattern, kind, words, params):
     """Does the pattern allow a call of that kind with these words?"""
     of_kind, wanted = parse(pattern)
     if of_kind != kind:
         return False
     if kind in ("secret", "notify", "runbook"):
-        return len(words) == 1 and is_name(kind, words[0]) and word_matches(wanted[0], words[0], params, "/")
-    return words_match(wanted, words, params)
+        return len(words) == 1 and is_name(kind, words[0]) and word_matches(parts_of(wanted[0]), words[0], params, "/")
+    if kind == "ssh":
+        return allows_ssh(wanted, words, params)
+    if kind == "http":
+        return allows_http(wanted, words, params)
+    return words_match([parts_of(word) for word in wanted], words, params)
