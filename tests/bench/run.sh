@@ -11,4 +11,6 @@ ${CC:-gcc} -O2 -D_GNU_SOURCE -Iengine -o "$B/bench-redact" tests/bench/redact.c 
 "$B/bench-redact"
 ${CC:-gcc} -O2 -D_GNU_SOURCE -Iengine -o "$B/bench-decide" tests/bench/decide.c "$B/lib/policy.a" "$B/lib/base.a" $(pkg-config --libs yaml-0.1 jansson libcrypto) -lm
 "$B/bench-decide"
+${CC:-gcc} -O2 -D_GNU_SOURCE -Iengine -o "$B/bench-start" tests/bench/start.c "$B/lib/sandbox.a" "$B/lib/base.a" $(pkg-config --libs yaml-0.1 jansson libcrypto) -lm
+"$B/bench-start" "$B/rung-forkd"
 RUNG_BUILD="$B" python3 tests/bench/bench.py

@@ -6,6 +6,7 @@
 #include "sandbox/worker/worker.h"
 
 #include <lua5.4/lauxlib.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +25,21 @@ static int add_piece(lua_State *L, const void *piece, size_t n, void *to)
 	return buf_add(to, piece, n) ? 0 : 1;
 }
 
+/* Of the state that compiles: its many small pieces must not stay as holes in the heap, since each page that a worker's own pieces then fall into would
+ * become that worker's own. */
+static void *allocate_from_arena(void *ud, void *p, size_t old_bytes, size_t new_bytes)
+{
+	if (new_bytes == 0) return NULL;
+	if (p && new_bytes <= old_bytes) return p;
+	void *to = arena_alloc(ud, new_bytes);
+	if (p) memcpy(to, p, old_bytes);
+	return to;
+}
+
 void modules_prepare(void)
 {
-	lua_State *L = luaL_newstate();
+	struct arena *arena = arena_new();
+	lua_State *L = lua_newstate(allocate_from_arena, arena);
 	must(L != NULL);
 	for (size_t i = 0; embedded_modules[i].name; i++) {
 		const struct embedded *m = &embedded_modules[i];
@@ -39,6 +52,8 @@ void modules_prepare(void)
 		lua_pop(L, 1);
 	}
 	lua_close(L);
+	arena_free(arena);
+	malloc_trim(0);
 }
 
 /* Every function of the module at the top as a step shall call it. */
