@@ -50,7 +50,7 @@ local function look_behind(x, path)
 	for i = 1, type(x) == "function" and 255 or 0 do
 		local name, up = getupvalue(x, i)
 		if not name then break end
-		if is_thing(up) and up ~= _ENV then meet(path .. " upvalue " .. i, up) end
+		if is_thing(up) and not way[up] then meet(path .. " upvalue " .. i, up) end
 	end
 end
 
