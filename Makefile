@@ -136,7 +136,7 @@ probes: $(O)/policy-decide ## build the small programs that tests ask what the e
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LAYERS   := $(foreach l,base book policy flow journal store,$(O)/lib/$(l).a)
+FUZZ_LAYERS   := $(foreach l,base book policy flow journal store sandbox,$(O)/lib/$(l).a)
 FUZZ_LINK      = -Wl,--start-group $(FUZZ_LAYERS) -Wl,--end-group $(LDFLAGS) $(LIBS)
 
 $(O)/target/%: tests/fuzz/fuzz_%.c $(FUZZ_LAYERS)
