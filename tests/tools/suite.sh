@@ -9,7 +9,7 @@ work=$B/check
 san=$B/san
 
 said() { # said WORD DEFAULT: what the file's head says
-	value=$(head -n 20 "$name" 2>/dev/null | sed -nE "s/.*[^a-z]$1: *([a-z0-9]+).*/\\1/p" | head -n 1)
+	value=$(head -n 20 "$name" 2>/dev/null | sed -nE "s/(^|.*[^a-z])$1: *([a-z0-9]+).*/\\2/p" | head -n 1)
 	echo "${value:-$2}"
 }
 
