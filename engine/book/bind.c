@@ -82,3 +82,16 @@ enum err book_bind(const struct book *b, const json_t *given, json_t **out, stru
 	buf_clear(&wrong);
 	return err;
 }
+
+void book_take_secrets(const struct book *b, json_t *bound, json_t *values)
+{
+	char name[512];
+	for (size_t i = 0; i < b->param_count; i++) {
+		const struct book_param *p = &b->params[i];
+		json_t *value = json_object_get(bound, p->name);
+		if (p->type != PARAM_SECRET || !json_is_string(value)) continue;
+		snprintf(name, sizeof name, "param:%.500s", p->name);
+		json_object_set(values, p->name, value);
+		json_object_set_new(bound, p->name, json_pack("{s:s}", "secret", name));
+	}
+}

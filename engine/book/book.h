@@ -179,6 +179,9 @@ const struct book_fence *step_fence(const struct book_step *s, enum fence_role r
  * are wrong or missing are named in one error. */
 enum err book_bind(const struct book *b, const json_t *given, json_t **out, struct error *e);
 
+/* Takes the values of parameters of type secret out of what book_bind gave and puts {"secret": "param:NAME"} in their place; values gets them by name. */
+void book_take_secrets(const struct book *b, json_t *bound, json_t *values);
+
 /* The book as JSON (`rung show --stage book`). New reference. */
 json_t *book_json(const struct book *b);
 

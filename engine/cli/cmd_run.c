@@ -15,7 +15,7 @@
 enum { PARAMS_BYTES_MAX = 1 << 20, PARAMS_DEPTH_MAX = 16 };
 
 /* Values from --params FILE, then from --param, which wins. */
-static enum err read_params(const struct invocation *in, json_t *out, struct error *e)
+static enum err read_params(const struct invocation *in, const struct book *book, json_t *out, struct error *e)
 {
 	const char *file = given_value(in, "params");
 	if (file) {
@@ -35,11 +35,30 @@ static enum err read_params(const struct invocation *in, json_t *out, struct err
 		const char *text = in->options[i].value, *equals = strchr(text, '=');
 		if (!equals || equals == text) return error_set(e, ERR_USAGE, "--param %s: NAME=VALUE was expected", text);
 		char *name = strndup(text, (size_t)(equals - text));
+		const struct book_param *p = book_param_get(book, name);
+		if (p && p->type == PARAM_SECRET) {
+			free(name);
+			return error_set(
+			    e, ERR_USAGE,
+			    "the parameter %s is a secret: --param would show it to every user of this host. It is asked for on a terminal, or taken "
+			    "from RUNG_SECRET_%s or --params FILE",
+			    p->name, p->name);
+		}
 		int bad = json_object_set_new(out, name, json_string(equals + 1));
 		free(name);
 		if (bad) return error_set(e, ERR_INVALID, "--param %.40s: the value is not UTF-8", text);
 	}
 	return ERR_OK;
+}
+
+static enum err ask_secret(const struct book_param *p, bool may_ask, json_t *out, struct error *e)
+{
+	char *text = use_secret(p->name, p->description ? p->description : "", may_ask, e);
+	if (!text) return e->kind;
+	int bad = json_object_set_new(out, p->name, json_string(text));
+	explicit_bzero(text, strlen(text));
+	free(text);
+	return bad ? error_set(e, ERR_INVALID, "the value of %s is not UTF-8", p->name) : ERR_OK;
 }
 
 static enum err ask_param(struct use *u, const struct book_param *p, json_t *out, struct error *e)
@@ -74,7 +93,9 @@ static enum err complete_params(struct use *u, const struct book *b, json_t *par
 	for (size_t i = 0; i < b->param_count && !err; i++) {
 		const struct book_param *p = &b->params[i];
 		if (!p->is_required || json_object_get(params, p->name)) continue;
-		if (p->is_input && inputs_can_wait)
+		if (p->type == PARAM_SECRET)
+			err = ask_secret(p, may_ask, params, e);
+		else if (p->is_input && inputs_can_wait)
 			json_object_set_new(params, p->name, json_string(""));
 		else if (may_ask)
 			err = ask_param(u, p, params, e);
@@ -157,7 +178,9 @@ static int dry_run(const struct use *u, const struct book *b, const json_t *para
 		graph_free(g);
 		return fail(&e, u->json);
 	}
-	json_t *graph = graph_json(g);
+	json_t *graph = graph_json(g), *secrets = json_object();
+	book_take_secrets(b, bound, secrets);
+	json_decref(secrets);
 	if (u->json) {
 		json_object_set_new(graph, "dry_run", json_true());
 		json_object_set(graph, "params", bound);
@@ -262,7 +285,7 @@ static int run(const struct invocation *in)
 	json_t *params = json_object();
 	int status;
 	if (workspace_find(u.arena, given_value(in, "state"), &u.workspace, &e) || workspace_book(u.arena, &u.workspace, in->args[0], &path, &e) ||
-	    book_open(path, &b, &e) || read_params(in, params, &e))
+	    book_open(path, &b, &e) || read_params(in, b, params, &e))
 		status = fail(&e, u.json);
 	else
 		status = run_book(&u, in, b, path, params);

@@ -5,10 +5,12 @@
 #include "cli/lines.h"
 #include "cli/live.h"
 #include "cli/print.h"
+#include "cli/tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum err use_open(const struct invocation *in, bool is_needed, struct use *u, struct error *e)
@@ -117,6 +119,36 @@ char *use_ask(const char *prompt)
 	}
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) line[--n] = 0;
 	return line;
+}
+
+char *use_ask_hidden(const char *prompt)
+{
+	struct termios shown, hidden;
+	bool is_terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	if (is_terminal) tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	char *line = use_ask(prompt);
+	if (is_terminal) tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	fputs("\n", stderr);
+	return line;
+}
+
+char *use_secret(const char *name, const char *about, bool may_ask, struct error *e)
+{
+	struct arena *a = arena_new();
+	const char *given = getenv(arena_printf(a, "RUNG_SECRET_%s", name));
+	char *safe_name = tail_visible(name, strlen(name)), *safe = tail_visible(about, strlen(about)), *value = NULL;
+	if (given)
+		value = mem_strdup(given);
+	else if (!may_ask)
+		error_set(e, ERR_INVALID, "the parameter %s is a secret and has no value: put it into the environment as RUNG_SECRET_%s", safe_name, safe_name);
+	else if (!(value = use_ask_hidden(arena_printf(a, "%s (secret, not shown)%s%s: ", safe_name, *safe ? " - " : "", safe))))
+		error_set(e, ERR_INTERRUPTED, "no value for the secret parameter %s: nothing goes on", safe_name);
+	free(safe_name);
+	free(safe);
+	arena_free(a);
+	return value;
 }
 
 int use_follow(struct use *u, const char *id, bool is_watching)

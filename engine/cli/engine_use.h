@@ -50,6 +50,13 @@ bool use_has_person(void);
 /* Asks on the terminal for a line, outside guided mode. Allocated; NULL at the end of the input. */
 char *use_ask(const char *prompt);
 
+/* The same for what nobody may see: the terminal does not show what is typed. Overwrite it after use. */
+char *use_ask_hidden(const char *prompt);
+
+/* The value of a parameter of type secret, where nobody can see it: of $RUNG_SECRET_NAME, else asked for on the terminal (may_ask). NULL with e: ERR_INVALID
+ * where there is none, ERR_INTERRUPTED where the person left. Allocated. */
+char *use_secret(const char *name, const char *about, bool may_ask, struct error *e);
+
 /* Stays with an execution to its end, or as far as it goes without a person: guided mode on a terminal, else plain lines; with --json one object at the end.
  * Gives the exit status. Takes the client. */
 int use_follow(struct use *u, const char *id, bool is_watching);

@@ -7,6 +7,7 @@
 #include "service/configure.h"
 #include "service/engine_state.h"
 #include "service/rights.h"
+#include "service/secret.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static struct execution *execution_alloc(struct engine *en, struct store_reader 
 	x->denied = json_array();
 	x->notes = json_array();
 	x->secrets_used = json_object();
+	x->secret_params = json_object();
 	x->trigger = "person";
 	return x;
 }
@@ -148,16 +150,6 @@ static void fold_ready(struct execution *x, enum flow_mode mode)
 	x->steps = arena_alloc(x->arena, x->graph->count * sizeof *x->steps);
 }
 
-/* A secret may not be stored, and this version has nowhere else to keep one. */
-static enum err refuse_secrets(const struct execution *x, struct error *e)
-{
-	for (size_t i = 0; i < x->book->param_count; i++)
-		if (x->book->params[i].type == PARAM_SECRET)
-			return error_set(e, ERR_INVALID, "%s:%d: parameter %s is a secret, which this version cannot keep unseen yet", x->book_path,
-			                 x->book->params[i].line, x->book->params[i].name);
-	return ERR_OK;
-}
-
 /* The first event moves every step to where it stands. */
 static void started(struct execution *x, json_t *data)
 {
@@ -195,7 +187,7 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	enum err err = open_book(x, w->book, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
 	if (!err) err = book_bind(x->book, w->params, &x->params, e);
-	if (!err) err = refuse_secrets(x, e);
+	if (!err) err = secret_take_params(x, e);
 	if (!err) err = bind_rights(x, w->allow, w->is_all_declared, e);
 	if (!err) fold_ready(x, w->mode);
 	if (!err && w->elevation) err = rights_begin_elevated(x, w->elevation, w->reason, e);

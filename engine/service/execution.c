@@ -6,6 +6,7 @@
 #include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
+#include "service/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -401,6 +402,7 @@ void execution_free(struct execution *x)
 	json_decref(x->notes);
 	json_decref(x->denied);
 	json_decref(x->secrets_used);
+	secret_forget_params(x);
 	flow_free(x->flow);
 	graph_free(x->graph);
 	book_free(x->book);

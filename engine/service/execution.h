@@ -162,8 +162,9 @@ struct execution {
 	int actor_losses;
 	json_t *notes;
 	json_t *denied;
-	json_t *secrets_used; /* names of those that calls got: {name: true} */
-	bool is_actor_new;    /* the actor knows no secret yet */
+	json_t *secrets_used;  /* names of those that calls got: {name: true} */
+	json_t *secret_params; /* values of parameters of type secret, by name: here and nowhere else */
+	bool is_actor_new;     /* the actor knows no secret yet */
 	struct execution *next;
 };
 

@@ -3,6 +3,7 @@
 #include "service/configure.h"
 #include "service/operations.h"
 #include "service/rights.h"
+#include "service/secret.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -281,6 +282,11 @@ void op_resume(struct request *q)
 		return;
 	}
 	if (strcmp(q->client->principal, x->driver) != 0 && rights_verb(x, q->client->principal, VERB_RUN, &e)) {
+		request_fail(q, &e);
+		execution_free(x);
+		return;
+	}
+	if (secret_give_params(x, json_obj(q->args, "secrets"), &e)) {
 		request_fail(q, &e);
 		execution_free(x);
 		return;

@@ -15,9 +15,9 @@
  * hello          {} -> {"version","pid","user","host","principal","state_dir"}
  * run            {"book":"/abs/path.md#anchor","params":{name:text},"mode":"guided"|"auto","allow":["sh df *",...],"declared":bool} -> {"execution"}
  *                declared: everything the book declares is allowed too (the terminal's "all", `--allow declared`). The execution is durable when this
- *                answers. Mode auto with a declared capability that is not allowed: error denied, before anything runs.
+ *                answers. A parameter of type secret is kept in the engine's memory only; params of a VIEW have {"secret":"param:NAME"}. Mode auto with a declared capability that is not allowed: error denied, before anything runs.
  * attach         {"execution":ID or prefix} -> VIEW, then events. Also for an execution that has ended, or that an engine's end left open
- *                ("interrupted": true in the view; nothing moves until resume).
+ *                ("interrupted": true in the view; nothing moves until resume, which needs the values of "secrets_missing" again).
  * detach         {"execution"}
  * go             {"execution","step"}                        guided: run this automatic step now
  * settle         {"execution","step","outcome":"succeeded"|"failed"|"skipped","note":text}     a person's word on a manual step, or on one that failed,
@@ -26,7 +26,7 @@
  * answer         {"execution","step","call":N,"value":any}   to a question
  * resolve        {"execution","step","call":N or null for all,"answer":"again"|"failed"|"done","reason":text,"result":any}
  * pause          {"execution"}
- * resume         {"execution","go_on":bool}                  also takes up what an engine's end left open; a pause from before ends unless go_on is false
+ * resume         {"execution","go_on":bool,"secrets":{name:text}}                  also takes up what an engine's end left open; a pause from before ends unless go_on is false
  * cancel         {"execution","reason"}
  * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
  * note           {"execution","step":id or null,"text"}

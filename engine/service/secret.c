@@ -1,6 +1,7 @@
 #include "service/secret.h"
 #include "base/fs.h"
 #include "policy/secrets.h"
+#include "sandbox/redact.h"
 #include "sandbox/wire.h"
 #include "service/configure.h"
 
@@ -11,7 +12,80 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRETS_FILE_BYTES_MAX = 1 << 20 };
+/* As sandbox/redact.h has them: what an actor would refuse later is refused at once. */
+enum { SECRETS_FILE_BYTES_MAX = 1 << 20, SECRET_BYTES_MIN = REDACT_VALUE_BYTES_MIN, SECRET_BYTES_MAX = REDACT_VALUE_BYTES_MAX };
+
+/* ---- parameters ---- */
+
+static const char param_prefix[] = "param:";
+
+/* The parameter behind a name of a secret, or NULL. */
+static const char *param_of(const char *name)
+{
+	return strncmp(name, param_prefix, sizeof param_prefix - 1) == 0 ? name + sizeof param_prefix - 1 : NULL;
+}
+
+static enum err check_params(const struct execution *x, struct error *e)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach(x->secret_params, name, v)
+	{
+		size_t n = json_string_length(v);
+		if (n >= SECRET_BYTES_MIN && n <= SECRET_BYTES_MAX) continue;
+		return error_set(e, ERR_INVALID, "the parameter %s is a secret, and one has %d bytes to %d KiB: a shorter one cannot be taken out of output",
+		                 name, SECRET_BYTES_MIN, SECRET_BYTES_MAX >> 10);
+	}
+	return ERR_OK;
+}
+
+enum err secret_take_params(struct execution *x, struct error *e)
+{
+	book_take_secrets(x->book, x->params, x->secret_params);
+	return check_params(x, e);
+}
+
+json_t *secret_missing_params(const struct execution *x)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < x->book->param_count; i++) {
+		const struct book_param *p = &x->book->params[i];
+		if (p->type == PARAM_SECRET && json_object_get(x->params, p->name) && !json_object_get(x->secret_params, p->name))
+			json_array_append_new(list, json_string(p->name));
+	}
+	return list;
+}
+
+enum err secret_give_params(struct execution *x, const json_t *given, struct error *e)
+{
+	json_t *missing = secret_missing_params(x), *v;
+	size_t i;
+	json_array_foreach(missing, i, v)
+	{
+		json_t *value = json_object_get(given, json_string_value(v));
+		if (json_is_string(value)) json_object_set(x->secret_params, json_string_value(v), value);
+	}
+	json_decref(missing);
+	missing = secret_missing_params(x);
+	enum err err = check_params(x, e);
+	if (!err && json_array_size(missing))
+		err = error_set(e, ERR_INVALID,
+		                "the parameter %s is a secret, which is never stored: give it again (rung resume asks for it on a terminal, or takes it from "
+		                "RUNG_SECRET_%s)",
+		                json_string_value(json_array_get(missing, 0)), json_string_value(json_array_get(missing, 0)));
+	json_decref(missing);
+	return err;
+}
+
+void secret_forget_params(struct execution *x)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach(x->secret_params, name, v) explicit_bzero((char *)json_string_value(v), json_string_length(v));
+	json_decref(x->secret_params);
+}
+
+/* ---- calls ---- */
 
 json_t *secret_names(const json_t *arguments)
 {
@@ -31,6 +105,7 @@ struct right secret_right(struct execution *x, size_t step, bool is_read_only, c
 	json_t *v;
 	json_object_foreach((json_t *)names, name, v)
 	{
+		if (param_of(name)) continue; /* whoever started it gave it to this book */
 		r = execution_right(x, step, is_read_only, "secret", &name, 1);
 		if (!r.is_allowed) return r;
 	}
@@ -102,7 +177,12 @@ static json_t *file_source(const struct execution *x, const struct secret_source
 static enum err source_of(const struct execution *x, const struct secrets *list, const char *name, json_t **out, struct error *e)
 {
 	const struct secret_source *s = secrets_find(list, name);
-	const char *value;
+	const char *value, *param = param_of(name);
+	json_t *given = param ? json_object_get(x->secret_params, param) : NULL;
+	if (given) {
+		*out = json_pack("{s:O}", "value", given);
+		return ERR_OK;
+	}
 	if (!s) return error_set(e, ERR_NOT_FOUND, "there is no secret %s: name its source in .rung/secrets.yaml, as `%s: {file: /path}`", name, name);
 	switch (s->kind) {
 	case SECRET_FILE:

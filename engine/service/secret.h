@@ -6,6 +6,19 @@
 /* Secrets of a call, by name: the engine knows where a value comes from, never the value, except where it comes from its own environment or was given at the
  * start of the execution. source: DESIGN.md 7 */
 
+/* Takes the values of parameters of type secret out of x->params; they stay in memory only. ERR_INVALID for one that is too short or too long. */
+enum err secret_take_params(struct execution *x, struct error *e);
+
+/* Values given again to an execution that is taken up: {name: text}. ERR_INVALID as above, and where one that the book has is not among them: its text names
+ * all that are missing. */
+enum err secret_give_params(struct execution *x, const json_t *given, struct error *e);
+
+/* The names of those that an execution needs before it can go on, as a list. New reference. */
+json_t *secret_missing_params(const struct execution *x);
+
+/* Overwrites and frees them. */
+void secret_forget_params(struct execution *x);
+
 /* The names that a call's arguments hold, an object {name: true}; empty where there are none. New reference. */
 json_t *secret_names(const json_t *arguments);
 

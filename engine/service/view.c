@@ -2,6 +2,7 @@
 #include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
+#include "service/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,9 @@ static void add_run(struct execution *x, json_t *o)
 	              (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x), "denied", x->denied, "approvals", approvals_view(x));
 	json_object_update(o, changing);
 	json_decref(changing);
+	json_t *missing = x->is_loaded_for_reading && !x->flow->is_finished ? secret_missing_params(x) : NULL;
+	if (json_array_size(missing)) json_object_set(o, "secrets_missing", missing);
+	json_decref(missing);
 }
 
 json_t *execution_view(struct execution *x)

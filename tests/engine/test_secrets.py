@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Secrets: who gets them, what is recorded, and that none of a hundred is found anywhere afterwards."""
 # limit: 300
-import base64, json, os, random, shlex, subprocess, sys, urllib.parse
+import base64, json, os, pty, random, select, shlex, signal, subprocess, sys, time, urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
@@ -100,6 +100,84 @@ def what_an_earlier_command_wrote_is_taken_out_after_a_crash_too(w):
     w.client.ask("answer", execution=x, step="s1", call=call, value="yes")
     v = w.over(x)
     same((v["state"], v["steps"][2]["result"]), ("succeeded", {"out": "[secret db]"}))
+
+
+PARAM = "## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| token | secret | | For the registry |\n"
+USES = 'return {out = sh({"sh", "-c", "echo $A ${#A}"}, {env = {A = params.token}}).stdout, name = tostring(params.token)}'
+USED = {"out": "[secret param:token] 13\n", "name": "secret param:token"}
+
+
+@test
+def a_secret_parameter_is_a_handle_and_is_given_again(w):
+    path = w.lua(USES, 'ask{prompt = "on?"}', USES, head=PARAM, permissions=SH)
+    for value in ("short", None):
+        try:
+            w.run(path, params={"token": value} if value else {})
+            raise AssertionError("it ran")
+        except r.Refused as e:
+            same(e.kind, "invalid")
+            assert "token" in e.text and "short" not in e.text.split("token", 1)[0], e.text
+    x = w.run(path, params={"token": "correct-horse"})
+    w.waits(x, "s1", "answer")
+    same(w.view(x)["params"], {"token": {"secret": "param:token"}})
+    w.restart()
+    same(w.view(x)["secrets_missing"], ["token"])
+    for given in ({}, {"token": "short"}):
+        try:
+            w.client.ask("resume", execution=x, secrets=given)
+            raise AssertionError("it went on")
+        except r.Refused as e:
+            same(e.kind, "invalid")
+    w.client.ask("resume", execution=x, secrets={"token": "correct-horse"})
+    w.waits(x, "s1", "answer")
+    w.client.ask("answer", execution=x, step="s1", call=1, value="yes")
+    v = w.over(x)
+    same([v["steps"][0]["result"], v["steps"][2]["result"]], [USED, USED])
+    same(find(everything_stored(w), {"token": "correct-horse"}), [])
+
+
+@test
+def the_command_line_takes_a_secret_where_nobody_sees_it(w):
+    path = w.lua(USES, head=PARAM, permissions=SH)
+    def rung(*arguments, **environment):
+        return subprocess.run([w.engine.program, "run", "--state", w.engine.state, path] + list(arguments), env=dict(w.engine.environment(), **environment),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = rung("--auto", "--allow", "declared", "--param", "token=correct-horse")
+    same(done.returncode, 2)
+    assert "RUNG_SECRET_token" in done.stderr and "correct" not in done.stderr, done.stderr
+    done = rung("--auto", "--allow", "declared")
+    same(done.returncode, 3)
+    assert "RUNG_SECRET_token" in done.stderr, done.stderr
+    done = rung("--auto", "--allow", "declared", RUNG_SECRET_token="correct-horse")
+    same((done.returncode, "correct" in done.stdout + done.stderr), (0, False))
+    done = rung("--dry-run", "--json", RUNG_SECRET_token="correct-horse")
+    same(json.loads(done.stdout)["params"], {"token": {"secret": "param:token"}})
+
+
+@test
+def what_is_typed_is_not_shown(w):
+    path = w.lua(USES, head=PARAM, permissions=SH)
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.environ.update(w.engine.environment(), TERM="xterm")
+        os.execv(w.engine.program, ["rung", "run", "--state", w.engine.state, path, "--auto", "--allow", "declared"])
+    seen = b""
+    def read_until(what):
+        nonlocal seen
+        end = time.monotonic() + 60
+        while what not in seen:
+            if time.monotonic() > end or not select.select([fd], [], [], 60)[0]:
+                raise AssertionError("%r did not come: %r" % (what, seen))
+            seen += os.read(fd, 65536)
+    try:
+        read_until(b"not shown")
+        os.write(fd, b"correct-horse\n")
+        read_until(b"succeeded")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(fd)
+    assert b"correct" not in seen, seen
 
 
 # ---- a hundred of them ----
