@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 static const char config_text[] = "# The folder of this file makes the folder around it a workspace of rung: meant to be committed.\n"
+                                  "# What else may stand here: rung help config. What this host offers: rung doctor.\n"
                                   "version: 1\n";
 static const char ignore_text[] = "# Keys, journal and output of this host.\nstate/\n";
 

@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,17 +20,28 @@ bool privilege_has(uint64_t mask)
 	return ((d[0].effective | (uint64_t)d[1].effective << 32) & mask) == mask;
 }
 
-bool privilege_keep(uint64_t mask)
+/* Leaves the capabilities of these masks. Ambient ones go with the inheritable: the kernel keeps them within those. */
+static bool reduce(uint64_t held, uint64_t inherited)
 {
 	struct __user_cap_header_struct h = header();
 	struct __user_cap_data_struct d[WORDS] = {{0}};
 	if (syscall(SYS_capget, &h, d) != 0) return false;
 	for (int i = 0; i < WORDS; i++) {
-		d[i].permitted &= (uint32_t)(mask >> (32 * i));
+		d[i].permitted &= (uint32_t)(held >> (32 * i));
 		d[i].effective &= d[i].permitted;
-		d[i].inheritable = 0;
+		d[i].inheritable &= (uint32_t)(inherited >> (32 * i));
 	}
-	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && syscall(SYS_capset, &h, d) == 0;
+	return syscall(SYS_capset, &h, d) == 0;
+}
+
+bool privilege_keep(uint64_t mask)
+{
+	return reduce(mask, 0);
+}
+
+bool privilege_drop(uint64_t mask)
+{
+	return reduce(~mask, ~mask);
 }
 
 bool privilege_become(uid_t uid, gid_t gid, const gid_t *groups, size_t group_count)

@@ -12,7 +12,7 @@
  *
  * operation      args -> value
  *
- * hello          {} -> {"version","pid","user","host","principal","state_dir"}
+ * hello          {} -> {"version","pid","user","host","principal","state_dir","config":what config.yaml said}
  * run            {"book":"/abs/path.md#anchor","params":{name:text},"mode":"guided"|"auto","allow":["sh df *",...],"declared":bool} -> {"execution"}
  *                declared: everything the book declares is allowed too (the terminal's "all", `--allow declared`). The execution is durable when this
  *                answers. A parameter of type secret is kept in the engine's memory only; params of a VIEW have {"secret":"param:NAME"}. Mode auto with a declared capability that is not allowed: error denied, before anything runs.

@@ -14,7 +14,10 @@ ROOT = os.geteuid() == 0
 OTHER, OWNER = "games", "daemon"  # of the commands, of an engine without root; Debian has both
 CAPABILITIES = "+setuid,+setgid,+kill"
 CGROUP2 = next((l.split()[4] for l in open("/proc/self/mountinfo") if " - cgroup2 " in l), None)
-GROUPS = ROOT and CGROUP2 and os.access(CGROUP2, os.W_OK)
+# Where the hierarchy is not there, or not to be written, the engine gets a mount namespace with one of its own.
+MOUNT = ["unshare", "-m", "sh", "-c", 'umount -l "$1" 2>/dev/null; mount -t cgroup2 none "$1" && shift && exec "$@"', "-", CGROUP2 or "/sys/fs/cgroup"]
+IN_GROUPS = [] if CGROUP2 and os.access(CGROUP2, os.W_OK) else MOUNT
+CGROUP2_SEEN = CGROUP2 or "/sys/fs/cgroup"
 
 
 class Skip(Exception):
@@ -172,8 +175,9 @@ def needs_root():
 
 
 def needs_groups():
-    if not GROUPS:
-        raise Skip("no cgroup2 hierarchy that this user may write")
+    try_it = 'mkdir %s/rung-test-%d && rmdir %s/rung-test-%d' % (CGROUP2_SEEN, os.getpid(), CGROUP2_SEEN, os.getpid())
+    if not ROOT or subprocess.run(IN_GROUPS + ["sh", "-c", try_it], capture_output=True).returncode != 0:
+        raise Skip("no cgroup2 hierarchy that can be written here")
 
 
 AS_OTHER = "version: 1\ncommands: {as: %s}\n" % OTHER
@@ -320,6 +324,15 @@ def only_the_fork_server_can_become_another_user():
             h.client.ask("cancel", execution=x)
 
 
+def what_an_engine_has_for_another_user_its_own_commands_do_not_get():
+    needs_root()
+    for config in ("version: 1\n", "version: 1\ncommands: {as: %s}\n" % OWNER):
+        with Host(config, as_user=OWNER, capabilities=CAPABILITIES + ",+net_raw").start() as h:
+            # What it has for other reasons is left to them.
+            same(h.out("id -un; grep CapEff /proc/self/status; grep CapAmb /proc/self/status").split("\n")[:3],
+                 [OWNER, "CapEff:\t0000000000002000", "CapAmb:\t0000000000002000"])
+
+
 def an_engine_with_three_capabilities_and_no_root_ends_its_commands():
     needs_root()
     with Host(AS_OTHER, as_user=OWNER, capabilities=CAPABILITIES).start() as h:
@@ -349,19 +362,20 @@ def left_behind(one, two):
     return "(setsid bash -c 'exec 250>&-; exec sleep %s' >/dev/null 2>&1 &); sleep %s" % (one, two)
 
 
-def groups_of(x):
-    return os.path.exists(os.path.join(CGROUP2, "rung-" + x)) or any("rung-" + x in d for d, _, _ in os.walk(CGROUP2))
+def has_group(h, x):
+    return any(os.path.basename(d) == "rung-" + x for d, _, _ in os.walk("/proc/%d/root%s" % (h.engine.process.pid, CGROUP2_SEEN)))
 
 
 def a_daemon_does_not_outlive_its_execution():
     needs_groups()
     for config in ("version: 1\n", AS_OTHER):
-        with Host(config).start() as h:
+        with Host(config, prefix=IN_GROUPS).start() as h:
             one, two = nap(), nap()
             x = h.background(left_behind(one, two))
             daemon = runs("sleep", one)
             runs("sleep", two)
             assert "rung-" + x in read("/proc/%d/cgroup" % daemon)
+            assert has_group(h, x)
             assert "rung-" not in read("/proc/%d/cgroup" % h.engine.process.pid)
             # With its actor killed, nobody's child any more and without the lock, only the group knows of it.
             os.kill(h.actor(), signal.SIGKILL)
@@ -369,12 +383,12 @@ def a_daemon_does_not_outlive_its_execution():
             gone("sleep", two)
             h.over(x)
             h.client.ask("cancel", execution=x)
-            r.deadline(20, "the group is removed", lambda: not groups_of(x))
+            r.deadline(20, "the group is removed", lambda: not has_group(h, x))
 
 
 def recovery_ends_what_a_killed_engine_and_actor_left():
     needs_groups()
-    with Host(AS_OTHER).start() as h:
+    with Host(AS_OTHER, prefix=IN_GROUPS).start() as h:
         one, two = nap(), nap()
         x = h.background(left_behind(one, two))
         runs("sleep", one)
@@ -390,7 +404,7 @@ def recovery_ends_what_a_killed_engine_and_actor_left():
         h.client.ask("resume", execution=x)
         gone("sleep", one)
         gone("sleep", two)
-        r.deadline(20, "the group is removed", lambda: not groups_of(x))
+        r.deadline(20, "the group is removed", lambda: not has_group(h, x))
         h.client.ask("cancel", execution=x)
 
 
@@ -562,7 +576,7 @@ def doctor_says_what_confines_what():
 TESTS = [every_key_is_documented, doctor_says_what_confines_what, an_actor_has_its_socket_and_the_lock_and_nothing_else, an_actor_that_is_traced_ends, commands_of_its_own_user_cannot_look_into_an_actor,
          commands_get_the_named_environment_only, commands_have_the_limits_of_the_configuration, commands_of_another_user_reach_nothing_of_the_engine,
          only_the_fork_server_can_become_another_user, an_engine_with_three_capabilities_and_no_root_ends_its_commands,
-         without_the_right_to_it_there_is_no_other_user, a_daemon_does_not_outlive_its_execution, recovery_ends_what_a_killed_engine_and_actor_left,
+         what_an_engine_has_for_another_user_its_own_commands_do_not_get, without_the_right_to_it_there_is_no_other_user, a_daemon_does_not_outlive_its_execution, recovery_ends_what_a_killed_engine_and_actor_left,
          recovery_without_groups_finds_what_another_user_holds, recovery_ends_an_actor_that_was_stopped, without_a_control_group_all_goes_on,
          a_wrong_configuration_says_where_and_what, what_is_required_is_there_or_nothing_starts, an_engine_is_what_the_workspace_demands_or_runs_nothing_of_it]
 

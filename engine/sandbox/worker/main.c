@@ -178,7 +178,7 @@ static bool request_serve(void)
 	return ok;
 }
 
-/* UID GID GROUP,GROUP,...; written by sandbox.c. With another user to become, the right to do so is all that stays. */
+/* UID GID GROUP,GROUP,...; written by sandbox.c. */
 static void commands_as_read(char **argv)
 {
 	if (!argv[1] || !argv[2] || !argv[3]) return;
@@ -187,7 +187,15 @@ static void commands_as_read(char **argv)
 	commands_as.gid = (gid_t)strtoul(argv[2], NULL, 10);
 	for (char *at = argv[3]; *at && commands_as.group_count < USER_GROUPS_MAX; at += *at == ',')
 		commands_as.groups[commands_as.group_count++] = (gid_t)strtoul(at, &at, 10);
-	if (!privilege_keep(PRIVILEGE_BIT(CAP_SETUID) | PRIVILEGE_BIT(CAP_SETGID))) _exit(1);
+}
+
+/* With another user to become, the right to do so is all that stays. Without one, what a service manager gave the engine for that must not reach its commands,
+ * which could become root with it; root's have it anyway. */
+static bool give_up_rights(void)
+{
+	const uint64_t change = PRIVILEGE_BIT(CAP_SETUID) | PRIVILEGE_BIT(CAP_SETGID);
+	if (commands_as.is_set) return privilege_keep(change);
+	return geteuid() == 0 || privilege_drop(change | PRIVILEGE_BIT(CAP_KILL));
 }
 
 int main(int argc, char **argv)
@@ -202,6 +210,7 @@ int main(int argc, char **argv)
 	fcntl(FORKD_PROGRAM_FD, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_DUMPABLE, 0);
 	commands_as_read(argv);
+	if (!give_up_rights()) return 1;
 	json_object_seed(0); /* reads /dev/urandom, which no worker can */
 	setenv("TZ", "UTC0", 1);
 	tzset(); /* reads /etc/localtime, which no worker can */
