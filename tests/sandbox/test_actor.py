@@ -3,7 +3,7 @@ and root to be each of them; what is about another user runs the release build.
 
 limit: 150
 """
-import ctypes, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
+import ctypes, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tools"))
 import rungclient as r
@@ -218,6 +218,8 @@ def an_actor_that_is_traced_ends():
     assert os.WIFSTOPPED(how), how
     libc.ptrace(7, pid, None, None)  # PTRACE_CONT
     ours.settimeout(20)
+    guard = threading.Timer(20, os.kill, (pid, signal.SIGKILL))
+    guard.start()
     try:
         while True:
             _, how = os.waitpid(pid, 0)
@@ -225,7 +227,8 @@ def an_actor_that_is_traced_ends():
                 break
             libc.ptrace(7, pid, None, ctypes.c_void_p(os.WSTOPSIG(how)))
     finally:
-        said = ours.recv(4096)
+        guard.cancel()
+    said = ours.recv(4096)
     assert said == b"" and not (os.WIFEXITED(how) and os.WEXITSTATUS(how) == 0), (said, how)
 
 
