@@ -111,7 +111,7 @@ class Generator:
             return "http %s %s" % (r.choice(["GET", "{GET|HEAD}", "POST"]), url)
         if kind != "sh":
             return kind + " " + r.choice(["a", "b", "ab", "a*", "*", "{a|b}", "{param:list}" if effect == "allow" else "b*"])
-        words = [r.choice(["systemctl", "a", "{a|b}"])] + [self.word(effect) for _ in range(r.randint(0, 2))]
+        words = [r.choice(["systemctl", "systemctl", "a", "{a|b}", "/bin/*", "a*"])] + [self.word(effect) for _ in range(r.randint(0, 2))]
         return " ".join(["sh"] + words + (["**"] if self.often(0.25) else []))
 
     def patterns(self, effect):
@@ -202,7 +202,7 @@ class Generator:
         while i < len(word):
             c = word[i]
             if c == "*":
-                out += r.choice(["a", "b", "ab", "-f", "", "nginx", "a b", "-"])
+                out += r.choice(["a", "b", "ab", "-f", "", "nginx", "a b", "-", "..", "a/../b"])
             elif c == "{" and "}" in word[i:]:
                 inner = word[i + 1 : word.index("}", i)]
                 i += len(inner) + 1
