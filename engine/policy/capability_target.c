@@ -124,11 +124,12 @@ static const char *lower(struct arena *a, const char *s)
 
 static enum err read_host(struct arena *a, struct glob *g, const struct glob **out, struct error *e)
 {
-	const char *literal = glob_literal(g);
+	const char *literal = g->count ? glob_literal(g) : NULL;
 	char *host;
 	enum host_kind kind;
 	enum err err;
 	if (literal) {
+		must(g->pieces);
 		err = host_normal(a, literal, strlen(literal), &host, &kind, e);
 		if (!err) g->pieces[0].text = host;
 	} else {

@@ -210,9 +210,9 @@ static enum seen read_word(struct reader *r)
 		bool is_seen = read_primary(r) && (ends_expression(peek(r, 0)) || is_sign(peek(r, 0), ".."));
 		if (!is_seen) {
 			r->word.len = len;
-			if (r->word.data) r->word.data[len] = 0;
 			/* A star of a text is quoted: a bare one is one that was put here. */
-			if (len == 0 || r->word.data[len - 1] != '*') buf_char(&r->word, '*');
+			const char *so_far = r->word.data;
+			if (len == 0 || !so_far || so_far[len - 1] != '*') buf_char(&r->word, '*');
 			is_whole = false;
 			r->at = from;
 			/* A name with fields may be followed by more of the text; anything harder is left whole. */
