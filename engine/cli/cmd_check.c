@@ -2,6 +2,7 @@
 #include "book/book.h"
 #include "book/lint.h"
 #include "cli/commands.h"
+#include "cli/finding.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
 #include "policy/book_rights.h"
@@ -21,20 +22,10 @@ static void report(struct tally *t, const char *path, const struct lint_finding 
 	t->errors += f->severity == LINT_ERROR;
 	t->warnings += f->severity == LINT_WARNING;
 	t->infos += f->severity == LINT_INFO;
-	if (t->findings) {
-		json_array_append_new(t->findings,
-		                      json_pack("{s:o,s:i,s:i,s:s,s:s,s:o,s:o}", "file", json_text(path), "line", f->line, "column", f->column, "severity",
-		                                lint_severity_word(f->severity), "rule", f->rule, "text", json_text(f->text), "mend", json_text(f->mend)));
-		return;
-	}
-	print_text(path);
-	printf(":%d:%d: %s %s: ", f->line, f->column ? f->column : 1, lint_severity_word(f->severity), f->rule);
-	print_text(f->text);
-	if (f->mend && *f->mend) {
-		printf("\n    ");
-		print_text(f->mend);
-	}
-	printf("\n");
+	if (t->findings)
+		json_array_append_new(t->findings, finding_json(path, f));
+	else
+		print_finding(path, f);
 }
 
 static const char *right_of(const struct book_call *c)

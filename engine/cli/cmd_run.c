@@ -14,6 +14,25 @@
 
 enum { PARAMS_BYTES_MAX = 1 << 20, PARAMS_DEPTH_MAX = 16 };
 
+/* What stands on a command line is no secret any more. */
+static enum err refuse_secrets(const struct invocation *in, const struct book *book, struct error *e)
+{
+	for (size_t i = 0; i < book->param_count; i++) {
+		const struct book_param *p = &book->params[i];
+		size_t n = strlen(p->name);
+		for (size_t k = 0; k < in->option_count && p->type == PARAM_SECRET; k++) {
+			const struct option_given *o = &in->options[k];
+			if (strcmp(o->option->name, "param") == 0 && strncmp(o->value, p->name, n) == 0 && o->value[n] == '=')
+				return error_set(
+				    e, ERR_USAGE,
+				    "the parameter %s is a secret: --param would show it to every user of this host. It is asked for on a terminal, or taken "
+				    "from RUNG_SECRET_%s or --params FILE",
+				    p->name, p->name);
+		}
+	}
+	return ERR_OK;
+}
+
 /* Values from --params FILE, then from --param, which wins. */
 static enum err read_params(const struct invocation *in, const struct book *book, json_t *out, struct error *e)
 {
@@ -30,25 +49,8 @@ static enum err read_params(const struct invocation *in, const struct book *book
 		buf_clear(&b);
 		if (err) return err;
 	}
-	for (size_t i = 0; i < in->option_count; i++) {
-		if (strcmp(in->options[i].option->name, "param") != 0) continue;
-		const char *text = in->options[i].value, *equals = strchr(text, '=');
-		if (!equals || equals == text) return error_set(e, ERR_USAGE, "--param %s: NAME=VALUE was expected", text);
-		char *name = strndup(text, (size_t)(equals - text));
-		const struct book_param *p = book_param_get(book, name);
-		if (p && p->type == PARAM_SECRET) {
-			free(name);
-			return error_set(
-			    e, ERR_USAGE,
-			    "the parameter %s is a secret: --param would show it to every user of this host. It is asked for on a terminal, or taken "
-			    "from RUNG_SECRET_%s or --params FILE",
-			    p->name, p->name);
-		}
-		int bad = json_object_set_new(out, name, json_string(equals + 1));
-		free(name);
-		if (bad) return error_set(e, ERR_INVALID, "--param %.40s: the value is not UTF-8", text);
-	}
-	return ERR_OK;
+	enum err err = refuse_secrets(in, book, e);
+	return err ? err : given_params(in, out, e);
 }
 
 static enum err ask_secret(const struct book_param *p, bool may_ask, json_t *out, struct error *e)

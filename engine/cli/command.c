@@ -118,6 +118,20 @@ bool given(const struct invocation *in, const char *name)
 	return false;
 }
 
+enum err given_params(const struct invocation *in, json_t *out, struct error *e)
+{
+	for (size_t i = 0; i < in->option_count; i++) {
+		if (strcmp(in->options[i].option->name, "param") != 0) continue;
+		const char *text = in->options[i].value, *equals = strchr(text, '=');
+		if (!equals || equals == text) return error_set(e, ERR_USAGE, "--param %s: NAME=VALUE was expected", text);
+		char *name = strndup(text, (size_t)(equals - text));
+		int bad = json_object_set_new(out, name, json_string(equals + 1));
+		free(name);
+		if (bad) return error_set(e, ERR_INVALID, "--param %.40s: the value is not UTF-8", text);
+	}
+	return ERR_OK;
+}
+
 static int no_such_command(const char *name)
 {
 	const char *words[64];

@@ -2,6 +2,7 @@
 #define RUNG_CLI_COMMAND_H
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,6 +55,9 @@ void invocation_clear(struct invocation *in);
 /* The last value given for an option, or NULL; is it there at all. The name must be one of the command's table. */
 const char *given_value(const struct invocation *in, const char *name);
 bool given(const struct invocation *in, const char *name);
+
+/* The values of --param NAME=VALUE, as texts, into an object; the last of a name wins. */
+enum err given_params(const struct invocation *in, json_t *out, struct error *e);
 
 /* The whole of `rung`: finds the command, runs it, gives the exit status. */
 int cli_main(int argc, char **argv);

@@ -48,7 +48,7 @@ int policy_by_name(const void *a, const void *b)
 
 static bool is_member(const struct policy_group *g, const char *who)
 {
-	return bsearch(&who, g->members, g->count, sizeof *g->members, policy_by_name) != NULL;
+	return g->count && bsearch(&who, g->members, g->count, sizeof *g->members, policy_by_name) != NULL;
 }
 
 /* Who asks, and of which groups they are; and the call, taken apart: each looked at once a decision. */

@@ -196,8 +196,9 @@ static void say_who_can(struct explainer *x, const struct policy_rule *r)
 {
 	size_t can = policy_count(x->p, r->from, r->from_count, x->q->who);
 	if (can >= (size_t)r->approvals) return;
-	const char *few = can == 0 ? "nobody" : arena_printf(x->arena, "only %zu person%s", can, can == 1 ? "" : "s");
-	say(x, "Besides %s there is %s to give them: ask whoever keeps %s to name more people in %s.", x->who, few, x->p->file, phrase_rule(x->arena, x->p, r));
+	const char *few = can == 0 ? "nobody" : arena_printf(x->arena, "only %zu", can);
+	say(x, "That cannot come about: besides %s, %s could approve. Ask whoever keeps %s to name more people in %s.", x->who, few, x->p->file,
+	    phrase_rule(x->arena, x->p, r));
 }
 
 static void explain_wait(struct explainer *x, const struct policy_decision *d)
