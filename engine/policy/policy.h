@@ -201,7 +201,7 @@ const char *policy_book_fault(const char *glob);
 /* Why the decision is what it is, for someone who did not write the policy: sentences with file and line, one a line. In the arena. */
 const char *policy_explain(const struct policy *p, const struct policy_request *q, struct arena *a);
 
-/* The same in one line, for the text of an error. */
+/* The same in one line, for the text of an error: as many whole sentences as have room there. */
 const char *policy_explain_line(const struct policy *p, const struct policy_request *q, struct arena *a);
 
 #endif

@@ -40,6 +40,7 @@ struct differ {
 	size_t rule_count, situation_count;
 	const struct policy_rule **rules; /* of both: first those before */
 	bool *is_changed;                 /* of each rule */
+	size_t *twin;                     /* of a deny before, the deny after with the same id and conditions; SIZE_MAX: none */
 	struct classes who, books, calls;
 	struct transition *transitions;
 	size_t transition_count, transition_capacity;
@@ -186,6 +187,35 @@ static bool is_same_rule(const struct differ *x, size_t i, size_t k, const struc
 	return r->effect != POLICY_REQUIRE || strcmp(approvals_key(x, policy_of(x, i), r), approvals_key(x, policy_of(x, k), o)) == 0;
 }
 
+static bool is_same_window(const struct policy_window *w, const struct policy_window *o)
+{
+	return w->count == o->count && memcmp(w->spans, o->spans, w->count * sizeof *w->spans) == 0;
+}
+
+/* Do two conditions say the same, word by word? */
+static bool is_same_condition(const struct policy_condition *c, const struct policy_condition *o)
+{
+	if (c->is_given != o->is_given || c->risks != o->risks || c->triggers != o->triggers || c->targets_above != o->targets_above) return false;
+	if (c->window_count != o->window_count || c->elevation_count != o->elevation_count) return false;
+	for (size_t i = 0; i < c->window_count; i++)
+		if (!is_same_window(c->windows[i], o->windows[i])) return false;
+	for (size_t i = 0; i < c->elevation_count; i++)
+		if (strcmp(c->elevations[i], o->elevations[i]) != 0) return false;
+	return true;
+}
+
+static void find_twins(struct differ *x)
+{
+	size_t before = x->s.p[DIFF_BEFORE]->rule_count;
+	for (size_t i = 0; i < before; i++) {
+		x->twin[i] = SIZE_MAX;
+		for (size_t k = before; k < x->rule_count && x->rules[i]->effect == POLICY_DENY; k++)
+			if (x->rules[k]->effect == POLICY_DENY && strcmp(x->rules[i]->id, x->rules[k]->id) == 0 &&
+			    is_same_condition(&x->rules[i]->when, &x->rules[k]->when) && is_same_condition(&x->rules[i]->unless, &x->rules[k]->unless))
+				x->twin[i] = k;
+	}
+}
+
 static void find_changed(struct differ *x, const struct classes *situations)
 {
 	size_t before = x->s.p[DIFF_BEFORE]->rule_count;
@@ -267,13 +297,17 @@ static bool is_touched(const struct differ *x, enum policy_verb verb, size_t w, 
 	return false;
 }
 
-/* Does a deny that is the same on both sides speak of it? Then it needs not to be told apart: what is newly allowed, is where that does not deny it. */
+/* Does the rule speak of it? situation: a row of classify_situations. */
+static bool speaks(const struct differ *x, size_t r, enum policy_verb verb, size_t w, size_t b, size_t c, const unsigned char *situation)
+{
+	return (x->rules[r]->verbs & 1U << verb) && x->who.row[w][r] && x->books.row[b][r] && x->calls.row[c][r] && situation[r];
+}
+
+/* Does a deny that stands on both sides rule it out on both? Then it needs not to be told apart: what is newly allowed, is where that does not deny it. */
 static bool is_denied_anyway(const struct differ *x, enum policy_verb verb, size_t w, size_t b, size_t c, const unsigned char *situation)
 {
-	for (size_t r = 0; r < x->rule_count; r++)
-		if (!x->is_changed[r] && x->rules[r]->effect == POLICY_DENY && (x->rules[r]->verbs & 1U << verb) && x->who.row[w][r] && x->books.row[b][r] &&
-		    x->calls.row[c][r] && situation[r])
-			return true;
+	for (size_t r = 0; r < x->s.p[DIFF_BEFORE]->rule_count; r++)
+		if (x->twin[r] != SIZE_MAX && speaks(x, r, verb, w, b, c, situation) && speaks(x, x->twin[r], verb, w, b, c, situation)) return true;
 	return false;
 }
 
@@ -402,7 +436,9 @@ static int compare_cells(const void *a, const void *b, void *arg)
 	if (c->verb != o->verb) return c->verb < o->verb ? -1 : 1;
 	if (c->transition != o->transition) return c->transition < o->transition ? -1 : 1;
 	if (c->when != o->when) return c->when < o->when ? -1 : 1;
-	int order = 0;
+	/* A start is never one of several calls. */
+	size_t no_call = m->x->calls.of[0];
+	int order = c->calls[no_call] - o->calls[no_call];
 	for (int set = 0; set < SET_N && !order; set++)
 		if (set != (int)m->set) order = memcmp(set_of(c, set), set_of(o, set), set_bytes(m->x, set));
 	return order;
@@ -447,6 +483,7 @@ static int compare_changes(const void *a, const void *b)
 	const struct policy_change *c = a, *o = b;
 	if (c->kind != o->kind) return c->kind < o->kind ? -1 : 1;
 	if (c->verb != o->verb) return c->verb < o->verb ? -1 : 1;
+	if (c->to != o->to) return c->to < o->to ? -1 : 1; /* what is allowed before what waits */
 	if (!c->calls != !o->calls) return c->calls ? 1 : -1;
 	int order = strcmp(c->who, o->who);
 	if (!order) order = strcmp(c->books, o->books);
@@ -507,6 +544,7 @@ static enum err compare(struct differ *x, struct policy_changes *out)
 		situations[w] = k < w ? situations[k] : classify_situations(x, x->who.first[w]);
 	}
 	find_changed(x, situations);
+	find_twins(x);
 	enum err err = ask_all(x, situations);
 	if (!err) say_when(x);
 	for (int set = 0; set < SET_N && !err; set++) merge(x, (enum set)set);
@@ -521,6 +559,7 @@ enum err policy_diff(struct arena *a, const struct policy *before, const struct 
 	*out = (struct policy_changes){0};
 	x.rules = arena_alloc(a, (x.rule_count + 1) * sizeof *x.rules);
 	x.is_changed = arena_alloc(a, (x.rule_count + 1) * sizeof *x.is_changed);
+	x.twin = arena_alloc(a, (x.rule_count + 1) * sizeof *x.twin);
 	for (size_t i = 0; i < before->rule_count; i++) x.rules[i] = &before->rules[i];
 	for (size_t i = 0; i < after->rule_count; i++) x.rules[before->rule_count + i] = &after->rules[i];
 	diff_space_fill(&x.s, books, book_count, now_us);

@@ -7,7 +7,7 @@
 /* Why a decision is what it is, for someone who did not write the policy: who may not do what, because of which line, what is missing, and whom to ask for
  * what. The first line is whole by itself: errors show it alone. */
 
-enum { EXPLAINED_BYTES_MAX = 1 << 20, NEAR_SHOWN = 3, DENIES_SHOWN = 3, GRANTS_SHOWN = 3, PARTS_MAX = 16 };
+enum { EXPLAINED_BYTES_MAX = 1 << 20, EXPLAINED_LINE_BYTES_MAX = 900, NEAR_SHOWN = 3, DENIES_SHOWN = 3, GRANTS_SHOWN = 3, PARTS_MAX = 16 };
 
 struct explainer {
 	struct arena *arena;
@@ -527,10 +527,16 @@ const char *policy_explain(const struct policy *p, const struct policy_request *
 
 const char *policy_explain_line(const struct policy *p, const struct policy_request *q, struct arena *a)
 {
-	char *line = arena_strdup(a, policy_explain(p, q, a));
-	size_t n = strlen(line);
-	while (n && line[n - 1] == '\n') line[--n] = 0;
-	for (char *at = line; *at; at++)
-		if (*at == '\n') *at = ' ';
+	struct buf b;
+	buf_init(&b, EXPLAINED_LINE_BYTES_MAX);
+	for (const char *at = policy_explain(p, q, a); *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		int n = (int)strcspn(at, "\n");
+		if (b.len == 0)
+			buf_printf(&b, "%.*s", n < EXPLAINED_LINE_BYTES_MAX ? n : EXPLAINED_LINE_BYTES_MAX, at);
+		else
+			buf_printf(&b, "%s %.*s", strchr(".:", b.data[b.len - 1]) ? "" : ".", n, at);
+	}
+	const char *line = arena_strndup(a, b.data, b.len);
+	buf_clear(&b);
 	return line;
 }

@@ -60,8 +60,8 @@ static void lint_approvals(struct linter *l, const struct policy_rule *r)
 		    mend);
 	else if (all - 1 < needed && all != SIZE_MAX)
 		add(l, LINT_WARNING, r->line, "too-few-to-approve",
-		    SAY("rule %s asks for %zu approval%s: when one of %s starts the execution, only %zu are left, since who has driven it never counts", r->id,
-		        needed, needed == 1 ? "" : "s", from, all - 1),
+		    SAY("rule %s asks for %zu approval%s: when one of %s starts the execution, %s left to give %s, since who has driven it never counts", r->id,
+		        needed, needed == 1 ? "" : "s", from, all == 1 ? "nobody is" : SAY("only %zu are", all - 1), needed == 1 ? "it" : "them"),
 		    mend);
 }
 

@@ -50,7 +50,7 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 @test "help lists the commands, and each has a help of its own" {
 	run "$RUNG"
 	[ "$status" -eq 0 ]
-	for c in run check show graph list log report attach resume resolve cancel note verify init doctor help version; do
+	for c in run check show graph list log report attach resume resolve cancel note verify policy init doctor help version; do
 		[[ "$output" == *"  $c "* ]]
 		"$RUNG" help $c | grep -q "^rung $c"
 		"$RUNG" $c --help | grep -q "^rung $c"

@@ -129,6 +129,20 @@ static void the_first_line_is_whole_by_itself(void **state)
 	}
 }
 
+static void an_error_has_one_line_of_whole_sentences(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ASKED_N; i++) {
+		struct policy_request q = request_of(&table[i]);
+		const char *line = policy_explain_line(policy, &q, arena), *text = policy_explain(policy, &q, arena);
+		assert_null(strchr(line, '\n'));
+		assert_true(strlen(line) < ERROR_TEXT_BYTES - 100);
+		assert_memory_equal(line, text, strcspn(text, "\n"));
+	}
+	struct policy_request q = request_of(&table[10]);
+	assert_non_null(strstr(policy_explain_line(policy, &q, arena), "(rule freeze, policy.yaml:59). In full: rule freeze"));
+}
+
 /* The rule that is proposed is one that the reader takes and that allows it. */
 static void what_is_proposed_allows_it(void **state)
 {
@@ -177,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_decision_is_explained),
 	    cmocka_unit_test(the_first_line_is_whole_by_itself),
+	    cmocka_unit_test(an_error_has_one_line_of_whole_sentences),
 	    cmocka_unit_test(what_is_proposed_allows_it),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
