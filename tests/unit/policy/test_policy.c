@@ -188,6 +188,18 @@ static void authors_are_known_by_their_names(void **state)
 	assert_false(policy_is_author(policy, "user:dee", NULL));
 }
 
+static void nobody_is_in_an_empty_group(void **state)
+{
+	static const char empty[] = "version: 1\ngroups: {none: []}\nrules:\n  - {id: a, allow: [run], who: [group:none], books: [\"**\"]}\n";
+	const struct policy *p;
+	struct error e;
+	(void)state;
+	assert_int_equal(policy_read(arena, "policy.yaml", empty, sizeof empty - 1, &p, &e), ERR_OK);
+	struct policy_request q = ask("user:ana", "runbooks/a.md");
+	assert_int_equal(policy_decide(p, &q, arena).outcome, POLICY_IS_DENIED);
+	assert_int_equal(policy_count(p, p->rules[0].who, 1, NULL), 0);
+}
+
 static void its_own_tests_are_run(void **state)
 {
 	(void)state;
@@ -228,6 +240,7 @@ int main(void)
 	    cmocka_unit_test(what_cannot_be_known_counts_against),
 	    cmocka_unit_test(books_are_named_by_globs),
 	    cmocka_unit_test(authors_are_known_by_their_names),
+	    cmocka_unit_test(nobody_is_in_an_empty_group),
 	    cmocka_unit_test(its_own_tests_are_run),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
