@@ -112,8 +112,20 @@ static size_t part_count(const struct diff_space *s, enum part d)
 
 static size_t part_of(const struct diff_situation *at, enum part d)
 {
-	const size_t parts[PART_N] = {at->risk, at->trigger, at->target, at->moment, at->elevation};
-	return parts[d];
+	switch (d) {
+	case PART_RISK:
+		return at->risk;
+	case PART_TRIGGER:
+		return at->trigger;
+	case PART_TARGET:
+		return at->target;
+	case PART_MOMENT:
+		return at->moment;
+	case PART_ELEVATION:
+	case PART_N:
+		break;
+	}
+	return at->elevation;
 }
 
 /* By how much the number of a situation grows with the value of a part. */
