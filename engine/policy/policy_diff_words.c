@@ -106,8 +106,20 @@ enum part { PART_RISK, PART_TRIGGER, PART_TARGET, PART_MOMENT, PART_ELEVATION, P
 
 static size_t part_count(const struct diff_space *s, enum part d)
 {
-	const size_t counts[PART_N] = {DIFF_RISKS, s->trigger_count, s->target_count, s->moments.count, s->elevations.count};
-	return counts[d];
+	switch (d) {
+	case PART_RISK:
+		return DIFF_RISKS;
+	case PART_TRIGGER:
+		return s->trigger_count;
+	case PART_TARGET:
+		return s->target_count;
+	case PART_MOMENT:
+		return s->moments.count;
+	case PART_ELEVATION:
+	case PART_N:
+		break;
+	}
+	return s->elevations.count;
 }
 
 static size_t part_of(const struct diff_situation *at, enum part d)
