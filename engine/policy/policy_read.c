@@ -317,7 +317,8 @@ static enum err read_books(const struct reader *r, const struct yaml *v, struct 
 	rule->books = arena_alloc(r->arena, rule->book_count * sizeof *rule->books);
 	for (size_t i = 0; i < rule->book_count && !err; i++) {
 		const char *fault = policy_book_fault(items[i]->text);
-		rule->books[i] = items[i]->text;
+		/* Beside the rule, not among the nodes of the file: a decision looks at all of them. */
+		rule->books[i] = arena_strdup(r->arena, items[i]->text);
 		if (fault) err = yaml_wrong(items[i], r->e, "%s, not \"%.80s\"", fault, items[i]->text);
 	}
 	return err;

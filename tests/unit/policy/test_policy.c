@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static const char text[] = "version: 1\n"
-                           "groups:   {sre: [ana, bo], dba: [dee]}\n"
+                           "groups:   {sre: [ana, bo], dba: [dee], nobody: []}\n"
                            "services: {alert-bot: {rate: 60/h, max_running: 20, user: alertbot}}\n"
                            "windows:  {year-end: [{from: 2026-12-20, to: 2027-01-02}]}\n"
                            "elevations: {break-glass: {who: [group:sre], for: 1h}}\n"
@@ -21,6 +21,10 @@ static const char text[] = "version: 1\n"
                            "    who: [group:sre, service:alert-bot]\n"
                            "    books: [\"runbooks/web/**\", \"playbooks/**\"]\n"
                            "    grants: [\"sh systemctl restart *\", \"sh systemctl is-active *\"]\n"
+                           "  - id: of-nobody\n"
+                           "    allow: [run]\n"
+                           "    who: [group:nobody]\n"
+                           "    books: [runbooks/nobody.md]\n"
                            "  - id: two-persons\n"
                            "    require: {approvals: 2, from: group:dba, not: [starter, author], within: 15m}\n"
                            "    when: {risk: destructive}\n"
@@ -74,6 +78,7 @@ static void rules_decide_by_person_and_book(void **state)
 	expect(ask("user:ana", "runbooks/web/restart.md"), POLICY_IS_ALLOWED, "oncall-web");
 	expect(ask("service:alert-bot", "playbooks/latency.md#slow"), POLICY_IS_ALLOWED, "oncall-web");
 	expect(ask("user:cy", "runbooks/web/restart.md"), POLICY_IS_DENIED, "-");
+	expect(ask("user:cy", "runbooks/nobody.md"), POLICY_IS_DENIED, "-");
 	expect(ask("user:dee", "runbooks/web/restart.md"), POLICY_IS_DENIED, "-");
 	expect(ask("user:ana", "runbooks/db/drop.md"), POLICY_IS_DENIED, "-");
 	expect(ask("user:alert-bot", "playbooks/latency.md"), POLICY_IS_DENIED, "-");
@@ -208,7 +213,7 @@ static void its_own_tests_are_run(void **state)
 	assert_true(policy_test_run(policy, 0, at("2026-11-23T12:00Z"), &e));
 	assert_true(policy_test_run(policy, 1, at("2026-11-23T12:00Z"), &e));
 	assert_false(policy_test_run(policy, 2, at("2026-11-23T12:00Z"), &e));
-	assert_non_null(strstr(e.text, "policy.yaml:30: wants allow, gets wait (two-persons)"));
+	assert_non_null(strstr(e.text, "policy.yaml:34: wants allow, gets wait (two-persons)"));
 }
 
 static int setup(void **state)
