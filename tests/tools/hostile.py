@@ -157,6 +157,7 @@ def out_of_order(rng):
         lambda: ([sleep, dict(IDLE, open=2)], "failed"), lambda: ([sleep, IDLE, IDLE], "failed"), lambda: ([sleep, IDLE, rng.choice([LOG, DONE, FAILED])], "failed"),
         lambda: ([sleep, IDLE, dict(SH, c=2)], "failed"), lambda: ([sleep, dict(sleep, c=2), IDLE], "failed"),
         lambda: ([ended[0], rng.choice([LOG, IDLE, SH, ASK, DONE, FAILED, READY, BROKEN])], ended[1]),
+        lambda: ([sleep, DONE, FAILED], "succeeded"), lambda: ([sleep, FAILED, DONE], "failed"), lambda: ([sleep, FAILED, dict(SH, c=2)], "failed"),
         lambda: ([dict(FAILED, call=1)], "failed"), lambda: ([SH, dict(FAILED, call=2)], "failed"),
         lambda: ([dict(FAILED, at={"chunk": "/etc/passwd", "line": 1})], "failed"),
         lambda: ([dict(DONE, outcome="go", to="s0")], "failed"), lambda: ([dict(ASK, c=7)], "failed"),

@@ -41,7 +41,8 @@ static bool filter_fill(scmp_filter_ctx context)
 	/* The C library gives memory back by these two. What else there is drops pages of files or, for one with the right to, of the machine. */
 	static const int advices[] = {MADV_DONTNEED, MADV_FREE};
 	for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
-		if (seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)advices[i])) != 0) return false;
+		if (seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)advices[i])) != 0)
+			return false;
 	/* MREMAP_FIXED could lay one mapping over another. */
 	return seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(mremap), 1, SCMP_A3(SCMP_CMP_MASKED_EQ, MREMAP_FIXED, 0)) == 0;
 }
