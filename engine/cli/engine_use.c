@@ -96,7 +96,7 @@ enum err use_make_live(struct use *u, const char *id, struct error *e)
 	if (err) return err;
 	bool is_interrupted = json_bool(view, "interrupted", false);
 	json_decref(view);
-	return is_interrupted ? use_request(u, "resume", json_pack("{s:s,s:b}", "execution", id, "go_on", 0), e) : ERR_OK;
+	return is_interrupted ? use_request(u, "resume", json_pack("{s:s,s:b,s:b}", "execution", id, "go_on", 0, "keep_driver", 1), e) : ERR_OK;
 }
 
 bool use_has_person(void)

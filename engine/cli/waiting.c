@@ -52,6 +52,21 @@ static const char *unknown_words(struct arena *a, const json_t *step, struct lin
 	return "has calls whose outcome is unknown; look at their targets first:";
 }
 
+/* Whom it waits for, and who has agreed so far. */
+static const char *approval_words(struct arena *a, const json_t *view, const char *step, struct lines *below)
+{
+	size_t i, k;
+	json_t *p, *given;
+	json_array_foreach(json_arr(view, "approvals"), i, p)
+	{
+		if (strcmp(json_str(p, "step", ""), step) != 0) continue;
+		json_array_foreach(json_arr(p, "given"), k, given) lines_printf(below, "  %s has agreed", line_exact(a, json_str(given, "by", "")));
+		lines_printf(below, "  rung approve %s %s", json_str(view, "execution", ""), line_exact(a, step));
+		return arena_printf(a, "waits until others agree: %s", line_exact(a, json_str(p, "from", "")));
+	}
+	return "waits until others agree";
+}
+
 static void say_step(struct arena *a, const json_t *view, const json_t *step)
 {
 	static const struct {
@@ -62,6 +77,7 @@ static void say_step(struct arena *a, const json_t *view, const json_t *step)
 	lines_init(&below, a);
 	for (size_t k = 0; k < sizeof words / sizeof *words; k++)
 		if (strcmp(waiting, words[k].waiting) == 0) what = words[k].what;
+	if (strcmp(waiting, "approval") == 0) what = approval_words(a, view, id, &below);
 	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id, &below);
 	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, step, &below);
 	message("step %s (%s) %s", id, line_safe(a, json_str(step, "title", "")), what);

@@ -255,7 +255,7 @@ void op_resume(struct request *q)
 {
 	struct error e;
 	if (q->x) {
-		bool is_other = strcmp(q->client->principal, q->x->driver) != 0;
+		bool is_other = strcmp(q->client->principal, q->x->driver) != 0 && !json_bool(q->args, "keep_driver", false);
 		if (is_other && (rights_verb(q->x, q->client->principal, VERB_RUN, &e) || operate_take_over(q, &e)))
 			request_fail(q, &e);
 		else if (is_other && !q->x->flow->is_paused)
@@ -294,7 +294,7 @@ void op_resume(struct request *q)
 	engine_add(q->engine, x);
 	q->x = x;
 	execution_take_up(x, q->client->principal);
-	operate_take_over(q, NULL);
+	if (!json_bool(q->args, "keep_driver", false)) operate_take_over(q, NULL);
 	if (x->flow->is_paused && json_bool(q->args, "go_on", true)) {
 		struct emit em = {.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = q->client->principal, .data = json_pack("{s:s}", "why", "person")};
 		execution_emit(x, em, NULL);
