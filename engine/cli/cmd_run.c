@@ -5,6 +5,7 @@
 #include "cli/engine_use.h"
 #include "cli/lines.h"
 #include "cli/print.h"
+#include "cli/rights_ask.h"
 #include "cli/session.h"
 #include "cli/tail.h"
 
@@ -122,42 +123,6 @@ static json_t *patterns_given(const struct invocation *in, bool *declared)
 	return allow;
 }
 
-static void list_rights(const struct book *b)
-{
-	struct arena *a = arena_new();
-	fprintf(stderr, "This book asks for %zu right%s:\n", b->permission_count, b->permission_count == 1 ? "" : "s");
-	for (size_t i = 0; i < b->permission_count; i++) {
-		const char *left = arena_printf(a, "  %2zu  %-7s  ", i + 1, b->permissions[i].is_read ? "reads" : "changes");
-		print_wrapped(stderr, left, line_exact(a, b->permissions[i].pattern));
-	}
-	arena_free(a);
-}
-
-/* The terminal's list before the first step: all, some of them, none. */
-static enum err ask_rights(const struct book *b, json_t *allow, bool *declared, struct error *e)
-{
-	list_rights(b);
-	for (;;) {
-		char *text = use_ask("Allow for this execution: a all, n none, or numbers (1 3): ");
-		if (!text) return error_set(e, ERR_INTERRUPTED, "no answer about the rights: nothing was started");
-		bool is_all = strcmp(text, "a") == 0 || strcmp(text, "all") == 0, is_none = strcmp(text, "n") == 0 || strcmp(text, "none") == 0,
-		     is_list = *text && !is_all && !is_none;
-		json_t *chosen = json_array();
-		for (char *p = text; is_list && *p;) {
-			char *end;
-			unsigned long n = strtoul(p, &end, 10);
-			is_list = end != p && n >= 1 && n <= b->permission_count;
-			if (is_list) json_array_append_new(chosen, json_string(b->permissions[n - 1].pattern));
-			p = end + strspn(end, " ,");
-		}
-		free(text);
-		if (is_list) json_array_extend(allow, chosen);
-		json_decref(chosen);
-		if (is_all) *declared = true;
-		if (is_all || is_none || is_list) return ERR_OK;
-	}
-}
-
 static void dry_step(struct arena *a, const struct book *b, const struct graph *g, size_t i)
 {
 	const struct book_step *s = &b->steps[i];
@@ -227,17 +192,14 @@ static void say_engine(const struct use *u)
 		        u->workspace.state_dir);
 }
 
-static int start(struct use *u, const struct invocation *in, const char *path, json_t *params, json_t *allow, bool declared)
+static int start(struct use *u, const struct invocation *in, json_t *wish)
 {
 	struct answer a = {0};
 	struct error e = {0};
 	bool is_auto = given(in, "auto");
 	say_engine(u);
 	say_what_is_open(u);
-	json_t *args =
-	    json_pack("{s:s,s:O,s:s,s:O,s:b}", "book", path, "params", params, "mode", is_auto ? "auto" : "guided", "allow", allow, "declared", declared);
-	if (!args) return error_set(&e, ERR_INVALID, "%s: the path or a pattern is not UTF-8", path), fail(&e, u->json);
-	if (client_request(u->client, "run", args, &a, &e)) return fail(&e, u->json);
+	if (client_request(u->client, "run", json_incref(wish), &a, &e)) return fail(&e, u->json);
 	char *id = mem_strdup(json_str(a.value, "execution", ""));
 	answer_clear(&a);
 	int status = 0;
@@ -268,13 +230,20 @@ static int run_book(struct use *u, const struct invocation *in, struct book *b, 
 	}
 	json_t *allow = patterns_given(in, &declared);
 	int status;
-	if (!is_auto && has_person && b->permission_count && !given(in, "allow") && ask_rights(b, allow, &declared, &e))
+	if (client_open(u->workspace.state_dir, &u->client, &e)) {
 		status = fail(&e, u->json);
-	else if (client_open(u->workspace.state_dir, &u->client, &e))
-		status = fail(&e, u->json);
-	else
-		status = start(u, in, path, params, allow, declared);
-	json_decref(allow);
+	} else {
+		json_t *wish = json_pack("{s:s,s:O,s:s,s:o,s:b,s:s?,s:s?}", "book", path, "params", params, "mode", is_auto ? "auto" : "guided", "allow", allow,
+		                         "declared", declared, "elevate", given_value(in, "elevate"), "reason", given_value(in, "reason"));
+		bool asks = !is_auto && has_person;
+		if (!wish)
+			status = (error_set(&e, ERR_INVALID, "%s: the path, a pattern or the reason is not UTF-8", path), fail(&e, u->json));
+		else if (asks && rights_ask(u, b, wish, !given(in, "allow"), &e))
+			status = fail(&e, u->json);
+		else
+			status = start(u, in, wish);
+		json_decref(wish);
+	}
 	return status;
 }
 
@@ -302,6 +271,8 @@ static const struct option options[] = {
     {"params", "FILE", false, "parameters from a file: one JSON object"},
     {"auto", NULL, false, "run by itself; stop (exit 5) where a person is needed"},
     {"allow", "PATTERN", true, "a right for this execution, as in ## Permissions; `declared`: all that the book declares"},
+    {"elevate", "NAME", false, "with --reason: take a right that the policy keeps for emergencies"},
+    {"reason", "TEXT", false, "why, for the record"},
     {"dry-run", NULL, false, "say what would run, run nothing"},
     {"detach", NULL, false, "start it, print its id, do not stay"},
     OPTION_VERBOSE,

@@ -1,12 +1,12 @@
 #include "cli/engine_use.h"
 #include "base/arena.h"
-#include "base/fs.h"
 #include "cli/guided.h"
 #include "cli/lines.h"
 #include "cli/live.h"
 #include "cli/print.h"
 #include "cli/tail.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@ enum err use_open(const struct invocation *in, bool is_needed, struct use *u, st
 {
 	*u = (struct use){.arena = arena_new(), .json = given(in, "json")};
 	enum err err = workspace_find(u->arena, given_value(in, "state"), &u->workspace, e);
-	bool has_run = !err && fs_exists(arena_printf(u->arena, "%s/store.db", u->workspace.state_dir));
+	/* Of a state that belongs to somebody else only its engine knows. */
+	bool has_run = !err && (access(arena_printf(u->arena, "%s/store.db", u->workspace.state_dir), F_OK) == 0 || errno == EACCES);
 	if (!err && (is_needed || has_run)) err = client_open(u->workspace.state_dir, &u->client, e);
 	if (err) use_close(u);
 	return err;

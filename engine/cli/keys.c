@@ -10,7 +10,7 @@ const struct key_info key_table[] = {
     {KEY_ENTER, "Enter", ACTION_GO, WHEN_GO | WHEN_ANSWER | WHEN_RESOLVE | WHEN_TAKE_UP | WHEN_SHELL, "run", "does what is next: runs, answers, goes on"},
     {'d', "d", ACTION_DONE, WHEN_PERSON | WHEN_DECISION, "done", "you did it and it is done"},
     {'f', "f", ACTION_FAILED, WHEN_PERSON, "failed", "it did not work; you are asked what you saw"},
-    {'s', "s", ACTION_SKIP, WHEN_PERSON | WHEN_GO | WHEN_DECISION, "skip", "leaves the step out; you are asked why"},
+    {'s', "s", ACTION_SKIP, WHEN_PERSON | WHEN_GO | WHEN_DECISION | WHEN_APPROVAL, "skip", "leaves the step out; you are asked why"},
     {'a', "a", ACTION_AGAIN, WHEN_DECISION, "again", "tries the step once more"},
     {'y', "y", ACTION_ALLOW, WHEN_DENIED, "allow it", "allows what was denied, for this execution, and tries again"},
     {'x', "x", ACTION_STOP, WHEN_DECISION, "stop and keep", "ends the execution as it stands; everything done is kept"},
@@ -88,8 +88,8 @@ static unsigned when_of_waiting(const char *waiting)
 	static const struct {
 		const char *waiting;
 		unsigned when;
-	} table[] = {{"person", WHEN_PERSON},     {"go", WHEN_GO},        {"answer", WHEN_ANSWER}, {"resolve", WHEN_RESOLVE},
-	             {"decision", WHEN_DECISION}, {"retry", WHEN_RUNNING}};
+	} table[] = {{"person", WHEN_PERSON},     {"go", WHEN_GO},         {"answer", WHEN_ANSWER},    {"resolve", WHEN_RESOLVE},
+	             {"decision", WHEN_DECISION}, {"retry", WHEN_RUNNING}, {"approval", WHEN_APPROVAL}};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(waiting, table[i].waiting) == 0) return table[i].when;
 	return 0;

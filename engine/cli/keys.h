@@ -78,6 +78,7 @@ enum key_when {
 	WHEN_PRINTED = 2048,   /* a step has made calls */
 	WHEN_OVER = 4096,      /* the execution has ended */
 	WHEN_SHELL_ANY = 8192, /* the step has shell commands */
+	WHEN_APPROVAL = 16384, /* others must agree before the step begins */
 	WHEN_ALWAYS = 0xffff,
 };
 

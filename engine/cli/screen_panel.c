@@ -204,6 +204,22 @@ static void add_question(struct lines *out, const struct panel *p, const struct 
 	}
 }
 
+/* Whom it waits for, who has agreed, and how to agree. */
+static void add_approval(struct lines *out, const struct panel *p, const struct screen *s)
+{
+	struct arena *a = out->arena;
+	size_t i, k;
+	json_t *o, *given;
+	json_array_foreach(json_arr(p->view, "approvals"), i, o)
+	{
+		if (strcmp(json_str(o, "step", ""), json_str(p->step, "id", "-")) != 0) continue;
+		wrap_fact(out, s, "Waits until others agree:", line_exact(a, json_str(o, "from", "")));
+		json_array_foreach(json_arr(o, "given"), k, given) wrap_fact(out, s, "Agreed:", line_exact(a, json_str(given, "by", "")));
+		wrap_fact(out, s,
+		          "They type:", arena_printf(a, "rung approve %s %s", json_str(p->view, "execution", ""), line_exact(a, json_str(p->step, "id", ""))));
+	}
+}
+
 static void add_running(struct lines *out, const struct panel *p, const struct screen *s)
 {
 	struct arena *a = out->arena;
@@ -238,6 +254,7 @@ static void make_facts(struct lines *out, const struct panel *p, const struct sc
 		add_running(&facts, p, s);
 		add_trouble(&facts, p, s);
 		add_unknown(&facts, p, s);
+		if (strcmp(waiting, "approval") == 0) add_approval(&facts, p, s);
 		if (strcmp(waiting, "answer") == 0) add_question(&facts, p, s);
 		if (is_open || strcmp(waiting, "decision") == 0) add_next_command(&facts, p, s);
 		if (is_open && *expect) wrap_fact(&facts, s, "You should see:", expect);
