@@ -151,7 +151,11 @@ static void add_rights_missing(struct lines *out, const struct panel *p, const s
 	const char *id = json_str(p->step, "id", "-");
 	json_t *patterns = view_denied(p->view, id);
 	size_t n = json_array_size(patterns);
-	if (n == 0 && view_is_forbidden(p->view, id))
+	const char *by = view_forbidden_by(p->view, id);
+	if (n == 0 && by && strcmp(by, "policy") == 0)
+		wrap_fact(out, s, "No key allows it:",
+		          "the policy does not. s skips the step; d marks it done, once somebody has done it; or ask for the rule and press a to try again.");
+	else if (n == 0 && by)
 		wrap_fact(out, s, "No key allows it:",
 		          "the book itself does not. s skips the step; d marks it done, once you have done it by hand; or x stops here: mend the book's "
 		          "Permissions and run it again.");

@@ -120,13 +120,14 @@ json_t *view_denied(const json_t *view, const char *step)
 	return out;
 }
 
-bool view_is_forbidden(const json_t *view, const char *step)
+const char *view_forbidden_by(const json_t *view, const char *step)
 {
 	size_t i;
 	json_t *d;
-	if (strcmp(json_str(view_step(view, step), "state", ""), "denied") != 0) return false;
-	json_array_foreach(json_arr(view, "denied"), i, d) if (strcmp(json_str(d, "step", ""), step) == 0 && !json_bool(d, "allowable", true)) return true;
-	return false;
+	if (strcmp(json_str(view_step(view, step), "state", ""), "denied") != 0) return NULL;
+	json_array_foreach(json_arr(view, "denied"), i,
+	                   d) if (strcmp(json_str(d, "step", ""), step) == 0 && !json_bool(d, "allowable", true)) return json_str(d, "by", "book");
+	return NULL;
 }
 
 static struct step_tail *find_tail(const struct session *s, const char *step)

@@ -64,8 +64,8 @@ int view_exit_status(const json_t *view);
 /* The step given where it has made calls, else the one that made calls last; NULL where none has. */
 const json_t *view_last_called(const json_t *view, const json_t *step);
 
-/* Was something denied in a step that the book itself stands against, so that nobody can allow it while it runs? */
-bool view_is_forbidden(const json_t *view, const char *step);
+/* What stands against something that was denied in a step, so that nobody can allow it while it runs: "book" or "policy"; NULL: nothing. */
+const char *view_forbidden_by(const json_t *view, const char *step);
 
 /* The patterns that would allow what was denied in a step and is not allowed by now, each once: an array of strings, a new reference. */
 json_t *view_denied(const json_t *view, const char *step);

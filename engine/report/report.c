@@ -112,6 +112,12 @@ static void of_reset(struct line *l)
 
 static void of_condition(struct line *l)
 {
+	if (strcmp(json_str(l->d, "what", ""), "targets") == 0) {
+		buf_printf(l->out, "targets: %lld", (long long)json_int(l->d, "count", 0));
+		say(l, ", ", "result", 300);
+		say(l, ": ", "error", 300);
+		return;
+	}
 	buf_printf(l->out, "condition: %s", json_bool(l->d, "value", false) ? "true" : "false");
 	say(l, ": ", "error", 300);
 }
@@ -133,9 +139,17 @@ static void of_verification(struct line *l)
 	buf_str(l->out, "its proof is run");
 }
 
+/* Which rule of the policy allowed it. */
+static void add_rule_of_call(struct line *l)
+{
+	if (json_str(l->d, "rule", NULL)) buf_printf(l->out, ", allowed by %s", json_str(l->d, "rule", "?"));
+}
+
 static void of_call(struct line *l)
 {
-	buf_printf(l->out, "%s (%s%s): ", json_str(l->d, "module", "?"), json_str(l->d, "effect", "?"), json_int(l->d, "again", 0) ? ", made again" : "");
+	buf_printf(l->out, "%s (%s%s)", json_str(l->d, "module", "?"), json_str(l->d, "effect", "?"), json_int(l->d, "again", 0) ? ", made again" : "");
+	add_rule_of_call(l);
+	buf_str(l->out, ": ");
 	add_call_words(l);
 }
 
@@ -171,9 +185,52 @@ static void of_answer(struct line *l)
 	say(l, ": ", "answer", 300);
 }
 
+static void add_rule(struct line *l)
+{
+	if (json_str(l->d, "rule", NULL)) buf_printf(l->out, " by rule %s (line %lld)", json_str(l->d, "rule", "?"), (long long)json_int(l->d, "line", 0));
+}
+
+static void of_elevated(struct line *l)
+{
+	char until[CLOCK_RFC3339_BYTES];
+	clock_rfc3339(until, json_int(l->d, "until_us", 0));
+	buf_printf(l->out, "took %s until %.19sZ", json_str(l->d, "elevation", "?"), until);
+	say(l, ": ", "reason", 300);
+}
+
+static void of_review(struct line *l)
+{
+	buf_str(l->out, "reviewed what was done with it");
+	say(l, ": ", "reason", 300);
+}
+
+static void of_approval_asked(struct line *l)
+{
+	buf_printf(l->out, "waits for %s", json_str(l->d, "from", "?"));
+	say(l, ", targets ", "targets", 300);
+}
+
+static void of_approval_given(struct line *l)
+{
+	buf_str(l->out, "agreed");
+	say(l, ": ", "reason", 300);
+}
+
+static void of_approval_refused(struct line *l)
+{
+	buf_str(l->out, "refused");
+	say(l, ": ", "reason", 300);
+}
+
+static void of_approval_withdrawn(struct line *l)
+{
+	buf_printf(l->out, "what was agreed to counts no more (%s)", json_str(l->d, "why", "?"));
+}
+
 static void of_right(struct line *l)
 {
 	buf_printf(l->out, "right %s", json_bool(l->d, "allowed", false) ? "given" : "denied");
+	add_rule(l);
 	say(l, ": ", "pattern", 300);
 	say(l, ": ", "patterns", 300);
 }
@@ -181,6 +238,7 @@ static void of_right(struct line *l)
 static void of_driver(struct line *l)
 {
 	buf_printf(l->out, "now driven by %s", json_str(l->d, "to", "?"));
+	say(l, ": ", "reason", 300);
 }
 
 static void of_note(struct line *l)
@@ -213,6 +271,12 @@ static const struct {
     {"question.asked", of_question},
     {"question.answered", of_answer},
     {"right.decided", of_right},
+    {"right.elevated", of_elevated},
+    {"elevation.reviewed", of_review},
+    {"approval.asked", of_approval_asked},
+    {"approval.given", of_approval_given},
+    {"approval.refused", of_approval_refused},
+    {"approval.withdrawn", of_approval_withdrawn},
     {"driver.changed", of_driver},
     {"note.added", of_note},
 };

@@ -285,8 +285,8 @@ static void read_extra(struct execution *x, const struct record *r)
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
 		char *text = execution_read_blob(x, json_str(r->data, "pattern", NULL), &n);
-		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", r->step, "words", text, "pattern", text, "allowable",
-		                                           strcmp(json_str(r->data, "by", ""), "person") == 0));
+		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", r->step, "by", json_str(r->data, "by", "book"), "words", text,
+		                                           "pattern", text, "allowable", strcmp(json_str(r->data, "by", ""), "person") == 0));
 		free(text);
 	}
 	if (r->kind == RECORD_RIGHT_DECIDED && json_bool(r->data, "allowed", false)) {

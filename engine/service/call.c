@@ -131,16 +131,13 @@ static void refuse(struct asking *q, const struct right *right)
 {
 	struct execution *x = q->a->x;
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
-	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "words", c->words, "pattern", right->pattern,
-	                                           "allowable", right->is_allowable));
+	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "by", right->by, "words", c->words,
+	                                           "pattern", right->pattern, "allowable", right->is_allowable));
 	json_t *d = json_pack("{s:b,s:s?}", "allowed", 0, "pattern", execution_blob_text(x, right->pattern));
 	right_record(right, d);
 	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, NULL);
-	bool is_policy = strcmp(right->by, "policy") == 0;
-	const char *fmt = is_policy             ? "not allowed: %s; %s"
-	                  : right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)"
-	                                        : "not allowed: %s; %s (`%s` would)";
-	char *text = mem_printf(fmt, c->words, right->why, right->pattern);
+	const char *fmt = right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)";
+	char *text = strcmp(right->by, "policy") == 0 ? mem_printf("not allowed: %s", right->why) : mem_printf(fmt, c->words, right->why, right->pattern);
 	call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, text)));
 	free(text);
 }
