@@ -57,6 +57,7 @@ static void show(FILE *to, const json_t *shown)
 	lines_printf(&l, "%s: %s", line_exact(a, json_str(shown, "book", "")), line_safe(a, json_str(shown, "book_title", "")));
 	lines_printf(&l, "Step %s, %s: %s", line_exact(a, json_str(shown, "step", "")), json_str(shown, "risk", ""),
 	             line_safe(a, json_str(shown, "title", "")));
+	if (json_str(shown, "prompt", NULL)) lines_printf(&l, "It asks: %s", line_exact(a, json_str(shown, "prompt", "")));
 	add_page(&l, json_str(json_obj(shown, "view"), "markdown", ""));
 	add_params(&l, json_obj(shown, "params"));
 	add_list(&l, "Targets", json_arr(shown, "targets"));

@@ -217,6 +217,8 @@ static void add_approval(struct lines *out, const struct panel *p, const struct 
 	json_array_foreach(json_arr(p->view, "approvals"), i, o)
 	{
 		if (strcmp(json_str(o, "step", ""), json_str(p->step, "id", "-")) != 0) continue;
+		if (json_str(o, "prompt", NULL))
+			lines_wrap(out, line_safe(a, json_str(o, "prompt", "")), (size_t)s->columns - 1, "  ", s->color ? "\033[1m" : "");
 		wrap_fact(out, s, "Waits until others agree:", line_exact(a, json_str(o, "from", "")));
 		json_array_foreach(json_arr(o, "given"), k, given) wrap_fact(out, s, "Agreed:", line_exact(a, json_str(given, "by", "")));
 		wrap_fact(out, s,

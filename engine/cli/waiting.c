@@ -60,6 +60,7 @@ static const char *approval_words(struct arena *a, const json_t *view, const cha
 	json_array_foreach(json_arr(view, "approvals"), i, p)
 	{
 		if (strcmp(json_str(p, "step", ""), step) != 0) continue;
+		if (json_str(p, "prompt", NULL)) lines_printf(below, "  %s", line_safe(a, json_str(p, "prompt", "")));
 		json_array_foreach(json_arr(p, "given"), k, given) lines_printf(below, "  %s has agreed", line_exact(a, json_str(given, "by", "")));
 		lines_printf(below, "  rung approve %s %s", json_str(view, "execution", ""), line_exact(a, step));
 		return arena_printf(a, "waits until others agree: %s", line_exact(a, json_str(p, "from", "")));

@@ -40,6 +40,16 @@ static const struct shape ask_arguments[] = {
     {.key = NULL},
 };
 
+/* ---- approve ---- */
+
+static const struct shape approve_arguments[] = {
+    {.key = "prompt", .kind = SHAPE_BYTES, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
+    {.key = "from", .kind = SHAPE_BYTES, .least = 1, .most = 64},
+    {.key = "needed", .kind = SHAPE_INTEGER, .is_required = true, .least = 1, .most = 9},
+    {.key = "within_us", .kind = SHAPE_INTEGER, .least = 1000000, .most = TIMEOUT_US_MAX},
+    {.key = NULL},
+};
+
 static const struct shape no_options[] = {{.key = NULL}};
 
 /* ---- all of them ---- */
@@ -47,6 +57,7 @@ static const struct shape no_options[] = {{.key = NULL}};
 static const struct callable callables[] = {
     {"sh", "run", CALLABLE_ACTOR, sh_arguments, sh_options},
     {"ask", "ask", CALLABLE_PERSON, ask_arguments, no_options},
+    {"approve", "ask", CALLABLE_PERSON, approve_arguments, no_options},
 };
 
 const struct callable *callable_find(const char *module, const char *function)

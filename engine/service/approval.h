@@ -1,10 +1,14 @@
 #ifndef RUNG_SERVICE_APPROVAL_H
 #define RUNG_SERVICE_APPROVAL_H
 
+#include "service/demand.h"
 #include "service/operations.h"
 
-/* Approvals: before a step begins, others agree to exactly what it will do. What they agree to has a digest, the binding: of the plan (book, parameters,
- * permissions), the step, its targets and what the driver allowed; with any other digest the approval counts no more. source: DESIGN.md 7 */
+/* Approvals: before a step begins, or where its code says approve{...}, others agree to exactly what will be done. What they agree to has a digest, the
+ * binding: of the plan (book, parameters, permissions), the step, its targets and what the driver allowed; with any other digest the approval counts no more.
+ * source: DESIGN.md 7 */
+
+enum { APPROVALS_MAX = 256 }; /* that wait at once */
 
 /* May the step begin now? Where not, what is needed for it is under way: its targets are evaluated, others are asked, or it is denied. */
 bool approval_gate(struct execution *x, size_t step);
@@ -15,17 +19,32 @@ void approval_ask_manual(struct execution *x);
 /* Why the step's approval does not cover the call (a target that is not among those that were shown), as a part of a sentence; or NULL. */
 const char *approval_refuse(struct execution *x, size_t step, const char *kind, const char *const *words, size_t count);
 
-/* Is some step waiting for an approval that this principal may give? */
+/* Records that others are asked, and that what they agreed to counts no more. */
+enum err approval_ask(struct execution *x, struct consent c, const struct demands *all, struct error *e);
+void approval_withdraw(struct execution *x, size_t step, const char *why);
+
+/* A record about what waits. data is taken. */
+struct emit approval_emit(struct consent c, enum record_kind kind, const char *by, json_t *data);
+
+/* The digest of what is agreed to, as things are now. */
+void approval_binding(struct execution *x, struct consent c, char out[65]);
+
+/* Is something waiting for an approval that this principal may give? */
 bool approval_may_be_given_by(struct execution *x, const char *who);
 
-/* What waits: [{"step","title","risk","needed","given":[{"by","until_us"}],"from","rules":[...],"targets":[...]|null,"binding"}]. New reference. */
+/* What waits; at most max. */
+size_t approvals_waiting(struct execution *x, struct consent *out, size_t max);
+
+/* {"step","title","risk","needed","given":[{"by","until_us"}],"from","rules":[...],"targets":[...]|null,"binding"}; "prompt" where the step's code asked. New
+ * references. */
+json_t *approval_view(struct execution *x, struct consent c);
 json_t *approvals_view(struct execution *x);
 
-/* Folds approval.* records into the step's data. */
+/* Folds approval.* records. */
 void approval_fold(struct execution *x, size_t step, const struct record *r);
 
-/* approval.show {"execution","step"} -> what exactly would run; approve {"execution","step","binding","reason","targets":N}; refuse
- * {"execution","step","reason"} */
+/* operate_approval.c: approval.show {"execution","step"} -> what exactly would run; approve {"execution","step","binding","reason","targets":N};
+ * refuse {"execution","step","reason"} */
 void op_approval_show(struct request *q);
 void op_approve(struct request *q);
 void op_refuse(struct request *q);

@@ -1,6 +1,7 @@
 #include "service/call.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
+#include "service/approval.h"
 #include "service/attempt.h"
 #include "service/rights.h"
 #include "service/secret.h"
@@ -111,6 +112,30 @@ const char *call_words(struct execution *x, struct call *c)
 	return c->words;
 }
 
+/* approve{...}: a question to those who may agree. With nobody to ask, the call is denied. */
+static enum err ask_others(struct asking *q, struct call *c, struct error *e)
+{
+	struct execution *x = q->a->x;
+	struct consent waits = {q->a->step, c};
+	struct demands all;
+	struct error why;
+	struct arena *a = arena_new();
+	enum err err = demands_find(x, waits, &all, a, &why);
+	json_t *d = json_pack("{s:s,s:s?,s:s*,s:i}", "type", "approval", "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")), "from",
+	                      all.from.data, "needed", (int)json_int(q->arguments, "needed", 1));
+	if (err) {
+		json_decref(d);
+		call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, why.text)));
+		err = ERR_OK;
+	} else {
+		err = execution_emit(x, approval_emit(waits, RECORD_QUESTION_ASKED, NULL, d), e);
+		if (!err) err = approval_ask(x, waits, &all, e);
+	}
+	buf_clear(&all.from);
+	arena_free(a);
+	return err;
+}
+
 static enum err ask_person(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
@@ -120,6 +145,7 @@ static enum err ask_person(struct asking *q, struct error *e)
 	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
 	c->is_question = true;
 	c->words = words_of(x->arena, q->arguments);
+	if (strcmp(q->what->module, "approve") == 0) return ask_others(q, c, e);
 	json_t *d =
 	    json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices"))

@@ -22,6 +22,21 @@ struct attempt;
 /* What became of a call. */
 enum call_state { CALL_STARTED, CALL_FINISHED, CALL_UNKNOWN, CALL_AGAIN };
 
+/* The round of approvals that a step or a call waits for, or had. */
+struct approval {
+	char binding[65]; /* digest of what is agreed to */
+	uint32_t needed;
+	const char *from; /* whom it waits for, in words */
+	const char **met; /* ids of the policy's rules that this round meets */
+	size_t met_count;
+	int64_t within_us; /* how long an approval counts */
+	struct approval_given {
+		const char *by;
+		int64_t until_us;
+	} * given;
+	size_t given_count, given_capacity;
+};
+
 struct call {
 	uint32_t number, attempt;
 	size_t step;
@@ -36,7 +51,8 @@ struct call {
 	json_t *finished;                   /* d of its call.finished */
 	uint32_t order;                     /* among the finished calls of its attempt and range, from 1: the order of delivery */
 	int64_t started_us, finished_us;
-	const char *outcome; /* "ok", "failed", "denied", "timeout": of call.finished */
+	const char *outcome;      /* "ok", "failed", "denied", "timeout": of call.finished */
+	struct approval approval; /* where the code asked others to agree */
 	/* Live only. */
 	struct buf out[2];      /* the bytes kept; moved to blobs when it ends */
 	struct buf tail[2];     /* the last part, once the first is full */
@@ -47,21 +63,6 @@ struct call {
 	bool is_dispatched, is_held, is_cancelled, is_started;
 	bool is_redacted; /* a secret was taken out of what it printed */
 	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
-};
-
-/* The round of approvals that a step waits for, or had. */
-struct approval {
-	char binding[65]; /* digest of what is agreed to */
-	uint32_t needed;
-	const char *from; /* whom it waits for, in words */
-	const char **met; /* ids of the policy's rules that this round meets */
-	size_t met_count;
-	int64_t within_us; /* how long an approval counts */
-	struct approval_given {
-		const char *by;
-		int64_t until_us;
-	} * given;
-	size_t given_count, given_capacity;
 };
 
 /* A right taken with a reason and for a time. */

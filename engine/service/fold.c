@@ -70,7 +70,7 @@ static void fold_call_started(struct folding *f)
 	c->function = arena_strdup(x->arena, str(f, "function"));
 	c->effect = effect_find(str(f, "effect"));
 	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
-	c->is_question = strcmp(c->module, "ask") == 0;
+	c->is_question = strcmp(c->module, "ask") == 0 || strcmp(c->module, "approve") == 0;
 	c->state = CALL_STARTED;
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
 	c->started_us = f->r->t_us;
@@ -312,7 +312,9 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	/* A call that is made again while its first try is still open in the record is one call. */
 	struct call *known = r->kind == RECORD_CALL_STARTED && f.step != SIZE_MAX ? execution_call(x, f.step, r->attempt, r->call) : NULL;
 	bool is_repeat = known && known->state == CALL_STARTED;
-	if (events[r->kind] && !is_repeat && !is_about_targets(&f)) {
+	/* An approval that code asked for in the middle of a step is an answer to its call; the step itself waits for none. */
+	bool is_of_call = r->call && (r->kind == RECORD_APPROVAL_ASKED || r->kind == RECORD_APPROVAL_GIVEN || r->kind == RECORD_APPROVAL_REFUSED);
+	if (events[r->kind] && !is_repeat && !is_about_targets(&f) && !is_of_call) {
 		f.ev.kind = (enum flow_event_kind)(events[r->kind] - 1);
 		prepare_event(&f);
 		enum err err = flow_apply(x->flow, &f.ev, e);

@@ -149,7 +149,7 @@ void op_answer(struct request *q)
 	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, call_number(q));
 	json_t *value = json_object_get(q->args, "value");
 	struct error e;
-	if (!c || !c->is_question || c->state != CALL_STARTED)
+	if (!c || !c->is_question || c->state != CALL_STARTED || strcmp(c->module, "approve") == 0)
 		request_refuse(q, ERR_CONFLICT, "step %s has no such open question", q->x->book->steps[step].id);
 	else if (!value || !fits(q, c, value, &e))
 		request_fail(q, &e);

@@ -79,11 +79,25 @@ static char *read_text(struct execution *x, const char *blob)
 	return blob ? execution_read_blob(x, blob, NULL) : NULL;
 }
 
+/* For flow a question is a question; people see whether it is theirs to answer or others' to agree to. */
+static enum flow_wait waits_for(const struct execution *x, size_t i)
+{
+	enum flow_wait wait = flow_waits_for(x->flow, i);
+	bool is_theirs = false;
+	for (size_t k = 0; wait == WAIT_ANSWER && k < x->steps[i].call_count; k++) {
+		const struct call *c = x->steps[i].calls[k];
+		bool is_open = c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt;
+		if (is_open && strcmp(c->module, "approve") != 0) return wait;
+		is_theirs = is_theirs || is_open;
+	}
+	return is_theirs ? WAIT_APPROVAL : wait;
+}
+
 static json_t *step_view(struct execution *x, size_t i, bool with_static)
 {
 	const struct flow_step *f = &x->flow->steps[i];
 	struct step_data *s = &x->steps[i];
-	enum flow_wait wait = flow_waits_for(x->flow, i);
+	enum flow_wait wait = waits_for(x, i);
 	char *note = read_text(x, s->note_blob);
 	/* A person who says that it failed says why in the note. */
 	const char *why = execution_why(x, i);
@@ -128,7 +142,7 @@ static json_t *questions_view(struct execution *x)
 	for (size_t i = 0; i < x->graph->count; i++)
 		for (size_t k = 0; k < x->steps[i].call_count && x->flow->steps[i].open_questions; k++) {
 			const struct call *c = x->steps[i].calls[k];
-			if (c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt)
+			if (c->is_question && c->state == CALL_STARTED && c->attempt == x->flow->steps[i].attempt && strcmp(c->module, "approve") != 0)
 				json_array_append_new(list, question_view(x, c));
 		}
 	return list;

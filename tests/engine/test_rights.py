@@ -204,7 +204,7 @@ def a_book_outside_matches_no_rule_but_two_stars(w):
         f.write("# Out\n\n## Steps\n\n1. Do\n\n   ```lua\n   return {}\n   ```\n")
     x = w.run(outside)
     assert w.over(x)["book"]["path"].startswith("external/"), w.over(x)["book"]["path"]
-    w.policy(POLICY.replace('["**"], grants', '["runbooks/**", "external/**", "*"], grants'))
+    w.policy(POLICY.replace('["**"], grants', '["runbooks/**", "*"], grants'))
     denied(lambda: w.run(outside), "external")
     # A link within the workspace is the file that it leads to.
     os.symlink(outside, os.path.join(w.books_in(), "link.md"))
@@ -410,6 +410,46 @@ def a_manual_step_waits_too(w):
     w.waits(x, "plug", "person")
     w.client.ask("settle", execution=x, step="plug", outcome="succeeded")
     same(w.over(x)["state"], "succeeded")
+
+
+@test
+def code_asks_others_in_the_middle_of_a_step(w):
+    mark = w.path("mark")
+    x = w.run_as(w.client, w.lua('local a = approve{prompt = "Touch it?", from = "dba", needed = 2}; sh{"touch", "%s"}; return a' % mark))
+    w.waits(x, "s0", "approval")
+    shown = w.user("bin").ask("approval.show", execution=x)
+    same((shown["prompt"], shown["needed"]), ("Touch it?", 2))
+    try:
+        w.client.ask("answer", execution=x, step="s0", call=1, value=True)
+        raise AssertionError("answered")
+    except r.Refused as e:
+        assert e.kind == "conflict", e
+    denied(lambda: approve(w.user("man"), x))
+    same(approve(w.user("bin"), x)["missing"], 1)
+    w.restart()
+    w.client.ask("resume", execution=x)
+    w.waits(x, "s0", "approval")
+    assert not os.path.exists(mark)
+    same(approve(w.user("sys"), x)["missing"], 0)
+    v = w.over(x)
+    same((v["state"], v["steps"][0]["result"]), ("succeeded", {"by": ["user:bin", "user:sys"]}))
+    assert os.path.exists(mark)
+
+
+@test
+def a_refusal_of_code_s_question_denies_and_can_be_caught(w):
+    x = w.run_as(w.client, w.lua('approve{prompt = "Sure?", from = "dba"}', "return {}"))
+    w.waits(x, "s0", "approval")
+    w.user("bin").ask("refuse", execution=x, reason="no")
+    v = w.over(x)
+    same((v["state"], states(v)[0]), ("failed", "denied"))
+    assert "user:bin does not agree: no" in v["steps"][0]["why"], v["steps"][0]["why"]
+    x = w.run_as(w.client, w.lua('local ok = pcall(approve, {prompt = "Sure?", from = "dba"}); return {ok = ok}'))
+    w.waits(x, "s0", "approval")
+    w.user("bin").ask("refuse", execution=x, reason="no")
+    same(w.over(x)["steps"][0]["result"], {"ok": False})
+    x = w.run_as(w.client, w.lua('approve{prompt = "Sure?", from = "nobody"}'))
+    assert "no group" in w.over(x)["steps"][0]["why"]
 
 
 # --- drivers ----------------------------------------------------------------------------------------------------------------------------------
