@@ -44,8 +44,11 @@ static void send_answer(struct attempt *a, struct call *c)
 			if (!value) value = json_null();
 		}
 		json_object_set_new(head, "value", value);
-		json_object_set_new(head, "stdout", json_integer((json_int_t)lengths[0]));
-		json_object_set_new(head, "stderr", json_integer((json_int_t)lengths[1]));
+		/* A person's answer has no output: a table that it gives stays as it is. */
+		if (!c->is_question) {
+			json_object_set_new(head, "stdout", json_integer((json_int_t)lengths[0]));
+			json_object_set_new(head, "stderr", json_integer((json_int_t)lengths[1]));
+		}
 	} else {
 		char *why = execution_read_blob(a->x, json_str(c->finished, "error", NULL), NULL);
 		json_object_set_new(head, "ok", json_false());
