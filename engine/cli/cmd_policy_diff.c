@@ -1,53 +1,14 @@
 #include "base/clock.h"
 #include "base/yaml.h"
+#include "cli/git.h"
 #include "cli/policy_use.h"
 #include "cli/print.h"
 #include "policy/policy_diff.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-extern char **environ;
 
 /* ---- the policy as Git has it ---- */
-
-static enum err read_all(int fd, struct buf *out, struct error *e)
-{
-	char piece[4096];
-	ssize_t n;
-	while ((n = read(fd, piece, sizeof piece)) != 0) {
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return error_errno(e, "what git prints");
-		if (!buf_add(out, piece, (size_t)n)) return error_set(e, ERR_TOO_BIG, "the policy in Git is over %zu bytes", out->max);
-	}
-	return ERR_OK;
-}
-
-/* git cat-file prints the file's bytes and nothing else, whatever the repository configures for showing. */
-static enum err run_git(const char *root, char *object, struct buf *out, struct error *e)
-{
-	char *folder = mem_strdup(root), *argv[] = {"git", "-C", folder, "cat-file", "blob", object, NULL};
-	posix_spawn_file_actions_t actions;
-	int ends[2], status = 0;
-	pid_t pid;
-	if (pipe2(ends, O_CLOEXEC) != 0) return error_errno(e, "a pipe for git");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	int failed = posix_spawnp(&pid, "git", &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	enum err err = failed ? (errno = failed, error_errno(e, "git")) : read_all(ends[0], out, e);
-	close(ends[0]);
-	while (!failed && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-	free(folder);
-	if (!err && status != 0) err = error_set(e, ERR_NOT_FOUND, "git has no %s: it says why above", object);
-	return err;
-}
 
 static enum err read_since(const struct policy_use *u, const char *revision, const struct policy **out, struct error *e)
 {
@@ -56,7 +17,8 @@ static enum err read_since(const struct policy_use *u, const char *revision, con
 	if (!*revision || *revision == '-') return error_set(e, ERR_USAGE, "--since %.40s: a revision of Git was expected, such as HEAD~1 or main", revision);
 	char *object = arena_printf(u->arena, "%s:./.rung/policy.yaml", revision);
 	buf_init(&b, YAML_BYTES_MAX);
-	enum err err = run_git(u->w.root, object, &b, e);
+	/* git cat-file prints the file's bytes and nothing else, whatever the repository configures for showing. */
+	enum err err = git_run(u->w.root, (const char *const[]){"cat-file", "blob", object, NULL}, &b, e);
 	if (!err) err = policy_read(u->arena, arena_printf(u->arena, "%s:.rung/policy.yaml", revision), b.data ? b.data : "", b.len, out, e);
 	buf_clear(&b);
 	return err;
