@@ -42,5 +42,5 @@ enum err git_run(const char *folder, const char *const *arguments, struct buf *o
 	enum err err = failed ? error_errno(e, "git") : read_all(ends[0], out, e);
 	close(ends[0]);
 	while (!failed && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-	return err || status == 0 ? err : error_set(e, ERR_FAILED, "git %s did not succeed: it says why above", arguments[0]);
+	return err || status == 0 ? err : error_set(e, ERR_NOT_FOUND, "git %s found nothing of that name: it says why above", arguments[0]);
 }
