@@ -36,7 +36,7 @@ enum record_kind {
 	RECORD_CALL_RESOLVED, /* a person's answer: d.answer again|failed|done, d.reason */
 	RECORD_QUESTION_ASKED,
 	RECORD_QUESTION_ANSWERED,
-	RECORD_RIGHT_DECIDED, /* d.allowed, d.by (declared, flag, terminal), d.pattern */
+	RECORD_RIGHT_DECIDED,  /* d.allowed, d.by (declared, flag, terminal), d.pattern */
 	RECORD_RIGHT_ELEVATED, /* break-glass: d.elevation until d.until_us */
 	RECORD_ELEVATION_REVIEWED,
 	RECORD_APPROVAL_ASKED, /* a step begins when d.needed of d.from agree to what d.binding is the digest of */

@@ -7,16 +7,19 @@
  * ANSWER   {"re":N,"ok":true,"value":{...}}                 or {"re":N,"ok":false,"error":{"kind":"denied","text":"..."}}   (kinds: base/error.h)
  * EVENT    {"ev":"...","execution":"01J...",...}            for executions this connection is attached to
  *
- * The principal is who the socket's peer credentials say. Requests of one connection are answered in order, except that those that wait for
- * the journal are answered when they are durable.
+ * The principal is who the socket's peer credentials say, or the service that the policy says that account is. What each operation takes is the table in
+ * operations.c: the driver's own, a reader's (rule: read), a canceller's; resume by another takes the execution over. Requests of one connection are answered
+ * in order, except that those that wait for the journal are answered when they are durable.
  *
  * operation      args -> value
  *
  * hello          {} -> {"version","pid","user","host","principal","state_dir","config":what config.yaml said}
- * run            {"book":"/abs/path.md#anchor","params":{name:text},"mode":"guided"|"auto","allow":["sh df *",...],"declared":bool} -> {"execution"}
+ * run            {"book":"/abs/path.md#anchor","params":{name:text},"mode":"guided"|"auto","allow":["sh df *",...],"declared":bool,"elevate":NAME,"reason"}
+ *                -> {"execution"}
  *                declared: everything the book declares is allowed too (the terminal's "all", `--allow declared`). The execution is durable when this
- *                answers. A parameter of type secret is kept in the engine's memory only; params of a VIEW have {"secret":"param:NAME"}. Mode auto with a declared capability that is not allowed: error denied, before anything runs.
- * attach         {"execution":ID or prefix} -> VIEW, then events. Also for an execution that has ended, or that an engine's end left open
+ *                answers. A parameter of type secret is kept in the engine's memory only; params of a VIEW have {"secret":"param:NAME"}. Mode auto with a
+ * declared capability that is not allowed: error denied, before anything runs. attach         {"execution":ID or prefix} -> VIEW, then events. Also for an
+ * execution that has ended, or that an engine's end left open
  *                ("interrupted": true in the view; nothing moves until resume, which needs the values of "secrets_missing" again).
  * detach         {"execution"}
  * go             {"execution","step"}                        guided: run this automatic step now
@@ -26,18 +29,22 @@
  * answer         {"execution","step","call":N,"value":any}   to a question
  * resolve        {"execution","step","call":N or null for all,"answer":"again"|"failed"|"done","reason":text,"result":any}
  * pause          {"execution"}
- * resume         {"execution","go_on":bool,"secrets":{name:text}}                  also takes up what an engine's end left open; a pause from before ends unless go_on is false
- * cancel         {"execution","reason"}
- * stop           {"execution","note"}                        ends it as it stands: failed where a step failed or is open, else succeeded
- * note           {"execution","step":id or null,"text"}
- * allow          {"execution","patterns":[...]}              the driver allows more, for this execution
- * shell.start    {"execution","step","fence":i,"command":text,"cwd":text,"terminal":bool} -> {"call":N,"attempt","lock":path}
- *                the intent of one command of a shell fence, which the client runs on the person's terminal once this has answered; hold the lock file's
- *                descriptor open (inherited) while it runs
- * shell.output   {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}     payload: bytes (at most 64 KiB)
- * shell.finish   {"execution","step","call","code":N or "signal":N}
- * output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"}     payload: at most 1 MiB
- * log            {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open",
+ * resume         {"execution","go_on":bool,"secrets":{name:text}}                  also takes up what an engine's end left open; a pause from before ends
+ * unless go_on is false cancel         {"execution","reason"} stop           {"execution","note"}                        ends it as it stands: failed where a
+ * step failed or is open, else succeeded note           {"execution","step":id or null,"text"} allow          {"execution","patterns":[...]}              the
+ * driver allows more, for this execution rights         as run ->
+ * {"policy":bool,"missing":[{"what":"book"|"step"|"call","step","pattern","outcome":"deny"|"wait","why"}...]} what a start would lack, all of it; runs nothing
+ * handover       {"execution","to":"user:NAME","reason"}
+ * elevate        {"execution","elevation":NAME,"reason"} -> {"until_us"}
+ * review         {"execution","reason"}                       of an execution in which somebody took an elevation
+ * approval.show  {"execution","step"} -> APPROVAL and "execution","book","book_title","digest","plan","drivers","params","permissions","allowed","view" (the
+ * step) approve        {"execution","step","binding","reason","targets":N} -> {"step","missing":N}      binding: of what was shown; targets: of a destructive
+ * step refuse         {"execution","step","reason"} book.approve   {"books":[paths],"reason"} -> {"digests":[...]} shell.start
+ * {"execution","step","fence":i,"command":text,"cwd":text,"terminal":bool} -> {"call":N,"attempt","lock":path} the intent of one command of a shell fence,
+ * which the client runs on the person's terminal once this has answered; hold the lock file's descriptor open (inherited) while it runs shell.output
+ * {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}     payload: bytes (at most 64 KiB) shell.finish   {"execution","step","call","code":N or
+ * "signal":N} output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"}     payload: at most 1 MiB log
+ * {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open",
  *                "interrupted","steps_done","steps"}...]}
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
@@ -50,10 +57,11 @@
  *             "calls":[{"call","of":"action"|"condition"|"terminal"|"proof","nth","attempt","words":"systemctl restart nginx","module","function","effect",
  *                       "state":"running"|"ok"|"failed"|"denied"|"unknown","code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],
- *   "denied":[{"step","words","pattern","allowable":bool}]}
- *   A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only, the last 200.
- *   WHY is "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open), "resolve" (a call's outcome is unknown),
- *   "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
+ *   "denied":[{"step","by":"policy"|"book"|"person","words","pattern","allowable":bool}],"approvals":[APPROVAL...]}
+ * APPROVAL: {"step","title","risk","needed":N,"given":[{"by","until_us"}...],"from":text,"rules":[ids],"targets":[...] or null,"binding":digest}, and "prompt"
+ * where the step's code asked A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only,
+ * the last 200. WHY is "approval" (others must agree), "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open),
+ * "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
  *
  * EVENTS
  * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out}
