@@ -35,6 +35,9 @@ class Workspace(World):
 
     def prepare(self):
         os.chmod(self.folder, 0o755)
+        outer = os.path.dirname(self.folder)
+        if not os.stat(outer).st_mode & 0o001:
+            os.chmod(outer, 0o711)  # the suite's own folder: others come through it to the socket
         self.root = os.path.join(self.folder, "ws")
         os.makedirs(os.path.join(self.root, ".rung"))
         os.makedirs(self.books_in())
