@@ -207,7 +207,7 @@ enum err spawn_start(struct spawn_carry *c, const char *command, const char *loc
 	*r = (struct spawn){.pid = -1, .out = -1, .err = -1, .status = -1, .control = -1, .is_terminal = is_terminal};
 	struct ends ends = {.is_terminal = is_terminal, .lock = -1};
 	int mine[4] = {-1, -1, -1, -1}, status[2], control[2];
-	if (lock && (ends.lock = mine[3] = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600)) < 0) return error_errno(e, "the lock %s of the execution", lock);
+	if (lock && (ends.lock = mine[3] = open(lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) < 0) return error_errno(e, "the lock %s of the execution", lock);
 	/* Shared and without waiting: where calls of the engine hold it already, the execution is known to be busy anyway. */
 	if (ends.lock >= 0) flock(ends.lock, LOCK_SH | LOCK_NB);
 	if (pipe2(status, O_CLOEXEC) != 0 || pipe2(control, O_CLOEXEC) != 0 || !make_streams(&ends, r, columns, rows, mine))

@@ -27,6 +27,7 @@ struct engine {
 	uv_signal_t signals[3];
 	uv_check_t sweeper;
 	struct listener listeners[ENGINE_LISTENERS];
+	char *terminal_locks; /* folder that the shared socket's group may write; NULL: there is none */
 	const char *state_dir, *user, *host;
 	const char *principal;                   /* of who started it */
 	const char *root;                        /* the workspace that it serves, or NULL */

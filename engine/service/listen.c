@@ -88,6 +88,18 @@ static enum err make_room(const char *path, struct error *e)
 	return unlink(path) == 0 ? ERR_OK : error_errno(e, "%s", path);
 }
 
+/* The folder of the locks that commands on people's terminals hold: the group's, whoever of it drives. */
+static enum err share_locks(struct engine *en, gid_t group, struct error *e)
+{
+	en->terminal_locks = mem_printf("%s.locks", en->config->socket_path);
+	if (mkdir(en->terminal_locks, 0700) != 0 && errno != EEXIST) return error_errno(e, "%s", en->terminal_locks);
+	struct stat st;
+	if (lstat(en->terminal_locks, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+		return error_set(e, ERR_CONFLICT, "socket: path: %s is there, and is no folder of this engine's user", en->terminal_locks);
+	if (chown(en->terminal_locks, (uid_t)-1, group) != 0 || chmod(en->terminal_locks, 03770) != 0) return error_errno(e, "%s", en->terminal_locks);
+	return ERR_OK;
+}
+
 static enum err listen_shared(struct engine *en, struct error *e)
 {
 	const struct config *c = en->config;
@@ -97,7 +109,8 @@ static enum err listen_shared(struct engine *en, struct error *e)
 	if (!err) err = listen_on(en, &en->listeners[1], c->socket_path, e);
 	if (err) return err;
 	if (chown(c->socket_path, (uid_t)-1, g->gr_gid) != 0) return error_errno(e, "%s: its group cannot become %s", c->socket_path, c->socket_group);
-	return chmod(c->socket_path, SHARED_MODE) == 0 ? ERR_OK : error_errno(e, "%s", c->socket_path);
+	if (chmod(c->socket_path, SHARED_MODE) != 0) return error_errno(e, "%s", c->socket_path);
+	return share_locks(en, g->gr_gid, e);
 }
 
 enum err listen_start(struct engine *en, struct error *e)
@@ -120,4 +133,6 @@ void listen_stop(struct engine *en)
 		free(l->path);
 		l->path = NULL;
 	}
+	free(en->terminal_locks);
+	en->terminal_locks = NULL;
 }

@@ -18,8 +18,10 @@ char *lock_path(const struct execution *x)
 	return mem_printf("%s/locks/%s", x->engine->state_dir, x->id);
 }
 
+/* Where others drive executions too, their terminals reach it beside the shared socket. */
 char *lock_terminal_path(const struct execution *x)
 {
+	if (x->engine->terminal_locks) return mem_printf("%s/%s.terminal", x->engine->terminal_locks, x->id);
 	return mem_printf("%s/locks/%s.terminal", x->engine->state_dir, x->id);
 }
 
@@ -27,7 +29,7 @@ char *lock_terminal_path(const struct execution *x)
 static bool is_terminal_busy(const struct execution *x)
 {
 	char *path = lock_terminal_path(x);
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	bool busy = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0;
 	if (fd >= 0) close(fd);
 	free(path);

@@ -1,13 +1,16 @@
 #include "base/clock.h"
+#include "base/log.h"
 #include "service/attempt.h"
 #include "service/configure.h"
 #include "service/operations.h"
 #include "service/rights.h"
 #include "service/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Operations that move an execution. */
@@ -389,7 +392,9 @@ void op_shell_start(struct request *q)
 	c->client = q->client->id;
 	c->words = arena_strdup(x->arena, command);
 	char *lock = lock_terminal_path(x);
-	int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(lock, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Beside a shared socket whoever drives opens it, and its folder lets in no others. */
+	if (fd >= 0 && x->engine->terminal_locks && fchmod(fd, 0660) != 0) log_line(LOG_WARN, "%s: %s", lock, strerror(errno));
 	if (fd >= 0) close(fd);
 	request_answer_durable(q, json_pack("{s:i,s:i,s:s}", "call", (int)number, "attempt", (int)attempt, "lock", lock));
 	free(lock);

@@ -501,6 +501,35 @@ def resume_by_somebody_without_the_right_is_denied(w):
     w.user("daemon").ask("cancel", execution=x)
 
 
+@test
+def another_user_s_terminal_holds_a_lock_that_recovery_waits_for(w):
+    import fcntl
+    x = w.run_as(w.user("daemon"), w.book([{"title": "Look", "comment": "id=look", "fences": [("df -h", "bash")]}]), mode="guided")
+    d = w.user("daemon")
+    path = d.ask("shell.start", execution=x, step="look", fence=0, command="df -h", cwd="/", terminal=False)["lock"]
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgid(100)
+            os.setuid(pwd.getpwnam("daemon").pw_uid)
+            fcntl.flock(os.open(path, os.O_RDONLY), fcntl.LOCK_SH)
+            open(path + ".held", "w").close()
+            time.sleep(60)
+        finally:
+            os._exit(1)
+    r.deadline(10, "the lock to be held", lambda: os.path.exists(path + ".held"))
+    d.close()
+    w.restart()
+    d = w.user("daemon")
+    d.ask("resume", execution=x)
+    time.sleep(0.3)  # nothing is to happen now
+    assert w.kinds(x)[-1] == "execution.resumed", w.kinds(x)
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+    r.deadline(10, "what it ran to be unknown", lambda: "call.unknown" in w.kinds(x))
+    d.ask("cancel", execution=x)
+
+
 # --- elevations -------------------------------------------------------------------------------------------------------------------------------
 
 
