@@ -58,6 +58,13 @@ done
 lost=$(($(wc -l <"$work/suites") - $(find "$work" -name '*.result' | wc -l)))
 [ "$lost" -eq 0 ] || { echo "$lost suites left no result" && failed=$((failed + lost)); }
 
+# What each area took of its budget (tests/README.md): one that is over is cut down, or moves to `make torture`.
+sed -n 's/^| `\([a-z]*\)` | \([0-9]*\) min |.*/\1 \2/p' tests/README.md >"$work/budgets"
+echo
+cat "$work"/*.result | awk -v budgets="$work/budgets" '
+	BEGIN { while ((getline line < budgets) > 0) { split(line, part, " "); budget[part[1]] = part[2] } }
+	{ took[$4] += $3 }
+	END { for (area in took) printf "  %-8s %4d s of %s min%s\n", area, took[area] / 10, budget[area], (took[area] / 600 > budget[area] ? "  OVER" : "") }' | sort
 echo
 echo "$(wc -l <"$work/suites") suites in $(($(date +%s) - started)) s; logs of all in $work/"
 echo "$passed passed, $failed failed"

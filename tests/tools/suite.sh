@@ -76,5 +76,5 @@ else
 	# In one piece, so that two suites do not mix.
 	printf '%s\n%s\n' "$line" "$({ grep -aE '^not ok' "$log" | head -n 20 && echo ...; tail -n 60 "$log"; } | sed 's/^/    | /')"
 fi
-echo "$passed $failed" >"$log.result"
+echo "$passed $failed $tenths ${label%%/*}" >"$log.result"
 exit 0
