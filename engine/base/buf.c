@@ -18,6 +18,12 @@ void buf_clear(struct buf *b)
 	buf_init(b, b->max);
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->data) explicit_bzero(b->data, b->cap);
+	buf_clear(b);
+}
+
 void buf_reset(struct buf *b)
 {
 	b->len = 0;
@@ -25,7 +31,7 @@ void buf_reset(struct buf *b)
 	if (b->data) b->data[0] = 0;
 }
 
-static bool reserve(struct buf *b, size_t n)
+bool buf_reserve(struct buf *b, size_t n)
 {
 	if (b->is_full || n > b->max - b->len) {
 		b->is_full = true;
@@ -42,7 +48,7 @@ static bool reserve(struct buf *b, size_t n)
 
 bool buf_add(struct buf *b, const void *data, size_t n)
 {
-	if (!reserve(b, n)) return false;
+	if (!buf_reserve(b, n)) return false;
 	if (n) memcpy(b->data + b->len, data, n);
 	b->len += n;
 	b->data[b->len] = 0;
@@ -67,7 +73,7 @@ bool buf_printf(struct buf *b, const char *fmt, ...)
 	int n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	must(n >= 0);
-	bool fits = reserve(b, (size_t)n);
+	bool fits = buf_reserve(b, (size_t)n);
 	if (fits) {
 		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
 		b->len += (size_t)n;

@@ -14,6 +14,10 @@ struct buf {
 void buf_init(struct buf *b, size_t max_bytes);
 void buf_clear(struct buf *b); /* frees; may be used again */
 void buf_reset(struct buf *b); /* empties, keeps the memory */
+void buf_wipe(struct buf *b);  /* overwrites, then frees: for secrets; may be used again */
+
+/* Room for n more bytes: adding as many moves nothing, and leaves no copy behind. False as below. */
+bool buf_reserve(struct buf *b, size_t n);
 
 /* Each returns false, adds nothing and sets is_full where the maximum would be passed. */
 bool buf_add(struct buf *b, const void *data, size_t n);

@@ -6,17 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HEAD_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(17))
+
 static int add_bytes(const char *data, size_t n, void *to)
 {
 	return buf_add(to, data, n) ? 0 : -1;
+}
+
+size_t frame_bytes(const json_t *head, size_t n)
+{
+	return FRAME_PREFIX_BYTES + json_dumpb(head, NULL, 0, HEAD_FLAGS) + n;
 }
 
 enum err frame_write(struct buf *out, const json_t *head, const void *payload, size_t n)
 {
 	size_t at = out->len;
 	char prefix[FRAME_PREFIX_BYTES] = {0};
-	bool ok =
-	    n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && json_dump_callback(head, add_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0;
+	bool ok = n <= UINT32_MAX && buf_add(out, prefix, sizeof prefix) && json_dump_callback(head, add_bytes, out, HEAD_FLAGS) == 0;
 	size_t len = ok ? out->len - at - sizeof prefix : 0;
 	if (ok && len <= UINT32_MAX && buf_add(out, payload, n)) {
 		put_u32(out->data + at, (uint32_t)len);
@@ -40,6 +46,11 @@ void frame_reader_clear(struct frame_reader *r)
 	json_decref(r->head);
 	r->head = NULL;
 	buf_clear(&r->in);
+}
+
+void frame_reader_wipe(struct frame_reader *r)
+{
+	if (r->taken) explicit_bzero(r->in.data, r->taken);
 }
 
 size_t frame_reader_left(const struct frame_reader *r)

@@ -20,6 +20,9 @@ struct frame {
 /* Appends a frame to out; payload may be NULL when n is 0. ERR_TOO_BIG where out is full. */
 enum err frame_write(struct buf *out, const json_t *head, const void *payload, size_t n);
 
+/* How long that frame is, with n bytes of payload. */
+size_t frame_bytes(const json_t *head, size_t n);
+
 /* Cuts a byte stream from a hostile peer into frames. */
 struct frame_reader {
 	struct buf in;
@@ -32,6 +35,9 @@ void frame_reader_init(struct frame_reader *r, size_t head_bytes_max, size_t pay
 size_t frame_reader_left(const struct frame_reader *r);
 
 void frame_reader_clear(struct frame_reader *r);
+
+/* Overwrites the bytes of the frames that were handed out, whose payloads are gone with them: for frames with secrets. */
+void frame_reader_wipe(struct frame_reader *r);
 
 /* Hands over bytes that arrived. ERR_PROTOCOL where more is held than one frame of the largest size and nobody took it. */
 enum err frame_reader_feed(struct frame_reader *r, const void *data, size_t n);

@@ -149,9 +149,10 @@ json_t *json_bytes(const void *data, size_t n)
 	if (text_is_utf8(data, n)) return json_stringn(n ? data : "", n);
 	struct buf b;
 	buf_init(&b, n * 2 + 8);
+	buf_reserve(&b, (n + 2) / 3 * 4);
 	encode_base64(&b, data, n);
 	json_t *v = json_pack("{s:s#}", "b64", b.data, (int)b.len);
-	buf_clear(&b);
+	buf_wipe(&b); /* it may be a secret's */
 	return v;
 }
 
@@ -161,4 +162,10 @@ bool json_bytes_get(const json_t *v, struct buf *b)
 	const json_t *s = json_object_get(v, "b64");
 	if (!json_is_string(s) || json_object_size(v) != 1) return false;
 	return decode_base64(b, json_string_value(s), json_string_length(s));
+}
+
+void json_wipe(json_t *v)
+{
+	json_t *s = json_is_string(v) ? v : json_object_get(v, "b64");
+	if (json_is_string(s)) explicit_bzero((char *)json_string_value(s), json_string_length(s));
 }

@@ -41,4 +41,7 @@ json_t *json_bytes(const void *data, size_t n);
 /* The other way: bytes of a string or of {"b64"}. Appends to b; false where v is neither or b is full. */
 bool json_bytes_get(const json_t *v, struct buf *b);
 
+/* Overwrites the bytes of a string or of {"b64"}, of one that held a secret; nothing for other values. */
+void json_wipe(json_t *v);
+
 #endif

@@ -165,6 +165,7 @@ static void on_call(struct actor *a, const struct frame *f)
 		return;
 	}
 	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, &a->commands, &a->last_reader);
+	frame_reader_wipe(&a->in);
 	if (!secret_call_waits(call)) {
 		start_waiting(a, call);
 		return;
@@ -234,6 +235,7 @@ static void read_engine(struct actor *a)
 		a->is_over = true;
 		return;
 	}
+	explicit_bzero(chunk, (size_t)n);
 	while ((err = frame_reader_next(&a->in, &f, NULL)) == ERR_OK && !a->is_over) on_frame(a, &f);
 	if (err != ERR_OK && err != ERR_WAITING) a->is_over = true;
 }

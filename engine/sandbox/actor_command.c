@@ -287,8 +287,8 @@ void command_free(struct command *c)
 	close_fd(&c->input_fd);
 	close_fd(&c->output_fd[0]);
 	close_fd(&c->output_fd[1]);
-	secret_wipe(&c->input);
-	secret_wipe(&c->printed);
+	buf_wipe(&c->input);
+	buf_wipe(&c->printed);
 	for (int i = 0; i < 2; i++) redact_clear(&c->streams[i]);
 	free(c->path);
 	free(c);

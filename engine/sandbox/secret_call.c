@@ -50,13 +50,15 @@ static void fetch(struct secret_call *c, struct secret_value *v, const json_t *s
 {
 	struct error e;
 	const char *file = json_str(source, "file", NULL);
+	json_t *value = json_object_get(source, "value");
 	enum err err = ERR_OK;
 	if (json_arr(source, "argv"))
 		err = start_reader(v, source, rules, commands, reader, &e);
 	else if (file)
 		err = secret_file_read(file, rules->trusted_uid, &v->bytes, &e);
-	else if (!json_bytes_get(json_object_get(source, "value"), &v->bytes))
+	else if (!json_bytes_get(value, &v->bytes))
 		err = error_set(&e, ERR_PROTOCOL, "its source is none");
+	json_wipe(value);
 	if (file) secret_cut_newline(&v->bytes);
 	if (err)
 		fail(c, v, &e);
@@ -88,7 +90,7 @@ struct secret_call *secret_call_new(const json_t *head, const void *input, size_
 
 void secret_call_free(struct secret_call *c)
 {
-	for (size_t i = 0; i < c->count; i++) secret_wipe(&c->values[i].bytes);
+	for (size_t i = 0; i < c->count; i++) buf_wipe(&c->values[i].bytes);
 	free(c->values);
 	buf_clear(&c->input);
 	json_decref(c->head);

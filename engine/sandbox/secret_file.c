@@ -41,9 +41,27 @@ static enum err check_file(int fd, const char *path, uid_t trusted, struct error
 	if (fstat(fd, &st) != 0) return error_errno(e, "%s", path);
 	if (!S_ISREG(st.st_mode)) return error_set(e, ERR_INVALID, "%s is not a regular file", path);
 	if (!is_owner_fine(&st, trusted))
-		return error_set(e, ERR_DENIED, "%s belongs to another user: a secret's file is root's or that of the user who reads it", path);
+		return error_set(e, ERR_DENIED, "%s belongs to another user (id %d): a secret's file is root's or the engine's user's, who reads it", path,
+		                 (int)st.st_uid);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return error_set(e, ERR_DENIED, "%s has mode %04o, so that others can use it: `chmod 600` it", path, (unsigned)(st.st_mode & 07777));
+	return ERR_OK;
+}
+
+/* Into memory that is there already, so that out holds the only copy. One that is longer than a secret can be fills it: secret_check says so. */
+static enum err read_value(int fd, const char *path, struct buf *out, struct error *e)
+{
+	buf_reserve(out, out->max - out->len);
+	while (out->len < out->max) {
+		ssize_t n = read(fd, out->data + out->len, out->max - out->len);
+		if (n < 0 && errno == EINTR) continue;
+		if (n < 0) return error_errno(e, "%s", path);
+		if (n == 0) return ERR_OK;
+		out->len += (size_t)n;
+		out->data[out->len] = 0;
+	}
+	char more;
+	out->is_full = read(fd, &more, 1) != 0;
 	return ERR_OK;
 }
 
@@ -56,7 +74,7 @@ enum err secret_file_read(const char *path, uid_t trusted, struct buf *out, stru
 	if (fd < 0 && errno == ELOOP) return error_set(e, ERR_DENIED, "%s is a symbolic link: name the file itself", path);
 	if (fd < 0) return error_errno(e, "%s", path);
 	err = check_file(fd, path, trusted, e);
-	if (!err) err = fs_read_fd(fd, path, out, e);
+	if (!err) err = read_value(fd, path, out, e);
 	close(fd);
 	return err;
 }
@@ -76,10 +94,4 @@ enum err secret_check(const char *name, const struct buf *value, struct error *e
 		return error_set(e, ERR_INVALID, "the secret %s has fewer than %d bytes: one as short cannot be taken out of what commands print", name,
 		                 REDACT_VALUE_BYTES_MIN);
 	return ERR_OK;
-}
-
-void secret_wipe(struct buf *value)
-{
-	if (value->data) explicit_bzero(value->data, value->cap);
-	buf_clear(value);
 }

@@ -55,8 +55,9 @@
  *     env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; timeout_us 0 or absent: none; payload is the standard input. id is
  * the engine's, unique for this actor.
  *     Values of env may be {"secret":name}; "stdin_secret":name in place of a payload. "secrets":{name:source,...} says where each comes from:
- *     {"file":"/path"}, {"argv":[..],"env":{},"cwd":"..","timeout_us":N} for a command that prints it, {"value":string|{"b64"}} from the engine's environment.
- *     With "is_optional":true it is one of an earlier call of the execution: nothing fails where it cannot be read, but it is taken out of the output.
+ *     {"file":"/path"}, {"argv":[..],"env":{},"cwd":"..","timeout_us":N} for a command that prints it, {"value":string|{"b64"}} from the engine's environment,
+ * a parameter, or a file that the engine has read, for an actor of another user. With "is_optional":true it is one of an earlier call of the execution: nothing
+ * fails where it cannot be read, but it is taken out of the output.
  * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; "finished" still follows
  *
  * ACTOR -> ENGINE

@@ -229,9 +229,10 @@ static enum err send_call(struct execution *x, struct call *c, struct error *e)
 		fly(x, c);
 		json_object_set_new(head, "id", json_integer((json_int_t)c->id));
 		if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + wait_us + json_int(options, "timeout_us", 0);
-		link_send_new(x->actor, json_incref(head), input.data, input.len);
+		link_send_secret(x->actor, head, input.data, input.len);
 		buf_clear(&input);
 	}
+	secret_forget_sources(json_obj(head, "secrets"));
 	json_decref(head);
 	json_decref(arguments);
 	return err;

@@ -19,6 +19,7 @@ struct link {
 struct link_write {
 	uv_write_t request;
 	struct buf bytes;
+	bool is_secret;
 };
 
 static void closed(uv_handle_t *h)
@@ -91,15 +92,20 @@ static void written(uv_write_t *r, int status)
 {
 	(void)status; /* a broken link says so when it is read */
 	struct link_write *w = r->data;
-	buf_clear(&w->bytes);
+	if (w->is_secret)
+		buf_wipe(&w->bytes);
+	else
+		buf_clear(&w->bytes);
 	free(w);
 }
 
-void link_send(struct link *l, const json_t *head, const void *payload, size_t n)
+static void write_frame(struct link *l, bool is_secret, const json_t *head, const void *payload, size_t n)
 {
 	if (l->is_closing) return;
 	struct link_write *w = mem_zero(sizeof *w);
+	w->is_secret = is_secret;
 	buf_init(&w->bytes, UINT32_MAX);
+	if (is_secret) buf_reserve(&w->bytes, frame_bytes(head, n));
 	must(frame_write(&w->bytes, head, payload, n) == ERR_OK);
 	w->request.data = w;
 	uv_buf_t b = uv_buf_init(w->bytes.data, (unsigned)w->bytes.len);
@@ -113,6 +119,16 @@ void link_send(struct link *l, const json_t *head, const void *payload, size_t n
 		if (done > 0) b.base += done, b.len -= (unsigned)done;
 	}
 	if (uv_write(&w->request, (uv_stream_t *)&l->pipe, &b, 1, written) != 0) written(&w->request, 0);
+}
+
+void link_send(struct link *l, const json_t *head, const void *payload, size_t n)
+{
+	write_frame(l, false, head, payload, n);
+}
+
+void link_send_secret(struct link *l, const json_t *head, const void *payload, size_t n)
+{
+	write_frame(l, true, head, payload, n);
 }
 
 void link_send_new(struct link *l, json_t *head, const void *payload, size_t n)

@@ -22,6 +22,9 @@ void link_send(struct link *l, const json_t *head, const void *payload, size_t n
 /* The same, dropping the caller's reference to head. */
 void link_send_new(struct link *l, json_t *head, const void *payload, size_t n);
 
+/* As link_send, of a frame with secrets: what is queued is overwritten once it is written, or lost. */
+void link_send_secret(struct link *l, const json_t *head, const void *payload, size_t n);
+
 /* Closes without calling on_closed; what is queued is lost. The owner may forget the link at once. */
 void link_close(struct link *l);
 

@@ -2,6 +2,7 @@
 #include "base/fs.h"
 #include "policy/secrets.h"
 #include "sandbox/redact.h"
+#include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
 #include "service/configure.h"
 
@@ -81,7 +82,7 @@ void secret_forget_params(struct execution *x)
 {
 	const char *name;
 	json_t *v;
-	json_object_foreach(x->secret_params, name, v) explicit_bzero((char *)json_string_value(v), json_string_length(v));
+	json_object_foreach(x->secret_params, name, v) json_wipe(v);
 	json_decref(x->secret_params);
 }
 
@@ -127,12 +128,13 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
 
 /* ---- where values come from ---- */
 
-/* It names commands that run as the commands' user, without a right of their own: nobody else may have written it. */
-static enum err check_owner(int fd, const char *path, struct error *e)
+/* It names files that the engine reads and commands that run as the commands' user, without a right of their own: nobody else may have written it. */
+static enum err check_owner(const struct sandbox_user *commands_as, int fd, const char *path, struct error *e)
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0) return error_errno(e, "%s", path);
-	bool others_can_write = (st.st_mode & S_IWOTH) || ((st.st_mode & S_IWGRP) && st.st_gid != getegid());
+	bool others_can_write =
+	    (st.st_mode & S_IWOTH) || ((st.st_mode & S_IWGRP) && st.st_gid != getegid()) || (commands_as && user_can_write(commands_as, &st));
 	if ((st.st_uid == 0 || st.st_uid == geteuid()) && !others_can_write) return ERR_OK;
 	return error_set(e, ERR_DENIED, "%s can be written by others than the engine's user and root: it is not used", path);
 }
@@ -145,7 +147,7 @@ static enum err read_file(const struct execution *x, struct arena *a, struct sec
 	buf_init(&b, SECRETS_FILE_BYTES_MAX);
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	enum err err = fd >= 0 || errno == ENOENT ? ERR_OK : error_errno(e, "%s", path);
-	if (fd >= 0) err = check_owner(fd, path, e);
+	if (fd >= 0) err = check_owner(x->engine->commands_as, fd, path, e);
 	if (fd >= 0 && !err) err = fs_read_fd(fd, path, &b, e);
 	if (fd >= 0) close(fd);
 	if (!err) err = secrets_parse(a, path, b.data ? b.data : "version: 1\n", b.data ? b.len : 11, out, e);
@@ -166,12 +168,29 @@ static json_t *command_source(const struct execution *x, const struct secret_sou
 	return source;
 }
 
-static json_t *file_source(const struct execution *x, const struct secret_source *s)
+static json_t *value_source(const void *value, size_t n)
+{
+	return json_pack("{s:o}", "value", json_bytes(value, n));
+}
+
+/* An actor of the engine's user reads it itself. One of another user, who shall not be able to, gets the value. */
+static enum err file_source(const struct execution *x, const struct secret_source *s, json_t **out, struct error *e)
 {
 	char *path = s->place[0] == '/' ? mem_strdup(s->place) : mem_printf("%s/%s", x->policy_root, s->place);
-	json_t *source = json_pack("{s:s}", "file", path);
+	enum err err = ERR_OK;
+	if (!x->engine->commands_as) {
+		*out = json_pack("{s:s}", "file", path);
+	} else {
+		struct buf value;
+		buf_init(&value, SECRET_BYTES_MAX + 2); /* a line's end may follow */
+		err = secret_file_read(path, geteuid(), &value, e) ? error_context(e, "secret %s", s->name) : ERR_OK;
+		secret_cut_newline(&value);
+		if (!err) err = secret_check(s->name, &value, e);
+		if (!err) *out = value_source(value.data, value.len);
+		buf_wipe(&value);
+	}
 	free(path);
-	return source;
+	return err;
 }
 
 static enum err source_of(const struct execution *x, const struct secrets *list, const char *name, json_t **out, struct error *e)
@@ -180,21 +199,20 @@ static enum err source_of(const struct execution *x, const struct secrets *list,
 	const char *value, *param = param_of(name);
 	json_t *given = param ? json_object_get(x->secret_params, param) : NULL;
 	if (given) {
-		*out = json_pack("{s:O}", "value", given);
+		*out = value_source(json_string_value(given), json_string_length(given)); /* a copy, which is overwritten with the rest */
 		return ERR_OK;
 	}
 	if (!s) return error_set(e, ERR_NOT_FOUND, "there is no secret %s: name its source in .rung/secrets.yaml, as `%s: {file: /path}`", name, name);
 	switch (s->kind) {
 	case SECRET_FILE:
-		*out = file_source(x, s);
-		break;
+		return file_source(x, s, out, e);
 	case SECRET_COMMAND:
 		*out = command_source(x, s);
 		break;
 	case SECRET_ENVIRONMENT:
 		value = getenv(s->place);
 		if (!value) return error_set(e, ERR_NOT_FOUND, "the secret %s comes from %s, which the engine's environment does not have", name, s->place);
-		*out = json_pack("{s:o}", "value", json_bytes(value, strlen(value)));
+		*out = value_source(value, strlen(value));
 		break;
 	}
 	return ERR_OK;
@@ -232,6 +250,13 @@ static enum err sources_of(struct execution *x, const json_t *names, json_t *sou
 	return err;
 }
 
+void secret_forget_sources(json_t *sources)
+{
+	const char *name;
+	json_t *source;
+	json_object_foreach(sources, name, source) json_wipe(json_object_get(source, "value"));
+}
+
 /* They are got at the same time. */
 static int64_t longest_wait(const json_t *sources)
 {
@@ -256,6 +281,7 @@ enum err secret_provide(struct execution *x, const json_t *arguments, json_t *he
 		err = error_set(e, ERR_TOO_BIG, "the command's arguments, environment and secrets are over %d KiB together", WIRE_HEAD_BYTES_MAX >> 10);
 	if (!err) x->is_actor_new = false;
 	*wait_us = err ? 0 : longest_wait(sources);
+	if (err) secret_forget_sources(sources);
 	json_decref(names);
 	json_decref(sources);
 	return err;

@@ -3,8 +3,8 @@
 
 #include "service/rights.h"
 
-/* Secrets of a call, by name: the engine knows where a value comes from, never the value, except where it comes from its own environment or was given at the
- * start of the execution. source: DESIGN.md 7 */
+/* Secrets of a call, by name: the engine knows where a value comes from, not the value. It does where the value comes from its own environment or was given at
+ * the start of the execution; and while a call is sent, where it reads the file for an actor of another user. source: DESIGN.md 7 */
 
 /* Takes the values of parameters of type secret out of x->params; they stay in memory only. ERR_INVALID for one that is too short or too long. */
 enum err secret_take_params(struct execution *x, struct error *e);
@@ -32,5 +32,8 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
  * them may take at most, before the call is made. ERR_NOT_FOUND for a name
  * that secrets.yaml does not have, ERR_INVALID where that file is not valid; text says what to do. */
 enum err secret_provide(struct execution *x, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e);
+
+/* Overwrites the values among the sources of such a frame, once it was sent or is not to be. */
+void secret_forget_sources(json_t *sources);
 
 #endif

@@ -5,6 +5,7 @@ import base64, json, os, pty, random, select, shlex, signal, subprocess, sys, ti
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
+from host import everything_stored, memory_of
 from world import run_tests, same, states
 
 tests = []
@@ -252,39 +253,6 @@ class Recorder:
 
     def __getattr__(self, name):
         return getattr(self.sock, name)
-
-
-def everything_stored(w):
-    out = {}
-    for folder, _, names in os.walk(w.engine.state):
-        for name in names:
-            path = os.path.join(folder, name)
-            if name != "reserve" and os.path.isfile(path):
-                with open(path, "rb") as f:
-                    out[os.path.relpath(path, w.folder)] = f.read()
-    with open(w.path("engine.log"), "rb") as f:
-        out["engine.log"] = f.read()
-    return out
-
-
-def memory_of(pid):
-    """What a process has written to its memory, where this user may look."""
-    out = bytearray()
-    try:
-        with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
-            for line in maps:
-                place, rights = line.split()[:2]
-                start, end = (int(x, 16) for x in place.split("-"))
-                if not rights.startswith("rw") or end - start > 64 << 20:
-                    continue
-                try:
-                    mem.seek(start)
-                    out += mem.read(end - start)
-                except (OSError, ValueError):
-                    pass
-    except OSError:
-        return None
-    return bytes(out)
 
 
 def find(where, canaries):

@@ -16,6 +16,21 @@
 
 #include <cmocka.h>
 
+static void a_buffer_with_room_does_not_move(void **state)
+{
+	(void)state;
+	struct buf b;
+	buf_init(&b, 1000);
+	assert_true(buf_reserve(&b, 1000));
+	const char *data = b.data;
+	for (int i = 0; i < 1000; i++) assert_true(buf_char(&b, 'x'));
+	assert_ptr_equal(b.data, data);
+	assert_false(buf_reserve(&b, 1));
+	buf_wipe(&b);
+	assert_true(!b.data && b.max == 1000 && buf_char(&b, 'y'));
+	buf_wipe(&b);
+}
+
 static void a_buffer_leaves_out_whole_what_does_not_fit(void **state)
 {
 	(void)state;
@@ -370,6 +385,7 @@ static void every_kind_of_error_has_its_row(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_buffer_with_room_does_not_move),
 	    cmocka_unit_test(a_buffer_leaves_out_whole_what_does_not_fit),
 	    cmocka_unit_test(an_arena_gives_zeroed_memory_and_grows_arrays),
 	    cmocka_unit_test(what_could_steer_a_terminal_is_made_visible),
