@@ -164,13 +164,7 @@ static int approve(struct use *u, const struct invocation *in, const char *id, s
 
 static int run(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : approve(&u, in, id, &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count ? in->args[0] : NULL, approve);
 }
 
 static const struct option options[] = {

@@ -1,17 +1,16 @@
 #include "cli/commands.h"
 #include "cli/engine_use.h"
-#include "cli/print.h"
+
+static int attach(struct use *u, const struct invocation *in, const char *id, struct error *e)
+{
+	(void)e;
+	u->is_verbose = given(in, "verbose");
+	return use_follow(u, id, false);
+}
 
 static int run(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	u.is_verbose = given(in, "verbose");
-	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : use_follow(&u, id, false);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count ? in->args[0] : NULL, attach);
 }
 
 static const struct option options[] = {OPTION_VERBOSE, OPTION_STATE, {NULL, NULL, false, NULL}};

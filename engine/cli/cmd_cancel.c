@@ -2,29 +2,17 @@
 #include "cli/engine_use.h"
 #include "cli/print.h"
 
-#include <stdio.h>
-
-static int cancel(struct use *u, const char *id, const char *reason, struct error *e)
+static int cancel(struct use *u, const struct invocation *in, const char *id, struct error *e)
 {
-	if (use_make_live(u, id, e) || use_request(u, "cancel", json_pack("{s:s,s:s}", "execution", id, "reason", reason), e)) return fail(e, u->json);
-	json_t *v = json_pack("{s:s,s:b}", "execution", id, "cancelled", 1);
-	if (u->json)
-		print_json(v);
-	else
-		printf("%s is being cancelled\n", id);
-	json_decref(v);
-	return 0;
+	const char *reason = given_value(in, "reason");
+	if (use_make_live(u, id, e) || use_request(u, "cancel", json_pack("{s:s,s:s}", "execution", id, "reason", reason ? reason : ""), e))
+		return fail(e, u->json);
+	return use_say(u, json_pack("{s:s,s:b}", "execution", id, "cancelled", 1), "%s is being cancelled", id);
 }
 
 static int run(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id, *reason = given_value(in, "reason");
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : cancel(&u, id, reason ? reason : "", &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count ? in->args[0] : NULL, cancel);
 }
 
 static const struct option options[] = {{"reason", "TEXT", false, "why, for the record"}, OPTION_STATE, {NULL, NULL, false, NULL}};

@@ -2,21 +2,13 @@
 #include "cli/engine_use.h"
 #include "cli/print.h"
 
-#include <stdio.h>
-
 /* Breaking the glass, and looking at it afterwards: two commands of the same shape. */
 
 static int ask_engine(struct use *u, const char *op, json_t *args, const char *said, const char *id, struct error *e)
 {
 	if (!args) return error_set(e, ERR_INVALID, "the reason is not UTF-8"), fail(e, u->json);
 	if (use_request(u, op, args, e)) return fail(e, u->json);
-	json_t *v = json_pack("{s:s,s:s}", "execution", id, "recorded", op);
-	if (u->json)
-		print_json(v);
-	else
-		printf("%s\n", said);
-	json_decref(v);
-	return 0;
+	return use_say(u, json_pack("{s:s,s:s}", "execution", id, "recorded", op), "%s", said);
 }
 
 static int elevate(struct use *u, const struct invocation *in, const char *id, struct error *e)
@@ -30,13 +22,7 @@ static int elevate(struct use *u, const struct invocation *in, const char *id, s
 
 static int run_elevate(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	int status = use_execution(&u, in->arg_count > 1 ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : elevate(&u, in, id, &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count > 1 ? in->args[0] : NULL, elevate);
 }
 
 static int review(struct use *u, const struct invocation *in, const char *id, struct error *e)
@@ -48,13 +34,7 @@ static int review(struct use *u, const struct invocation *in, const char *id, st
 
 static int run_review(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	int status = use_execution(&u, in->args[0], &id, &e) ? fail(&e, u.json) : review(&u, in, id, &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->args[0], review);
 }
 
 static const struct option options[] = {{"reason", "TEXT", false, "why, for the record"}, OPTION_STATE, {NULL, NULL, false, NULL}};

@@ -17,24 +17,12 @@ static int hand_over(struct use *u, const struct invocation *in, const char *id,
 		return fail(e, u->json);
 	}
 	if (use_request(u, "handover", args, e)) return fail(e, u->json);
-	json_t *v = json_pack("{s:s,s:s}", "execution", id, "driver", to);
-	if (u->json)
-		print_json(v);
-	else
-		printf("handed over: what still runs needs their rights now\n");
-	json_decref(v);
-	return 0;
+	return use_say(u, json_pack("{s:s,s:s}", "execution", id, "driver", to), "handed over: what still runs needs their rights now");
 }
 
 static int run(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : hand_over(&u, in, id, &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count ? in->args[0] : NULL, hand_over);
 }
 
 static const struct option options[] = {

@@ -22,8 +22,9 @@ static enum err ask_secrets(const struct use *u, const json_t *view, json_t *out
 	return ERR_OK;
 }
 
-static int resume(struct use *u, const char *id, struct error *e)
+static int resume(struct use *u, const struct invocation *in, const char *id, struct error *e)
 {
+	u->is_verbose = given(in, "verbose");
 	json_t *view;
 	if (use_view(u, id, &view, e)) return fail(e, u->json);
 	bool is_over = view_is_over(view), is_auto = json_is_string(json_object_get(view, "mode")) && json_str(view, "mode", "")[0] == 'a';
@@ -43,14 +44,7 @@ static int resume(struct use *u, const char *id, struct error *e)
 
 static int run(const struct invocation *in)
 {
-	struct use u;
-	struct error e = {0};
-	const char *id;
-	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	u.is_verbose = given(in, "verbose");
-	int status = use_execution(&u, in->arg_count ? in->args[0] : NULL, &id, &e) ? fail(&e, u.json) : resume(&u, id, &e);
-	use_close(&u);
-	return status;
+	return use_one(in, in->arg_count ? in->args[0] : NULL, resume);
 }
 
 static const struct option options[] = {OPTION_VERBOSE, OPTION_STATE, {NULL, NULL, false, NULL}};

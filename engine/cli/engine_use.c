@@ -7,6 +7,7 @@
 #include "cli/tail.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,30 @@ enum err use_open(const struct invocation *in, bool is_needed, struct use *u, st
 	if (!err && (is_needed || has_run)) err = client_open(u->workspace.state_dir, &u->client, e);
 	if (err) use_close(u);
 	return err;
+}
+
+int use_one(const struct invocation *in, const char *name, int (*fn)(struct use *u, const struct invocation *in, const char *id, struct error *e))
+{
+	struct use u;
+	struct error e = {0};
+	const char *id;
+	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
+	int status = use_execution(&u, name, &id, &e) ? fail(&e, u.json) : fn(&u, in, id, &e);
+	use_close(&u);
+	return status;
+}
+
+int use_say(const struct use *u, json_t *value, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	if (u->json)
+		print_json(value);
+	else
+		vprintf(fmt, ap), putchar('\n');
+	va_end(ap);
+	json_decref(value);
+	return 0;
 }
 
 void use_close(struct use *u)

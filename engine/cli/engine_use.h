@@ -20,6 +20,13 @@ struct use {
 enum err use_open(const struct invocation *in, bool is_needed, struct use *out, struct error *e);
 void use_close(struct use *u);
 
+/* The frame of a command about one execution: connects, finds the one that is named (NULL: the only one that is open), runs fn, disconnects. Gives fn's status.
+ */
+int use_one(const struct invocation *in, const char *name, int (*fn)(struct use *u, const struct invocation *in, const char *id, struct error *e));
+
+/* How a command ends well: its value with --json, else the sentence. value is taken. Gives 0. */
+int use_say(const struct use *u, json_t *value, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* "--state", for the table of options of every command that uses it. */
 #define OPTION_STATE                                                                                                                                           \
 	{                                                                                                                                                      \
