@@ -149,7 +149,7 @@ binding() {
 	# Another's engine is not started by strangers.
 	run as mail "$RUNG" run runbooks/drop.md --auto
 	[ "$status" -eq 4 ]
-	[[ "$output" == *"belongs to another user"* ]]
+	[[ "$output" == *"no engine is running"*"whose it is"* ]]
 	"$RUNG" run drop --auto
 	run as mail "$RUNG" run runbooks/drop.md --auto
 	[ "$status" -eq 4 ]
