@@ -21,7 +21,7 @@ static int help_commands(void)
 {
 	printf("rung runs Markdown runbooks and playbooks: step by step with a person, or by themselves.\n\n");
 	for (size_t i = 0; commands[i]; i++)
-		if (!commands[i]->is_hidden) printf("  %-9s %-26s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->help);
+		if (!commands[i]->is_hidden) printf("  %-12s %-30s %s\n", commands[i]->name, commands[i]->arguments, commands[i]->help);
 	printf("\nrung help COMMAND tells more, rung help TOPIC of");
 	for (const struct topic *t = topic_table(); t->name; t++) printf("%s %s", t == topic_table() ? "" : ",", t->name);
 	printf(".\nResults are on standard output, messages on standard error; --json gives results as JSON.\n");
