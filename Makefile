@@ -131,8 +131,13 @@ $(O)/policy-decide: tests/policy/decide.c $(O)/lib/policy.a $(O)/lib/base.a
 	@echo '  test  $@'
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(O)/lib/policy.a $(O)/lib/base.a $(LDFLAGS) $(LIBS)
 
+# The program with a wall clock that a test sets: the linker puts tests/hostile/clock_offset.c before clock_gettime, the program's objects are the same.
+$(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(ARCHIVES) $(MODULE_OBJ)
+	@echo '  link  $@'
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+
 .PHONY: probes
-probes: $(O)/policy-decide ## build the small programs that tests ask what the engine decides
+probes: $(O)/policy-decide $(O)/rung-clock ## build the small programs that tests ask what the engine decides
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,27 @@ int64_t clock_now_us(void)
 int64_t clock_monotonic_us(void)
 {
 	return now(CLOCK_MONOTONIC);
+}
+
+int64_t clock_steady_us(void)
+{
+	static _Atomic int64_t start_us;
+	int64_t monotonic_us = clock_monotonic_us(), start = atomic_load(&start_us), mine = now(CLOCK_REALTIME) - monotonic_us;
+	if (!start && atomic_compare_exchange_strong(&start_us, &start, mine)) start = mine;
+	return start + monotonic_us;
+}
+
+enum { STEP_US = 1000000 }; /* the wall clock may be corrected by so much without anything counting as set back */
+
+struct clock_until clock_until_make(int64_t from_us, int64_t us, bool is_now)
+{
+	return (struct clock_until){.from_us = from_us, .us = us, .steady_us = is_now ? clock_steady_us() + (us - from_us) : 0};
+}
+
+bool clock_has_passed(const struct clock_until *u)
+{
+	int64_t now_us = clock_now_us();
+	return now_us >= u->us || now_us < u->from_us - STEP_US || (u->steady_us && clock_steady_us() >= u->steady_us);
 }
 
 void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us)

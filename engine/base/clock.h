@@ -14,6 +14,21 @@ enum { CLOCK_RFC3339_BYTES = 28 }; /* 2026-11-22T23:00:01.000000Z and the NUL */
 int64_t clock_now_us(void);       /* the wall clock */
 int64_t clock_monotonic_us(void); /* never steps; for deadlines while this process lives */
 
+/* The wall clock as it stood at the first call, and what has passed since: setting the clock does not move it. For deadlines that are recorded. Any thread. */
+int64_t clock_steady_us(void);
+
+/* Until when something counts that somebody gave at a moment. Setting the wall clock back does not make it last longer. */
+struct clock_until {
+	int64_t from_us, us; /* on the wall clock, as recorded */
+	int64_t steady_us;   /* its end on the steady clock; 0: it was given before this process began */
+};
+
+/* is_now: it is given at this moment, not read back from a record. */
+struct clock_until clock_until_make(int64_t from_us, int64_t us, bool is_now);
+
+/* Also where the wall clock stands before its beginning: then nobody knows how long ago that was. */
+bool clock_has_passed(const struct clock_until *u);
+
 /* UTC with six fraction digits; years 0000 to 9999. */
 void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us);
 

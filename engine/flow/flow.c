@@ -108,6 +108,12 @@ static bool may_retry(const struct flow *f, size_t i)
 	return (s->state == STEP_FAILED || s->state == STEP_TIMED_OUT) && s->retries_used < book_step(f, i)->retry;
 }
 
+/* When it happened on the clock that deadlines run on. */
+static int64_t deadline_clock(const struct flow_event *ev)
+{
+	return ev->t_us + ev->ahead_us;
+}
+
 static void arm_retry(struct flow *f, size_t i, int64_t t_us)
 {
 	struct flow_step *s = &f->steps[i];
@@ -133,7 +139,7 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 	if (s->go_to <= ev->step && s->goto_used >= book_step(f, ev->step)->goto_max) s->state = STEP_FAILED, s->go_to = SIZE_MAX;
 	if (!flow_is_bad(s->state)) return;
 	if (may_retry(f, ev->step) && !f->is_cancelling)
-		arm_retry(f, ev->step, ev->t_us);
+		arm_retry(f, ev->step, deadline_clock(ev));
 	else
 		s->is_decided = book_decides(f, ev->step);
 }
@@ -171,7 +177,7 @@ static void start_attempt(struct flow *f, const struct flow_event *ev)
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
 	s->left_us = 0;
 	int64_t timeout = book_step(f, ev->step)->timeout_us;
-	s->due_us = timeout ? ev->t_us + timeout : 0;
+	s->due_us = timeout ? deadline_clock(ev) + timeout : 0;
 }
 
 static void reset_one(struct flow *f, size_t i)
@@ -298,7 +304,7 @@ static void call_event(struct flow *f, const struct flow_event *ev)
 	if (ev->kind == FLOW_CALL_RESOLVED && s->unknown_calls) s->unknown_calls--;
 	if (ev->kind == FLOW_QUESTION_ASKED) s->open_questions++;
 	if (ev->kind == FLOW_QUESTION_ANSWERED && s->open_questions) s->open_questions--;
-	follow_calls(f, ev->step, ev->t_us);
+	follow_calls(f, ev->step, deadline_clock(ev));
 }
 
 static void condition(struct flow *f, const struct flow_event *ev)
@@ -311,18 +317,24 @@ static void condition(struct flow *f, const struct flow_event *ev)
 	if (s->state == STEP_FAILED) s->is_decided = book_decides(f, ev->step);
 }
 
-/* A deadline is what remained of it when the engine ended. */
-static void shift_deadlines(struct flow *f, int64_t by_us)
+/* A deadline is what remained of it when the engine ended, whatever the wall clock said meanwhile; never more than all of its time. A retry waits for what the
+ * wall clock leaves of its delay, and never longer than all of it. */
+static void take_up_deadlines(struct flow *f, int64_t now_us)
 {
-	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING && f->steps[i].due_us && by_us > 0) f->steps[i].due_us += by_us;
+	for (size_t i = 0; i < f->graph->count; i++) {
+		struct flow_step *s = &f->steps[i];
+		int64_t most = s->state == STEP_RUNNING ? book_step(f, i)->timeout_us : s->due_us - s->finished_us;
+		if (!s->due_us) continue;
+		if (s->state == STEP_RUNNING) s->due_us += now_us - f->last_us;
+		if (s->due_us > now_us + most) s->due_us = now_us + most;
+	}
 }
 
 static enum err run_event(struct flow *f, const struct flow_event *ev)
 {
 	if (ev->kind == FLOW_PAUSED) f->is_paused = true;
 	if (ev->kind == FLOW_RESUMED && !ev->is_take_up) f->is_paused = false;
-	if (ev->is_take_up) shift_deadlines(f, ev->t_us - f->last_us);
+	if (ev->is_take_up) take_up_deadlines(f, deadline_clock(ev));
 	if (ev->kind == FLOW_CANCEL) f->is_cancelling = true;
 	if (ev->kind == FLOW_FINISHED) {
 		f->is_finished = true;
@@ -420,6 +432,6 @@ enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e
 {
 	enum err err = check(f, ev, e);
 	if (!err) err = apply(f, ev, e);
-	if (!err) f->last_us = ev->t_us;
+	if (!err) f->last_us = deadline_clock(ev);
 	return err;
 }

@@ -89,8 +89,9 @@ enum flow_event_kind {
 
 struct flow_event {
 	enum flow_event_kind kind;
-	size_t step; /* SIZE_MAX for those of the whole execution */
-	int64_t t_us;
+	size_t step;      /* SIZE_MAX for those of the whole execution */
+	int64_t t_us;     /* as recorded */
+	int64_t ahead_us; /* how far the clock that deadlines run on is ahead of t_us: the wall clock was set while an engine drove this; 0 in a replay */
 	enum step_state outcome;
 	enum run_state run_state;
 	size_t to, by;
@@ -112,7 +113,7 @@ struct flow_step {
 	bool is_requested, is_condition_known, is_decided; /* decided: a bad end stands, by on_failure or by a person */
 	size_t go_to;                                      /* where `go` leads; SIZE_MAX: nowhere */
 	int64_t started_us, finished_us;
-	int64_t due_us;  /* running: deadline; waiting: reminder; retry: not before. 0: none */
+	int64_t due_us;  /* on the clock of flow_decide; running: deadline; waiting: reminder; retry: not before. 0: none */
 	int64_t left_us; /* of the timeout, while a question is open */
 };
 
@@ -153,8 +154,8 @@ struct flow_command {
 	bool is_timeout;
 };
 
-/* Fills at most max commands (graph->count + 1 always suffice) and returns how many. FLOW_DO_EVALUATE, START and STOP are repeated until the event that
- * answers them is applied: the caller remembers what it has under way. */
+/* now_us: a clock that nobody sets, which agrees with the events' t_us + ahead_us. Fills at most max commands (graph->count + 1 always suffice) and returns how
+ * many. FLOW_DO_EVALUATE, START and STOP are repeated until the event that answers them is applied: the caller remembers what it has under way. */
 size_t flow_decide(const struct flow *f, int64_t now_us, struct flow_command *out, size_t max);
 
 /* What the step waits for now. */

@@ -81,9 +81,8 @@ static const char *is_void(struct execution *x, size_t step, const struct demand
 	approval_binding(x, (struct consent){step, NULL}, binding);
 	if (strcmp(binding, p->binding) != 0) return "changed";
 	if (p->needed != all->needed || strcmp(p->from, all->from.data ? all->from.data : "") != 0) return "policy_changed";
-	int64_t now = clock_now_us();
 	for (size_t i = 0; i < p->given_count; i++)
-		if (p->given[i].until_us <= now) return "expired";
+		if (clock_has_passed(&p->given[i].until)) return "expired";
 	for (size_t i = 0; i < p->given_count; i++)
 		if (rights_has_driven(x, p->given[i].by)) return "has_driven";
 	return demands_hold(all, p) ? NULL : "policy_changed";
@@ -209,7 +208,7 @@ void approval_fold(struct execution *x, size_t step, const struct record *r)
 	case RECORD_APPROVAL_GIVEN:
 		p->given = arena_grow(x->arena, p->given, p->given_count, &p->given_capacity, sizeof *p->given);
 		p->given[p->given_count].by = arena_strdup(x->arena, r->by ? r->by : "?");
-		p->given[p->given_count++].until_us = json_int(r->data, "until_us", 0);
+		p->given[p->given_count++].until = clock_until_make(r->t_us, json_int(r->data, "until_us", 0), x->is_emitting);
 		s->are_targets_fresh = false;
 		break;
 	case RECORD_APPROVAL_REFUSED:
@@ -228,7 +227,7 @@ static json_t *given_view(const struct approval *p)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < p->given_count; i++)
-		json_array_append_new(list, json_pack("{s:s,s:I}", "by", p->given[i].by, "until_us", (json_int_t)p->given[i].until_us));
+		json_array_append_new(list, json_pack("{s:s,s:I}", "by", p->given[i].by, "until_us", (json_int_t)p->given[i].until.us));
 	return list;
 }
 

@@ -125,10 +125,9 @@ static bool seat_one(struct seating *s, size_t person)
 static bool can_be_seated(const struct demands *all, const struct approval *given, const char *one_more)
 {
 	struct seating s = {.all = all};
-	int64_t now = clock_now_us();
 	for (size_t i = 0; i < DEMAND_PEOPLE_MAX; i++) s.seat[i] = -1;
 	for (size_t i = 0; i < given->given_count && s.person_count < DEMAND_PEOPLE_MAX - 1; i++)
-		if (given->given[i].until_us > now) s.people[s.person_count++] = given->given[i].by;
+		if (!clock_has_passed(&given->given[i].until)) s.people[s.person_count++] = given->given[i].by;
 	if (one_more) s.people[s.person_count++] = one_more;
 	for (size_t i = 0; i < s.person_count; i++) {
 		memset(s.is_tried, 0, sizeof s.is_tried);
@@ -144,9 +143,8 @@ bool demands_hold(const struct demands *all, const struct approval *given)
 
 static bool has_given(const struct approval *p, const char *who)
 {
-	int64_t now = clock_now_us();
 	for (size_t i = 0; i < p->given_count; i++)
-		if (p->given[i].until_us > now && strcmp(p->given[i].by, who) == 0) return true;
+		if (!clock_has_passed(&p->given[i].until) && strcmp(p->given[i].by, who) == 0) return true;
 	return false;
 }
 

@@ -168,7 +168,9 @@ enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 	                   .epoch = x->epoch,
 	                   .by = em.by ? em.by : "system:engine",
 	                   .data = without_nulls(em.data)};
+	x->is_emitting = true;
 	enum err err = execution_fold(x, &r, e);
+	x->is_emitting = false;
 	if (!err) {
 		if (!x->batch) x->batch = store_batch_new();
 		/* flow and schema agree by construction: a record that cannot be encoded is a fault of ours, found by the tests. */
@@ -263,7 +265,7 @@ static void arm_timer(struct execution *x, const struct flow_command *commands, 
 		uv_timer_init(&x->engine->loop, x->timer);
 		x->timer->data = x;
 	}
-	int64_t wait_us = at_us - clock_now_us();
+	int64_t wait_us = at_us - clock_steady_us();
 	uv_update_time(&x->engine->loop);
 	uv_timer_start(x->timer, woken, wait_us > 0 ? (uint64_t)(wait_us + 999) / 1000 : 0, 0);
 }
@@ -345,7 +347,7 @@ void execution_advance(struct execution *x)
 	/* Bounded: each round moves at least one step or ends the run. */
 	for (bool again = true; again && !x->flow->is_finished;) {
 		again = false;
-		size_t n = flow_decide(x->flow, clock_now_us(), x->commands, x->commands_max);
+		size_t n = flow_decide(x->flow, clock_steady_us(), x->commands, x->commands_max);
 		for (size_t i = 0; i < n; i++) {
 			do_command(x, &x->commands[i]);
 			again = again || changes_state(x->commands[i].kind);

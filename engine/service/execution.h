@@ -1,6 +1,7 @@
 #ifndef RUNG_SERVICE_EXECUTION_H
 #define RUNG_SERVICE_EXECUTION_H
 
+#include "base/clock.h"
 #include "book/graph.h"
 #include "flow/flow.h"
 #include "policy/bounds.h"
@@ -32,7 +33,7 @@ struct approval {
 	int64_t within_us; /* how long an approval counts */
 	struct approval_given {
 		const char *by;
-		int64_t until_us;
+		struct clock_until until;
 	} * given;
 	size_t given_count, given_capacity;
 };
@@ -68,7 +69,7 @@ struct call {
 /* A right taken with a reason and for a time. */
 struct elevation {
 	const char *name, *by;
-	int64_t until_us;
+	struct clock_until until;
 };
 
 struct step_data {
@@ -148,6 +149,7 @@ struct execution {
 	size_t recent_count, recent_capacity;
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
+	bool is_emitting; /* the record that is folded is of this moment, not read back */
 	struct link *actor;
 	bool is_actor_ready;
 	struct sandbox_child actor_child;

@@ -263,6 +263,7 @@ static void prepare_event(struct folding *f)
 	struct flow_event *ev = &f->ev;
 	ev->step = f->step;
 	ev->t_us = f->r->t_us;
+	ev->ahead_us = f->x->is_emitting ? clock_steady_us() - f->r->t_us : 0;
 	ev->to = ev->by = SIZE_MAX;
 	if (f->r->kind == RECORD_APPROVAL_ASKED) ev->count = (uint32_t)json_int(f->r->data, "needed", 1);
 	ev->is_terminal = f->r->call && call_range_of(f->r->call) == CALLS_OF_TERMINAL;
@@ -291,7 +292,7 @@ static void fold_elevation(struct folding *f)
 	x->elevations = arena_grow(x->arena, x->elevations, x->elevation_count, &x->elevation_capacity, sizeof *x->elevations);
 	x->elevations[x->elevation_count++] = (struct elevation){.name = arena_strdup(x->arena, str(f, "elevation")),
 	                                                         .by = arena_strdup(x->arena, f->r->by ? f->r->by : "?"),
-	                                                         .until_us = json_int(f->r->data, "until_us", 0)};
+	                                                         .until = clock_until_make(f->r->t_us, json_int(f->r->data, "until_us", 0), x->is_emitting)};
 }
 
 static void fold_run(struct folding *f)

@@ -77,9 +77,8 @@ static enum err check_giving(const struct request *q, struct consent c, const st
 static void drop_expired(struct execution *x, struct consent c, const struct demands *all)
 {
 	const struct approval *p = consent_approval(x, c);
-	int64_t now = clock_now_us();
 	bool is_expired = false;
-	for (size_t i = 0; i < p->given_count; i++) is_expired = is_expired || p->given[i].until_us <= now;
+	for (size_t i = 0; i < p->given_count; i++) is_expired = is_expired || clock_has_passed(&p->given[i].until);
 	if (!is_expired) return;
 	if (!c.call) approval_withdraw(x, c.step, "expired");
 	approval_ask(x, c, all, NULL);

@@ -72,7 +72,7 @@ void op_elevate(struct request *q)
 	if (rights_elevate(q->x, json_str(q->args, "elevation", ""), q->client->principal, json_str(q->args, "reason", ""), &e))
 		request_fail(q, &e);
 	else
-		request_answer_durable(q, json_pack("{s:I}", "until_us", (json_int_t)q->x->elevations[q->x->elevation_count - 1].until_us));
+		request_answer_durable(q, json_pack("{s:I}", "until_us", (json_int_t)q->x->elevations[q->x->elevation_count - 1].until.us));
 }
 
 /* ---- afterwards ---- */

@@ -63,7 +63,8 @@ struct policy_request rights_request(struct execution *x, size_t step, struct ar
 	}
 	const char **elevated = arena_alloc(a, (x->elevation_count + 1) * sizeof *elevated);
 	for (size_t i = 0; i < x->elevation_count; i++)
-		if (x->elevations[i].until_us > q.now_us && strcmp(x->elevations[i].by, x->driver) == 0) elevated[q.elevated_count++] = x->elevations[i].name;
+		if (!clock_has_passed(&x->elevations[i].until) && strcmp(x->elevations[i].by, x->driver) == 0)
+			elevated[q.elevated_count++] = x->elevations[i].name;
 	q.elevated = elevated;
 	return q;
 }
@@ -461,6 +462,8 @@ enum err rights_begin_elevated(struct execution *x, const char *name, const char
 	enum err err = find_elevation(x, name, x->driver, reason, &p, &n, e);
 	if (err) return err;
 	x->elevations = arena_grow(x->arena, x->elevations, x->elevation_count, &x->elevation_capacity, sizeof *x->elevations);
-	x->elevations[x->elevation_count++] = (struct elevation){.name = arena_strdup(x->arena, name), .by = x->driver, .until_us = clock_now_us() + n->for_us};
+	int64_t now_us = clock_now_us();
+	x->elevations[x->elevation_count++] =
+	    (struct elevation){.name = arena_strdup(x->arena, name), .by = x->driver, .until = clock_until_make(now_us, now_us + n->for_us, true)};
 	return ERR_OK;
 }

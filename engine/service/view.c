@@ -93,6 +93,13 @@ static enum flow_wait waits_for(const struct execution *x, size_t i)
 	return is_theirs ? WAIT_APPROVAL : wait;
 }
 
+/* Deadlines run on a clock that nobody sets: told as the wall clock will show them. */
+static int64_t due_on_the_wall(const struct execution *x, const struct flow_step *f)
+{
+	if (!f->due_us || x->is_loaded_for_reading) return f->due_us;
+	return f->due_us + clock_now_us() - clock_steady_us();
+}
+
 static json_t *step_view(struct execution *x, size_t i, bool with_static)
 {
 	const struct flow_step *f = &x->flow->steps[i];
@@ -108,8 +115,8 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 			json_array_append_new(calls, call_view(x, s->calls[k]));
 	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:o,s:s?,s:I,s:I,s:I,s:O?,s:o,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
 	                      (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", json_text(why), "to", s->to, "started_us",
-	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)f->due_us, "result", result, "note",
-	                      json_text(note), "calls", calls);
+	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)due_on_the_wall(x, f), "result",
+	                      result, "note", json_text(note), "calls", calls);
 	must(o != NULL);
 	if (with_static) add_static(o, x, i);
 	free(note);
