@@ -50,13 +50,21 @@ static void start_worker(struct execution *x, json_t *data)
 
 /* --- beginnings ------------------------------------------------------------------------------------------------------------------------ */
 
+static const enum call_range ranges[] = {
+    [ATTEMPT_ACTION] = CALLS_OF_ACTION,
+    [ATTEMPT_CONDITION] = CALLS_OF_CONDITION,
+    [ATTEMPT_TARGETS] = CALLS_OF_CONDITION,
+    [ATTEMPT_VERIFICATION] = CALLS_OF_PROOF,
+};
+
 static struct attempt *attempt_new(struct execution *x, size_t step, enum attempt_purpose purpose)
 {
 	struct attempt *a = mem_zero(sizeof *a);
 	a->x = x;
 	a->step = step;
 	a->purpose = purpose;
-	a->number = x->flow->steps[step].attempt + (purpose == ATTEMPT_CONDITION || purpose == ATTEMPT_TARGETS);
+	bool is_before = ranges[purpose] == CALLS_OF_CONDITION; /* of an attempt that has not begun */
+	replay_begin(&a->replay, x->flow->steps[step].attempt + is_before, ranges[purpose], call_range_base(ranges[purpose]));
 	a->now_us = x->flow->steps[step].started_us;
 	if (purpose != ATTEMPT_ACTION) {
 		int64_t timeout_us = attempt_step(a)->timeout_us;
@@ -67,37 +75,17 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	return a;
 }
 
-static enum call_range range_of(const struct attempt *a)
-{
-	static const enum call_range ranges[] = {
-	    [ATTEMPT_ACTION] = CALLS_OF_ACTION,
-	    [ATTEMPT_CONDITION] = CALLS_OF_CONDITION,
-	    [ATTEMPT_TARGETS] = CALLS_OF_CONDITION,
-	    [ATTEMPT_VERIFICATION] = CALLS_OF_PROOF,
-	};
-	return ranges[a->purpose];
-}
-
 /* What the record holds of this run of an attempt. A proof is never run over its record: it stands behind the proofs before it; an evaluation behind those
  * that are over. */
 static void over_the_record(struct attempt *a)
 {
 	const struct step_data *s = &a->x->steps[a->step];
-	a->first_call = call_range_base(range_of(a));
-	if (a->purpose == ATTEMPT_VERIFICATION) a->first_call = execution_next_call(a->x, a->step, a->number, CALLS_OF_PROOF) - 1;
-	if (a->purpose == ATTEMPT_CONDITION && s->condition_attempt == a->number) a->first_call = s->condition_end;
+	if (a->purpose == ATTEMPT_VERIFICATION) a->replay.first_call = execution_next_call(a->x, a->step, a->replay.attempt, CALLS_OF_PROOF) - 1;
+	if (a->purpose == ATTEMPT_CONDITION && s->condition_attempt == a->replay.attempt) a->replay.first_call = s->condition_end;
 	for (size_t i = 0; i < s->call_count; i++) {
-		const struct call *c = s->calls[i];
-		if (c->attempt != a->number || call_range_of(c->number) != range_of(a)) continue;
-		if (c->order > a->recorded) a->recorded = c->order;
-		if (c->number <= a->first_call && c->order > a->delivered) a->delivered = c->order;
+		struct flow_call c = call_seen(s->calls[i]);
+		replay_take(&a->replay, &c);
 	}
-	a->replayed = a->recorded;
-}
-
-bool attempt_owns(const struct attempt *a, const struct call *c)
-{
-	return c->attempt == a->number && c->number > a->first_call && call_range_of(c->number) == range_of(a);
 }
 
 void attempt_drop_conditions(struct execution *x)
@@ -155,13 +143,12 @@ void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 
 void attempt_settle_by_verify(struct execution *x, size_t step)
 {
-	struct step_data *s = &x->steps[step];
-	if (s->is_verify_tried || !step_fence(&x->book->steps[step], FENCE_VERIFY) || x->flow->steps[step].open_calls) return;
-	s->is_verify_tried = true;
+	x->steps[step].is_verify_tried = true;
 	struct attempt *a = attempt_new(x, step, ATTEMPT_VERIFICATION);
 	over_the_record(a);
-	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->number, .data = json_pack("{s:s}", "why", "unknown")},
-	               NULL);
+	execution_emit(
+	    x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->replay.attempt, .data = json_pack("{s:s}", "why", "unknown")},
+	    NULL);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
@@ -207,8 +194,8 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 	json_t *kept = result && !json_is_null(result) ? json_incref((json_t *)result) : NULL;
 	json_t *data =
 	    json_pack("{s:s,s:s?,s:s?,s:s?,s:o*,s:i}", "outcome", step_state_name(outcome), "to", to, "result", kept ? execution_blob_json(x, kept) : NULL,
-	              "error", execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->asked);
-	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->number, .data = data};
+	              "error", execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->replay.asked);
+	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->replay.attempt, .data = data};
 	struct error e;
 	char *kept_why = mem_strdup(why);
 	attempt_retire(a);
@@ -222,22 +209,20 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 	free(kept_why);
 }
 
-static bool is_open(const struct call *c, const struct attempt *a)
-{
-	return attempt_owns(a, c) && c->number <= a->first_call + a->asked && c->state == CALL_STARTED && !c->is_question;
-}
-
 static size_t count_open(const struct attempt *a)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) n += is_open(a->x->steps[a->step].calls[i], a);
+	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
+		struct flow_call c = call_seen(a->x->steps[a->step].calls[i]);
+		n += replay_awaits(&a->replay, &c);
+	}
 	return n;
 }
 
 static bool was_denied(const struct attempt *a)
 {
 	uint32_t number = (uint32_t)json_int(a->end, "call", 0);
-	struct call *c = number ? execution_call(a->x, a->step, a->number, a->first_call + number) : NULL;
+	struct call *c = number ? execution_call(a->x, a->step, a->replay.attempt, a->replay.first_call + number) : NULL;
 	return c && c->outcome && strcmp(c->outcome, "denied") == 0;
 }
 
@@ -309,7 +294,7 @@ static void conclude_verification(struct attempt *a)
 	bool holds = strcmp(json_str(a->end, "outcome", "failed"), "succeeded") == 0 && !json_is_false(value);
 	json_t *result = holds && json_is_object(value) ? json_incref((json_t *)value) : NULL;
 	char *why = why_of(a->end);
-	uint32_t number = a->number;
+	uint32_t number = a->replay.attempt;
 	json_t *data = json_pack("{s:s,s:s?}", "outcome", holds ? "succeeded" : "failed", "error", execution_blob_text(x, why));
 	attempt_retire(a);
 	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_FINISHED, .step = step, .attempt = number, .data = data}, NULL);
@@ -351,7 +336,8 @@ static void conclude_action(struct attempt *a)
 	}
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
-		if (!attempt_owns(a, c) || c->number <= a->first_call + a->asked || c->is_in_verify) continue;
+		struct flow_call seen = call_seen(c);
+		if (!replay_left_out(&a->replay, &seen)) continue;
 		free(why);
 		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
 		                 c->module, c->function);
@@ -380,21 +366,22 @@ void attempt_calls_changed(struct execution *x, size_t step)
 {
 	struct attempt *a = x->steps[step].live;
 	if (!a) return;
-	if (x->flow->steps[step].state == STEP_UNKNOWN && a->purpose == ATTEMPT_ACTION) {
-		/* What its other calls bring is recorded as it comes; the attempt is run again when the unknown ones are resolved. */
-		if (count_open(a) == 0)
-			attempt_drop(a);
-		else
-			worker_release(a, false);
-		return;
-	}
-	if (count_open(a)) return;
-	if (a->is_stopping && (a->purpose == ATTEMPT_CONDITION || a->purpose == ATTEMPT_TARGETS))
+	switch (replay_follow(&a->replay, x->flow->steps[step].state, count_open(a), a->is_stopping, a->has_ended)) {
+	case REPLAY_GOES_ON:
+		break;
+	case REPLAY_IS_DROPPED:
 		attempt_drop(a);
-	else if (a->is_stopping)
+		break;
+	case REPLAY_LOSES_WORKER:
+		worker_release(a, false);
+		break;
+	case REPLAY_IS_STOPPED:
 		finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
-	else if (a->has_ended)
+		break;
+	case REPLAY_CONCLUDES:
 		conclude(a);
+		break;
+	}
 }
 
 void attempt_fail(struct attempt *a, const char *fmt, ...)
@@ -420,7 +407,7 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 	struct attempt *a = x->steps[step].live;
 	if (!a) {
 		/* A question was open, or a condition's call, or commands on a person's terminal: nothing of ours is under way. */
-		call_settle_open(x, step, "cancelled", true);
+		call_settle_open(x, step, "cancelled", LOSS_STEP);
 		const struct flow_step *f = &x->flow->steps[step];
 		if (!f->is_in_attempt && f->state != STEP_WAITING) return;
 		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));

@@ -25,16 +25,10 @@ struct worker {
 struct attempt {
 	struct execution *x;
 	size_t step;
-	uint32_t number;
 	enum attempt_purpose purpose;
 	struct worker *worker;
-	uint32_t first_call;     /* calls of this run count from behind this number */
-	uint32_t answers, idles; /* sent to this worker; said by it: it waits when it has said so once more than it was answered */
-	uint32_t asked;          /* calls asked so far in this run */
-	uint32_t delivered;      /* recorded answers handed over: their orders 1..delivered */
-	uint32_t recorded;       /* finished calls that the record holds */
-	uint32_t replayed;       /* those that it held when this run began */
-	size_t asked_bytes;      /* of what it asked for */
+	struct replay replay; /* which attempt it is, and what it has asked and got */
+	size_t asked_bytes;   /* of what it asked for */
 	bool is_stopping, has_ended, is_in_verify;
 	enum step_state stop_outcome;
 	json_t *end; /* the worker's last word, kept until its calls are settled */
@@ -67,9 +61,6 @@ void attempt_drop_conditions(struct execution *x); /* evaluations between two ca
 
 /* The attempt failed for a reason of the engine's, with no worker any more: over when its calls are settled. */
 void attempt_fail(struct attempt *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-/* Does the call belong to this run of the attempt? */
-bool attempt_owns(const struct attempt *a, const struct call *c);
 
 /* A worker for the attempt: one of the same rights that is idle, or a new one. */
 enum err worker_acquire(struct attempt *a, struct error *e);

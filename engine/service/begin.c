@@ -342,11 +342,11 @@ static void taken_up(struct execution *x)
 		x->steps[i].needs_run = true;
 		/* A proof that was cut short is run anew. */
 		if (x->flow->steps[i].is_verifying) {
-			call_settle_open(x, i, "engine_ended", true);
+			call_settle_open(x, i, "engine_ended", LOSS_STEP);
 			attempt_end_proof(x, i, "engine_ended");
 			x->steps[i].is_verify_tried = false;
 		}
-		call_settle_open(x, i, "engine_ended", false);
+		call_settle_open(x, i, "engine_ended", LOSS_ENGINE);
 	}
 	execution_step_on(x);
 }

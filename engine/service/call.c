@@ -76,7 +76,8 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
 	if (q->right) right_record(q->right, d);
-	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
+	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
+	                      e);
 }
 
 static const char *cut_words(struct arena *a, const char *text)
@@ -142,7 +143,7 @@ static enum err ask_person(struct asking *q, struct error *e)
 	q->effect = EFFECT_READ;
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
-	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
+	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
 	c->is_question = true;
 	c->words = words_of(x->arena, q->arguments);
 	if (strcmp(q->what->module, "approve") == 0) return ask_others(q, c, e);
@@ -150,18 +151,19 @@ static enum err ask_person(struct asking *q, struct error *e)
 	    json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices"))
 		json_object_set_new(d, "choices", json_string(execution_blob_json(x, json_object_get(q->arguments, "choices"))));
-	return execution_emit(x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, e);
+	return execution_emit(
+	    x, (struct emit){.kind = RECORD_QUESTION_ASKED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d}, e);
 }
 
 static void refuse(struct asking *q, const struct right *right)
 {
 	struct execution *x = q->a->x;
-	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
+	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
 	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "by", right->by, "words", c->words,
 	                                           "pattern", right->pattern, "allowable", right->is_allowable));
 	json_t *d = json_pack("{s:b,s:s?}", "allowed", 0, "pattern", execution_blob_text(x, right->pattern));
 	right_record(right, d);
-	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->number, .call = q->number, .data = d}, NULL);
+	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d}, NULL);
 	const char *fmt = right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)";
 	char *text = strcmp(right->by, "policy") == 0 ? mem_printf("not allowed: %s", right->why) : mem_printf(fmt, c->words, right->why, right->pattern);
 	call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, text)));
@@ -198,7 +200,7 @@ static enum err new_call(struct asking *q, struct error *e)
 	if (right.is_allowed) q->right = &right;
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
-	struct call *c = execution_call(x, q->a->step, q->a->number, q->number);
+	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
 	c->words = words_of(x->arena, q->arguments);
 	if (impossible) {
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, impossible)));
@@ -259,8 +261,8 @@ static void diverged(struct asking *q, char *why)
 	a->is_stopping = true;
 	a->stop_outcome = STEP_DIVERGED;
 	call_cancel_open(x, a->step);
-	json_t *d = json_pack("{s:s,s:s?,s:i}", "outcome", "diverged", "error", execution_blob_text(x, why), "calls", (int)a->asked);
-	uint32_t number = a->number;
+	json_t *d = json_pack("{s:s,s:s?,s:i}", "outcome", "diverged", "error", execution_blob_text(x, why), "calls", (int)a->replay.asked);
+	uint32_t number = a->replay.attempt;
 	size_t step = a->step;
 	attempt_drop(a);
 	execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = number, .data = d}, NULL);
@@ -271,13 +273,15 @@ static void diverged(struct asking *q, char *why)
 static enum err call_of_record(struct asking *q, struct call *c, struct error *e)
 {
 	char *why = NULL;
-	if (!same_call(q, c, &why)) {
+	struct flow_call seen = call_seen(c);
+	enum call_meeting met = call_meet(&seen, same_call(q, c, &why));
+	if (met == MEETS_ANOTHER_ONE) {
 		diverged(q, why);
 		return ERR_OK;
 	}
 	if (!c->words) c->words = words_of(q->a->x->arena, q->arguments);
-	if (c->state == CALL_FINISHED || c->is_question || c->is_dispatched || c->is_intended) return ERR_OK;
-	if (c->state != CALL_AGAIN && !call_may_be_made_again(c)) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
+	if (met == MEETS_ANSWER) return ERR_OK;
+	if (met == MEETS_UNKNOWN) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	read_words(q);
@@ -298,16 +302,16 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 	                   .arguments = json_obj(m->head, "arguments"),
 	                   .options = json_obj(m->head, "options"),
 	                   .is_in_verify = strcmp(json_str(m->head, "part", "action"), "verify") == 0 || a->purpose != ATTEMPT_ACTION};
-	if (json_int(m->head, "c", 0) != (json_int_t)a->asked + 1)
-		return error_set(e, ERR_PROTOCOL, "call %lld where call %u comes next", (long long)json_int(m->head, "c", 0), a->asked + 1);
+	if (json_int(m->head, "c", 0) != (json_int_t)a->replay.asked + 1)
+		return error_set(e, ERR_PROTOCOL, "call %lld where call %u comes next", (long long)json_int(m->head, "c", 0), a->replay.asked + 1);
 	a->asked_bytes += m->head_len;
 	if (a->asked_bytes > WIRE_ARGUMENTS_BYTES_MAX)
 		return error_set(e, ERR_PROTOCOL, "its calls have more than %d MiB of arguments together: pass large data in files",
 		                 WIRE_ARGUMENTS_BYTES_MAX >> 20);
-	a->asked++;
-	q.number = a->first_call + a->asked;
+	a->replay.asked++;
+	q.number = a->replay.first_call + a->replay.asked;
 	q.effect = effect_of(&q);
-	struct call *c = execution_call(a->x, a->step, a->number, q.number);
+	struct call *c = execution_call(a->x, a->step, a->replay.attempt, q.number);
 	return c ? call_of_record(&q, c, e) : new_call(&q, e);
 }
 

@@ -7,17 +7,8 @@
 
 /* Calls: right, intent, effect, outcome, answer; in this order, each durable before the next. */
 
-/* Calls of an attempt are numbered in four ranges of WIRE_CALLS_MAX: what belongs to one run of a worker has numbers and an order of delivery of its own. */
-enum call_range {
-	CALLS_OF_ACTION,    /* the action and the proof behind it, 1.. */
-	CALLS_OF_CONDITION, /* `if` */
-	CALLS_OF_TERMINAL,  /* commands of a shell fence on a person's terminal */
-	CALLS_OF_PROOF,     /* verify, to settle what is unknown; one proof behind the other */
-};
-enum call_range call_range_of(uint32_t number);
-
-/* The number before the first of a range. */
-uint32_t call_range_base(enum call_range r);
+/* As the decisions of flow/ see it. */
+struct flow_call call_seen(const struct call *c);
 
 /* The worker asked for a call. ERR_PROTOCOL where it asks what no good one would; the attempt may be gone behind it. */
 enum err call_asked(struct attempt *a, const struct wire_message *m, struct error *e);
@@ -27,9 +18,6 @@ const char *call_words(struct execution *x, struct call *c);
 
 /* The recorded arguments and options: {"arguments","options"}. New reference, never NULL. */
 json_t *call_arguments(struct execution *x, const struct call *c);
-
-/* May recovery make it again? read and idempotent. */
-bool call_may_be_made_again(const struct call *c);
 
 /* To the actor, once the intent that was just recorded is durable. */
 void call_dispatch_later(struct execution *x, struct call *c);
@@ -41,8 +29,8 @@ void call_end_actor(struct execution *x, const char *why);
 void call_cancel(struct execution *x, struct call *c);
 void call_cancel_open(struct execution *x, size_t step);
 
-/* Calls in flight of a step whose process is gone, by effect class. Where it is_end, questions and calls that could be made again are finished too. */
-void call_settle_open(struct execution *x, size_t step, const char *why, bool is_end);
+/* Calls in flight of a step whose process is gone, by effect class; loss is LOSS_ENGINE or LOSS_STEP. */
+void call_settle_open(struct execution *x, size_t step, const char *why, enum call_loss loss);
 
 /* The outcome's record, with what the call printed. data (code, signal, error, ...) is taken. */
 void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data);

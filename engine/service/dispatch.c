@@ -50,10 +50,12 @@ static void actor_finished(struct execution *x, struct call *c, const json_t *he
 	const json_t *code = json_object_get(head, "code"), *signal = json_object_get(head, "signal");
 	bool by_deadline = c->is_cancelled || json_bool(head, "timed_out", false);
 	struct step_data *s = &x->steps[c->step];
+	struct flow_call seen = call_seen(c);
+	enum call_fate fate = call_fate_of(&seen, LOSS_TIME, 0);
 	land(x, c);
 	if (by_deadline && !json_is_integer(code)) {
 		/* We ended it: what it had done by then nobody knows. */
-		if (call_may_be_made_again(c))
+		if (fate == FATE_TIMEOUT)
 			call_finish(x, c, "timeout", json_pack("{s:s?}", "error", execution_blob_text(x, "the command was ended at its deadline")));
 		else
 			call_unknown(x, c, s->live && s->live->is_stopping && s->live->stop_outcome == STEP_CANCELLED ? "cancelled" : "deadline");
@@ -136,14 +138,16 @@ static void settle_flying(struct execution *x)
 {
 	while (x->flying_count) {
 		struct call *c = x->flying[x->flying_count - 1];
+		struct flow_call seen = call_seen(c);
+		enum call_fate fate = call_fate_of(&seen, LOSS_ACTOR, x->actor_losses);
 		land(x, c);
-		if (call_may_be_made_again(c) && x->actor_losses < 3 && !c->is_cancelled) {
+		if (fate == FATE_AGAIN) {
 			json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect),
 			                      "arguments", c->arguments_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
 			execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d},
 			               NULL);
 			call_dispatch_later(x, c);
-		} else if (call_may_be_made_again(c)) {
+		} else if (fate == FATE_FAILED) {
 			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the process that runs commands ended")));
 		} else {
 			call_unknown(x, c, "actor_ended");
@@ -244,17 +248,16 @@ static void dispatch(struct execution *x, json_t *data)
 	size_t step = (size_t)json_int(data, "step", 0);
 	struct call *c = execution_call(x, step, (uint32_t)json_int(data, "attempt", 0), (uint32_t)json_int(data, "call", 0));
 	struct error e;
-	if (!c || c->is_dispatched || c->state != CALL_STARTED) return;
-	if (x->is_waiting_for_lock) {
-		/* The actor before has left commands: nothing new until they are gone. */
-		c->is_held = true;
-		return;
-	}
-	c->is_held = false;
-	c->is_intended = false;
+	if (!c) return;
 	struct attempt *a = x->steps[step].live;
-	if ((a && (a->is_stopping || a->has_ended)) || x->flow->is_cancelling || flow_is_over(x->flow->steps[step].state)) {
-		/* It never left. */
+	struct flow_call seen = call_seen(c);
+	enum call_departure departure = call_depart(&seen, x->flow, step, x->is_waiting_for_lock, a && (a->is_stopping || a->has_ended));
+	if (departure == DEPARTS_NOT) return;
+	/* The actor before has left commands: nothing new until they are gone. */
+	c->is_held = departure == DEPARTS_LATER;
+	if (c->is_held) return;
+	c->is_intended = false;
+	if (departure == DEPARTS_NEVER) {
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the step was stopped before the call was made")));
 		attempt_calls_changed(x, step);
 		return;
@@ -279,19 +282,16 @@ void call_cancel_open(struct execution *x, size_t step)
 		if (x->flying[i]->step == step) call_cancel(x, x->flying[i]);
 }
 
-void call_settle_open(struct execution *x, size_t step, const char *why, bool is_end)
+void call_settle_open(struct execution *x, size_t step, const char *why, enum call_loss loss)
 {
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++) {
 		struct call *c = s->calls[i];
-		if (c->state != CALL_STARTED || c->is_dispatched || (c->client && !is_end)) continue; /* its terminal is there, and will say */
-		bool waits = c->is_question || call_may_be_made_again(c);
-		if (waits && !is_end) continue;
-		if (waits)
-			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
-		else {
-			output_recover(x, c);
-			call_unknown(x, c, why);
-		}
+		struct flow_call seen = call_seen(c);
+		enum call_fate fate = call_fate_of(&seen, loss, 0);
+		if (fate == FATE_FAILED) call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
+		if (fate != FATE_UNKNOWN) continue;
+		output_recover(x, c);
+		call_unknown(x, c, why);
 	}
 }

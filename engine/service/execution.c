@@ -318,22 +318,19 @@ static void finished(struct execution *x, json_t *data)
 	engine_remove(x->engine, x);
 }
 
-/* A step in the middle of an attempt, with no worker, whose branches can go on. */
-static bool is_to_run(const struct execution *x, size_t i)
-{
-	const struct flow_step *f = &x->flow->steps[i];
-	if (x->steps[i].live || x->flow->is_cancelling || !f->is_in_attempt) return false;
-	return f->state == STEP_RUNNING || (f->state == STEP_WAITING && x->steps[i].needs_run);
-}
-
-/* Steps that run according to the record and have no worker: their attempt is run again over its recorded answers. */
+/* Steps that run according to the record and have no worker: their attempt is run again over its recorded answers. Or what is unknown is settled by proof. */
 static void revive(struct execution *x)
 {
-	for (size_t i = 0; i < x->graph->count; i++)
-		if (is_to_run(x, i))
-			attempt_revive(x, i);
-		else if (x->flow->steps[i].state == STEP_UNKNOWN && !x->steps[i].live && !x->flow->is_cancelling)
-			attempt_settle_by_verify(x, i);
+	for (size_t i = 0; i < x->graph->count; i++) {
+		const struct step_data *s = &x->steps[i];
+		struct step_around around = {.is_live = s->live,
+		                             .has_news = s->needs_run,
+		                             .has_proof = step_fence(&x->book->steps[i], FENCE_VERIFY),
+		                             .is_proof_tried = s->is_verify_tried};
+		enum step_need need = step_need_of(x->flow, i, around);
+		if (need == STEP_NEEDS_RUN) attempt_revive(x, i);
+		if (need == STEP_NEEDS_PROOF) attempt_settle_by_verify(x, i);
+	}
 }
 
 void execution_advance(struct execution *x)

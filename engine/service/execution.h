@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "book/graph.h"
-#include "flow/flow.h"
+#include "flow/replay.h"
 #include "policy/bounds.h"
 #include "policy/capability.h"
 #include "sandbox/sandbox.h"
@@ -19,9 +19,6 @@
 struct engine;
 struct execution;
 struct attempt;
-
-/* What became of a call. */
-enum call_state { CALL_STARTED, CALL_FINISHED, CALL_UNKNOWN, CALL_AGAIN };
 
 /* The round of approvals that a step or a call waits for, or had. */
 struct approval {
@@ -249,7 +246,7 @@ const char *execution_why(struct execution *x, size_t i);
 
 struct call *execution_call(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
 struct call *execution_call_add(struct execution *x, size_t step, uint32_t attempt, uint32_t number);
-uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, int range); /* of enum call_range */
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, enum call_range range);
 
 /* Ends what runs; records stay. */
 void execution_drop_processes(struct execution *x);

@@ -44,13 +44,12 @@ struct call *execution_call_add(struct execution *x, size_t step, uint32_t attem
 	return c;
 }
 
-uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, int range)
+uint32_t execution_next_call(struct execution *x, size_t step, uint32_t attempt, enum call_range range)
 {
-	uint32_t most = call_range_base((enum call_range)range);
+	uint32_t most = call_range_base(range);
 	struct step_data *s = &x->steps[step];
 	for (size_t i = 0; i < s->call_count; i++)
-		if (s->calls[i]->attempt == attempt && (int)call_range_of(s->calls[i]->number) == range && s->calls[i]->number > most)
-			most = s->calls[i]->number;
+		if (s->calls[i]->attempt == attempt && call_range_of(s->calls[i]->number) == range && s->calls[i]->number > most) most = s->calls[i]->number;
 	return most + 1;
 }
 

@@ -111,9 +111,9 @@ static json_t *results_for(struct execution *x, const struct parts *p)
 static json_t *run_object(const struct attempt *a)
 {
 	char key[256];
-	snprintf(key, sizeof key, "%s.%.180s.%u", a->x->id, attempt_step(a)->id, a->number);
-	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->number, "key", key,
-	                 "step", attempt_step(a)->id);
+	snprintf(key, sizeof key, "%s.%.180s.%u", a->x->id, attempt_step(a)->id, a->replay.attempt);
+	return json_pack("{s:s,s:s,s:s,s:i,s:s,s:s}", "id", a->x->id, "driver", a->x->driver, "trigger", a->x->trigger, "attempt", (int)a->replay.attempt,
+	                 "key", key, "step", attempt_step(a)->id);
 }
 
 /* The same for the same attempt, so that math.random gives the same again when it is run over its record. */
@@ -121,7 +121,7 @@ static json_t *seed_of(const struct attempt *a)
 {
 	char text[512];
 	unsigned char raw[DIGEST_BYTES];
-	snprintf(text, sizeof text, "%s/%.400s/%u", a->x->id, attempt_step(a)->id, a->number);
+	snprintf(text, sizeof text, "%s/%.400s/%u", a->x->id, attempt_step(a)->id, a->replay.attempt);
 	digest_sha256(raw, text, strlen(text));
 	return json_pack("[I,I]", (json_int_t)(get_u64(raw) >> 1), (json_int_t)(get_u64(raw + 8) >> 1));
 }

@@ -10,15 +10,21 @@
 
 static const char *const stream_names[2] = {"stdout", "stderr"};
 
-enum call_range call_range_of(uint32_t number)
-{
-	uint32_t r = (number - 1) / WIRE_CALLS_MAX;
-	return r < CALLS_OF_PROOF ? (enum call_range)r : CALLS_OF_PROOF;
-}
+_Static_assert((int)CALLS_IN_RANGE == (int)WIRE_CALLS_MAX, "a range holds all calls of an attempt");
 
-uint32_t call_range_base(enum call_range r)
+struct flow_call call_seen(const struct call *c)
 {
-	return (uint32_t)r * WIRE_CALLS_MAX;
+	return (struct flow_call){.number = c->number,
+	                          .attempt = c->attempt,
+	                          .order = c->order,
+	                          .effect = c->effect,
+	                          .state = c->state,
+	                          .is_question = c->is_question,
+	                          .is_in_verify = c->is_in_verify,
+	                          .has_terminal = c->client != 0,
+	                          .is_intended = c->is_intended,
+	                          .is_dispatched = c->is_dispatched,
+	                          .is_cancelled = c->is_cancelled};
 }
 
 static void send_answer(struct attempt *a, struct call *c)
@@ -26,7 +32,7 @@ static void send_answer(struct attempt *a, struct call *c)
 	struct buf payload;
 	size_t lengths[2] = {0, 0};
 	buf_init(&payload, WIRE_PAYLOAD_BYTES_MAX * 2);
-	int number = (int)(c->number - a->first_call);
+	int number = (int)(c->number - a->replay.first_call);
 	json_t *head = json_pack("{s:s,s:i,s:I}", "t", "answer", "c", number, "now_us", (json_int_t)c->finished_us);
 	if (strcmp(c->outcome, "ok") == 0) {
 		json_object_set_new(head, "ok", json_true());
@@ -56,7 +62,6 @@ static void send_answer(struct attempt *a, struct call *c)
 		json_object_set_new(head, "why", json_text(why));
 		free(why);
 	}
-	a->answers++;
 	link_send_new(a->worker->link, head, payload.data, payload.len);
 	buf_clear(&payload);
 	for (int s = 0; s < 2; s++) buf_clear(&c->out[s]), c->out[s].max = 0;
@@ -65,16 +70,14 @@ static void send_answer(struct attempt *a, struct call *c)
 void attempt_deliver(struct attempt *a)
 {
 	struct step_data *s = &a->x->steps[a->step];
-	for (bool found = true; found && a->worker && a->answers < a->idles;) {
+	for (bool found = true; found && a->worker;) {
 		found = false;
 		for (size_t i = s->call_count; i-- > 0 && !found;) {
-			struct call *c = s->calls[i];
-			if (c->attempt != a->number || c->order != a->delivered + 1 || c->number <= a->first_call || c->number > a->first_call + a->asked)
-				continue;
-			if (c->order > a->recorded) continue; /* not durable yet */
-			a->delivered++;
-			send_answer(a, c);
-			found = true;
+			struct flow_call c = call_seen(s->calls[i]);
+			found = replay_gets_next(&a->replay, &c);
+			if (!found) continue;
+			replay_delivered(&a->replay);
+			send_answer(a, s->calls[i]);
 		}
 	}
 }
@@ -83,11 +86,9 @@ static void outcome_durable(struct execution *x, json_t *data)
 {
 	size_t step = (size_t)json_int(data, "step", 0);
 	struct attempt *a = x->steps[step].live;
-	uint32_t order = (uint32_t)json_int(data, "order", 0);
-	uint32_t number = (uint32_t)json_int(data, "call", 0);
-	if (!a || a->number != (uint32_t)json_int(data, "attempt", 0) || call_range_of(number) != call_range_of(a->first_call + 1)) return;
-	if (order > a->recorded) a->recorded = order;
-	attempt_deliver(a);
+	struct flow_call c = {
+	    .attempt = (uint32_t)json_int(data, "attempt", 0), .number = (uint32_t)json_int(data, "call", 0), .order = (uint32_t)json_int(data, "order", 0)};
+	if (a && replay_recorded(&a->replay, &c)) attempt_deliver(a);
 }
 
 void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data)
@@ -120,9 +121,4 @@ void call_unknown(struct execution *x, struct call *c, const char *why)
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
 	c->is_dispatched = false;
 	output_forget(x, c);
-}
-
-bool call_may_be_made_again(const struct call *c)
-{
-	return c->effect == EFFECT_READ || c->effect == EFFECT_IDEMPOTENT;
 }

@@ -49,7 +49,7 @@ static bool usage_of(pid_t pid, struct usage *u)
 static bool is_stalled(struct worker *w, const struct usage *u)
 {
 	const struct attempt *a = w->attempt;
-	bool rests = a->idles <= a->answers && u->state == 'S' && u->cpu_us == w->cpu_us;
+	bool rests = a->replay.idles <= a->replay.answers && u->state == 'S' && u->cpu_us == w->cpu_us;
 	w->stalled = rests ? w->stalled + 1 : 0;
 	w->cpu_us = u->cpu_us;
 	return w->stalled > STALLED_LOOKS_MAX;

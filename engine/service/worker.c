@@ -103,7 +103,7 @@ static void logged(struct attempt *a, const struct wire_message *m)
 {
 	const char *text = json_str(m->head, "text", "");
 	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
-	if (a->delivered < a->replayed) return; /* shown already, before the attempt was run again */
+	if (a->replay.delivered < a->replay.replayed) return; /* shown already, before the attempt was run again */
 	engine_broadcast(a->x->engine, a->x,
 	                 json_pack("{s:s,s:s,s:s,s:s,s:s}", "ev", "logged", "execution", a->x->id, "step", attempt_step(a)->id, "level",
 	                           json_str(m->head, "level", "info"), "text", text),
@@ -115,12 +115,11 @@ static void wait_for_person(struct attempt *a)
 {
 	size_t questions = 0, others = 0;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
-		const struct call *c = a->x->steps[a->step].calls[i];
-		if (!attempt_owns(a, c)) continue;
-		if (c->order > a->delivered) return; /* answered; not durable yet */
-		if (c->state != CALL_STARTED) continue;
-		questions += c->is_question;
-		others += !c->is_question;
+		struct flow_call c = call_seen(a->x->steps[a->step].calls[i]);
+		enum replay_wait wait = replay_waits_for(&a->replay, &c);
+		if (wait == REPLAY_WAITS_FOR_STORE) return;
+		questions += wait == REPLAY_WAITS_FOR_PERSON;
+		others += wait == REPLAY_WAITS_FOR_TARGET;
 	}
 	if (questions && !others) attempt_drop(a);
 }
@@ -128,11 +127,11 @@ static void wait_for_person(struct attempt *a)
 static enum err idle(struct attempt *a, const struct wire_message *m, struct error *e)
 {
 	/* It read one answer for each time that it was idle before. */
-	json_int_t open = json_int(m->head, "open", 0), known = (json_int_t)a->asked - a->idles;
+	json_int_t open = json_int(m->head, "open", 0), known = (json_int_t)a->replay.asked - a->replay.idles;
 	if (open != known) return error_set(e, ERR_PROTOCOL, "%lld calls wait for an answer, not %lld", (long long)known, (long long)open);
-	a->idles++;
+	a->replay.idles++;
 	attempt_deliver(a);
-	if (a->answers < a->idles) wait_for_person(a);
+	if (a->replay.answers < a->replay.idles) wait_for_person(a);
 	return ERR_OK;
 }
 
@@ -140,7 +139,7 @@ static enum err ended(struct attempt *a, const struct wire_message *m, struct er
 {
 	const char *chunk = json_str(json_obj(m->head, "at"), "chunk", NULL);
 	if (chunk && strcmp(chunk, a->x->book_path) != 0) return error_set(e, ERR_PROTOCOL, "an end in a file that is not the attempt's book");
-	if (json_int(m->head, "call", 0) > a->asked) return error_set(e, ERR_PROTOCOL, "an end by a call that was not asked");
+	if (json_int(m->head, "call", 0) > a->replay.asked) return error_set(e, ERR_PROTOCOL, "an end by a call that was not asked");
 	a->end = json_incref(m->head);
 	a->has_ended = true;
 	call_cancel_open(a->x, a->step);
@@ -158,7 +157,7 @@ static enum err hear(struct worker *w, const struct wire_message *m, struct erro
 	if (m->said == WIRE_READY) return ERR_OK;
 	if (!a) return error_set(e, ERR_PROTOCOL, "it spoke with no attempt to run");
 	if (a->has_ended) return error_set(e, ERR_PROTOCOL, "it spoke on after its end");
-	if (a->idles > a->answers) return error_set(e, ERR_PROTOCOL, "it spoke on while it waited for an answer");
+	if (a->replay.idles > a->replay.answers) return error_set(e, ERR_PROTOCOL, "it spoke on while it waited for an answer");
 	switch (m->said) {
 	case WIRE_LOG:
 		logged(a, m);

@@ -1,0 +1,52 @@
+#include "flow/calls.h"
+
+enum call_range call_range_of(uint32_t number)
+{
+	uint32_t r = (number - 1) / CALLS_IN_RANGE;
+	return r < CALLS_OF_PROOF ? (enum call_range)r : CALLS_OF_PROOF;
+}
+
+uint32_t call_range_base(enum call_range r)
+{
+	return (uint32_t)r * CALLS_IN_RANGE;
+}
+
+bool call_effect_repeats(enum step_effect effect)
+{
+	return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;
+}
+
+enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int losses)
+{
+	bool repeats = call_effect_repeats(c->effect);
+	switch (loss) {
+	case LOSS_ENGINE:
+	case LOSS_STEP:
+		if (c->state != CALL_STARTED || c->is_dispatched) return FATE_KEPT;
+		if (c->has_terminal && loss == LOSS_ENGINE) return FATE_KEPT;
+		if (!c->is_question && !repeats) return FATE_UNKNOWN;
+		return loss == LOSS_ENGINE ? FATE_KEPT : FATE_FAILED;
+	case LOSS_ACTOR:
+		if (!repeats) return FATE_UNKNOWN;
+		return losses < ACTOR_LOSSES_MAX && !c->is_cancelled ? FATE_AGAIN : FATE_FAILED;
+	case LOSS_TIME:
+		/* We ended it: what it had done by then nobody knows. */
+		return repeats ? FATE_TIMEOUT : FATE_UNKNOWN;
+	}
+	return FATE_UNKNOWN;
+}
+
+enum call_meeting call_meet(const struct flow_call *c, bool is_same)
+{
+	if (!c) return MEETS_NOTHING;
+	if (!is_same) return MEETS_ANOTHER_ONE;
+	if (c->state == CALL_FINISHED || c->is_question || c->is_dispatched || c->is_intended) return MEETS_ANSWER;
+	return c->state == CALL_AGAIN || call_effect_repeats(c->effect) ? MEETS_AGAIN : MEETS_UNKNOWN;
+}
+
+enum call_departure call_depart(const struct flow_call *c, const struct flow *f, size_t step, bool is_awaiting_lock, bool is_attempt_over)
+{
+	if (c->is_dispatched || c->state != CALL_STARTED) return DEPARTS_NOT;
+	if (is_awaiting_lock) return DEPARTS_LATER;
+	return is_attempt_over || f->is_cancelling || flow_is_over(f->steps[step].state) ? DEPARTS_NEVER : DEPARTS;
+}

@@ -1,0 +1,88 @@
+#ifndef RUNG_FLOW_CALLS_H
+#define RUNG_FLOW_CALLS_H
+
+#include "book/book.h"
+#include "flow/flow.h"
+
+/* What becomes of a call, live and in recovery: when it may leave, what follows where its outcome is missing, what an attempt gets that asks for it again.
+ * Decisions without clock or I/O; service/ carries them out, and so does the simulation in tests/simulate/.
+ * source: DESIGN.md 5 (1, 3, 4) */
+
+/* Calls of an attempt are numbered in four ranges: what belongs to one run of a worker has numbers and an order of delivery of its own. */
+enum call_range {
+	CALLS_OF_ACTION,    /* the action and the proof behind it, 1.. */
+	CALLS_OF_CONDITION, /* `if` */
+	CALLS_OF_TERMINAL,  /* commands of a shell fence on a person's terminal */
+	CALLS_OF_PROOF,     /* verify, to settle what is unknown; one proof behind the other */
+};
+
+enum { CALLS_IN_RANGE = 100000 };
+
+enum call_range call_range_of(uint32_t number);
+uint32_t call_range_base(enum call_range r); /* the number before its first */
+
+/* What the record says of a call. */
+enum call_state {
+	CALL_STARTED,
+	CALL_FINISHED,
+	CALL_UNKNOWN,
+	CALL_AGAIN /* it was unknown, and a person says: again */
+};
+
+/* A call as the decisions see it. */
+struct flow_call {
+	uint32_t number, attempt;
+	uint32_t order; /* among the finished calls of its attempt and range, from 1: the order of delivery; 0: not finished */
+	enum step_effect effect;
+	enum call_state state;
+	bool is_question, is_in_verify;
+	bool has_terminal;                /* a client runs it, is there, and will say what became of it */
+	bool is_intended;                 /* its intent is on the way to the store, or it is held */
+	bool is_dispatched, is_cancelled; /* it is with a target; that was asked to end it */
+};
+
+/* May it be made again without asking anyone? */
+bool call_effect_repeats(enum step_effect effect);
+
+/* How the outcome of a call came to be missing. */
+enum call_loss {
+	LOSS_ENGINE, /* the engine that had made it ended */
+	LOSS_ACTOR,  /* the process that had made it ended */
+	LOSS_TIME,   /* it was ended at its deadline, or because nobody wanted it any more */
+	LOSS_STEP    /* its step is stopped, and nothing is with a target any more */
+};
+
+enum call_fate {
+	FATE_KEPT,    /* stays as it is: the attempt, run again, asks for it again */
+	FATE_AGAIN,   /* made again at once, with a new intent */
+	FATE_FAILED,  /* its code is told that it failed */
+	FATE_TIMEOUT, /* its code is told that its time was up */
+	FATE_UNKNOWN  /* nobody knows; never made again but by a person's word */
+};
+
+enum { ACTOR_LOSSES_MAX = 3 /* then what was in flight is not made again */ };
+
+/* What becomes of a call with no outcome. losses: of actors in this execution, this one included. */
+enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int losses);
+
+/* What an attempt gets that asks for call c of its record (NULL: the record holds none of that number). */
+enum call_meeting {
+	MEETS_NOTHING,    /* a new call: right, intent, effect */
+	MEETS_ANSWER,     /* it is in the record, or under way: its answer comes in its turn */
+	MEETS_AGAIN,      /* it is made again under the same number, with a new intent */
+	MEETS_UNKNOWN,    /* nobody knows its outcome: it is not made */
+	MEETS_ANOTHER_ONE /* the record holds something else: the attempt diverged */
+};
+enum call_meeting call_meet(const struct flow_call *c, bool is_same);
+
+/* Its intent is durable. May it leave? */
+enum call_departure {
+	DEPARTS_NOT, /* it has left, or is over */
+	DEPARTS_LATER,
+	DEPARTS_NEVER, /* its step has been stopped meanwhile: told as failed, nothing was made */
+	DEPARTS
+};
+/* is_awaiting_lock: something of the execution may run still. is_attempt_over: its attempt is being stopped, or has ended. */
+enum call_departure call_depart(const struct flow_call *c, const struct flow *f, size_t step, bool is_awaiting_lock, bool is_attempt_over);
+
+#endif
