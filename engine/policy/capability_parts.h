@@ -24,7 +24,8 @@ struct piece {
 struct glob {
 	struct piece *pieces;
 	size_t count, capacity;
-	bool is_rest; /* ends in `**`: whatever follows */
+	bool is_rest;     /* ends in `**`: whatever follows */
+	const char *from; /* of a word: where it begins in the pattern's text */
 };
 
 /* What a glob is matched against. The parts of a target come first, those of an argument list last. */

@@ -136,7 +136,7 @@ static enum err read_words(struct reader *r, const char *text, struct error *e)
 		if (err || !*r->at) return err;
 		if (r->count == CAPABILITY_WORDS_MAX) return error_set(e, ERR_TOO_BIG, "more than %d words", CAPABILITY_WORDS_MAX);
 		r->words = arena_grow(r->arena, r->words, r->count, &r->capacity, sizeof *r->words);
-		r->words[r->count] = (struct glob){0};
+		r->words[r->count] = (struct glob){.from = r->at};
 		err = read_word(r, &r->words[r->count++], e);
 	}
 }

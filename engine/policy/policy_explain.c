@@ -126,6 +126,31 @@ static void say_lifted(struct explainer *x)
 	}
 }
 
+/* Does the deny speak of the request, if its call were that pattern? */
+static bool would_deny(const struct explainer *x, const struct policy_rule *r, const char *pattern)
+{
+	struct policy_rule other = *r;
+	struct capability *c;
+	if (capability_parse(x->arena, pattern, &c, NULL)) return false;
+	other.calls = (const struct capability *[]){c};
+	other.call_count = 1;
+	return policy_rule_matches(x->p, &other, x->q);
+}
+
+/* Denies that look as if they held the call, and do not. */
+static void say_near_denies(struct explainer *x)
+{
+	for (size_t i = 0; x->q->kind && i < x->p->rule_count; i++) {
+		const struct policy_rule *r = &x->p->rules[i];
+		for (size_t k = 0; r->effect == POLICY_DENY && k < r->call_count; k++) {
+			const char *left_out, *wider = capability_widened(x->arena, r->calls[k], &left_out);
+			if (!wider || !would_deny(x, r, wider)) continue;
+			say(x, "Mind that %s does not deny it: `%s` leaves out %s. `%s` would deny it.", phrase_rule(x->arena, x->p, r),
+			    capability_text(r->calls[k]), left_out, wider);
+		}
+	}
+}
+
 static void explain_allow(struct explainer *x, const struct policy_decision *d)
 {
 	const struct policy_rule *r = d->rule;
@@ -137,6 +162,7 @@ static void explain_allow(struct explainer *x, const struct policy_decision *d)
 	for (size_t i = 0; i < d->require_count; i++)
 		say(x, "%s are there, as %s asks.", phrase_approvals(x->arena, x->p, d->requires[i]), phrase_rule(x->arena, x->p, d->requires[i]));
 	say_lifted(x);
+	say_near_denies(x);
 	if (x->q->verb == VERB_RUN && !x->q->kind && !is_any_granted(x))
 		say(x, "That is to start it and to go through its steps: no rule grants %s any call in it.", x->who);
 }

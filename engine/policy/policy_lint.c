@@ -172,6 +172,17 @@ static void lint_calls(struct linter *l, const struct policy_rule *r)
 	}
 }
 
+/* Stars mean the same everywhere, and so a deny with one can be evaded by an option. */
+static void lint_denied_calls(struct linter *l, const struct policy_rule *r)
+{
+	for (size_t i = 0; i < r->call_count && r->effect == POLICY_DENY; i++) {
+		const char *left_out, *wider = capability_widened(l->arena, r->calls[i], &left_out);
+		if (wider)
+			add(l, LINT_ERROR, r->line, "deny-leaves-out",
+			    SAY("rule %s denies `%s` and leaves out %s", r->id, capability_text(r->calls[i]), left_out), SAY("write `%s`", wider));
+	}
+}
+
 static bool ends_with_rest(const char *pattern)
 {
 	size_t n = strlen(pattern);
@@ -326,8 +337,8 @@ static int by_line(const void *a, const void *b)
 void policy_lint(struct arena *a, const struct policy *p, const struct policy_book *books, size_t book_count, int64_t now_us, struct lint_finding **out,
                  size_t *count)
 {
-	static void (*const of_rules[])(struct linter *, const struct policy_rule *) = {lint_who,          lint_approvals,  lint_books,  lint_calls,
-	                                                                                lint_service_rule, lint_conditions, lint_covered};
+	static void (*const of_rules[])(struct linter *, const struct policy_rule *) = {lint_who,          lint_approvals,    lint_books,      lint_calls,
+	                                                                                lint_denied_calls, lint_service_rule, lint_conditions, lint_covered};
 	static void (*const of_policy[])(struct linter *) = {lint_groups, lint_elevations, lint_windows, lint_services, lint_whole};
 	struct linter l = {.arena = a, .p = p, .books = books, .book_count = book_count, .now_us = now_us};
 	for (size_t i = 0; i < sizeof of_policy / sizeof *of_policy; i++) of_policy[i](&l);

@@ -134,6 +134,20 @@ print(json.dumps(v) if not isinstance(v, str) else v)' "$1"; }
 	[ "$("$RUNG" policy check --json | field errors)" = 4 ]
 }
 
+@test "check does not let a deny leave out what it seems to hold" {
+	sed -i 's|^tests:|  - {id: no-rm, deny: [run], calls: ["sh rm *", "sh dd **", "http DELETE https://shop.example/**"]}\ntests:|' .rung/policy.yaml
+	run "$RUNG" policy check
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"error deny-leaves-out: rule no-rm denies \`sh rm *\` and leaves out"* ]]
+	[[ "$output" == *"\`sh rm **\`"* ]]
+	[[ "$output" == *"\`http DELETE https://shop.example/**?**\`"* ]]
+	[ "$("$RUNG" policy check --json | field errors)" = 2 ]
+	sed -i 's|sh rm \*"|sh rm **"|; s|example/\*\*"|example/**?**"|' .rung/policy.yaml
+	run "$RUNG" policy check
+	[ "$status" -eq 0 ]
+}
+
 @test "check says of books without Permissions that no service can start them" {
 	sed -i 's/groups:/services: {bot: {}}\ngroups:/; s/who: \[group:sre\]$/who: [group:sre, service:bot]/' .rung/policy.yaml
 	sed -i '/## Permissions/,/stop/d' runbooks/web/restart.md

@@ -127,6 +127,61 @@ static void an_exact_pattern_allows_just_that(void **state)
 	arena_free(a);
 }
 
+/* Of each pattern what a deny should have instead; NULL: it leaves nothing out that reads as if it were in it. */
+static void what_a_deny_leaves_out_is_known(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *pattern, *wider, *beyond; /* beyond: a call that the wider one takes and the other does not */
+	} cases[] = {
+	    {"sh rm *", "sh rm **", "sh rm -rf x"},
+	    {"sh rm * *", "sh rm **", "sh rm x"},
+	    {" sh  rm -r  *", " sh  rm -r  **", "sh rm -r -f x"},
+	    {"sh rm * **", "sh rm **", "sh rm -rf x"},
+	    {"sh kubectl * delete pod", "sh kubectl **", "sh kubectl -n shop delete pod"},
+	    {"sh *", "sh **", "sh /bin/rm -rf x"},
+	    {"sh 'a *' * b", "sh 'a *' **", "sh 'a *' -x b"},
+	    {"ssh *@web-* as root -- rm *", "ssh *@web-* as root -- rm **", "ssh ana@web-1 as root -- rm -rf x"},
+	    {"ssh * -- *", "ssh * -- **", "ssh web-1 -- rm -rf x"},
+	    {"http DELETE https://h/v1/*", "http DELETE https://h/v1/*?**", "http DELETE https://h/v1/a?b"},
+	    {"http {PUT|POST} https://h/**", "http {PUT|POST} https://h/**?**", "http PUT https://h/?b"},
+	    {"http GET https://h/a ", "http GET https://h/a?**", "http GET https://h/a?b"},
+	    {"http GET https://h", "http GET https://h?**", "http GET https://h/?b"},
+	    {"http GET https://h/**?**", NULL, NULL},
+	    {"http GET https://h/?a=*", NULL, NULL},
+	    {"sh rm **", NULL, NULL},
+	    {"sh rm", NULL, NULL},
+	    {"sh rm '*'", NULL, NULL},
+	    {"sh rm \\*", NULL, NULL},
+	    {"sh rm {a|b}", NULL, NULL},
+	    {"sh rm /var/log/*", NULL, NULL},
+	    {"ssh * -- reboot", NULL, NULL},
+	    {"secret *", NULL, NULL},
+	    {"runbook **", NULL, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct arena *a = arena_new();
+		struct capability *c, *wide;
+		struct error e;
+		const char *kind, *left_out = NULL, *const * words;
+		size_t n;
+		if (capability_parse(a, cases[i].pattern, &c, &e)) fail_msg("%s", e.text);
+		const char *wider = capability_widened(a, c, &left_out);
+		if (!cases[i].wider || !wider) {
+			if (wider || cases[i].wider) fail_msg("`%s` becomes %s", cases[i].pattern, wider ? wider : "nothing");
+		} else {
+			assert_string_equal(wider, cases[i].wider);
+			assert_non_null(left_out);
+			if (capability_parse(a, wider, &wide, &e) || capability_words(a, cases[i].beyond, &kind, &words, &n, &e)) fail_msg("%s", e.text);
+			assert_false(capability_allows(c, kind, words, n, NULL));
+			assert_true(capability_allows(wide, kind, words, n, NULL));
+			assert_null(capability_widened(a, wide, &left_out));
+			assert_true(capability_covers((const struct capability *const[]){wide}, 1, c));
+		}
+		arena_free(a);
+	}
+}
+
 static const char *danger(const char *pattern)
 {
 	struct arena *a = arena_new();
@@ -308,6 +363,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_pattern_is_refused_with_a_sentence),
 	    cmocka_unit_test(many_stars_cost_no_time),
 	    cmocka_unit_test(an_exact_pattern_allows_just_that),
+	    cmocka_unit_test(what_a_deny_leaves_out_is_known),
 	    cmocka_unit_test(free_interpreters_are_called_dangerous),
 	    cmocka_unit_test(a_long_pattern_meets_its_limits),
 	    cmocka_unit_test(a_pattern_names_its_parameters),

@@ -70,6 +70,11 @@ static const struct asked table[] = {
     {.who = "user:hal", .book = "runbooks/db/drop.md", .verb = VERB_CANCEL},
     {.who = "user:hal", .book = "runbooks/db/drop.md", .verb = VERB_APPROVE_BOOK},
     {.who = "user:ana", .book = "external/tmp/a.md"},
+    /* A deny leaves out what its author may think that it holds. */
+    {.who = "user:gus", .book = "runbooks/clean.md", .call = "sh rm -rf /srv"},
+    {.who = "user:gus", .book = "runbooks/clean.md", .call = "sh rm /srv"},
+    {.who = "user:gus", .book = "runbooks/clean.md", .call = "http DELETE https://shop.example/all?sure"},
+    {.who = "user:gus", .book = "runbooks/clean.md", .call = "http DELETE https://shop.example/all"},
     {.who = "user:a\nb", .book = "runbooks/x\n- {id: y}.md"},
 };
 enum { ASKED_N = sizeof table / sizeof *table };
