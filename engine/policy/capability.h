@@ -64,8 +64,8 @@ enum err capability_words(struct arena *a, const char *text, const char **kind, 
 /* Why the pattern is too wide to mean anything (an interpreter with free arguments, and so every command), or NULL. */
 const char *capability_danger(const struct capability *c);
 
-/* For a deny, whose author means every call of a sort: the pattern that holds also what this one leaves out and seems to hold; in *left_out what that is, part of
- * a sentence. NULL where there is no such thing. In the arena. */
+/* For a deny, whose author means every call of a sort: the pattern that holds also what this one leaves out and seems to hold; in *left_out what that is, part
+ * of a sentence. NULL where there is no such thing. In the arena. */
 const char *capability_widened(struct arena *a, const struct capability *c, const char **left_out);
 
 /* Calls found for each parameter that the pattern names. */

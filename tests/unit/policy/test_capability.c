@@ -164,7 +164,7 @@ static void what_a_deny_leaves_out_is_known(void **state)
 		struct capability *c, *wide;
 		struct error e;
 		const char *kind, *left_out = NULL, *const * words;
-		size_t n;
+		size_t n = 0;
 		if (capability_parse(a, cases[i].pattern, &c, &e)) fail_msg("%s", e.text);
 		const char *wider = capability_widened(a, c, &left_out);
 		if (!cases[i].wider || !wider) {
