@@ -12,10 +12,12 @@ LAYERS   := base book policy flow journal store sandbox report service cli
 PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto
 PKGS_BOX := lua5.4 jansson libpcre2-8 yaml-0.1 libseccomp
 
-# SAN=1 builds with AddressSanitizer and UBSan into $(B)/san: what the tests use by default.
+# SAN=1 builds with AddressSanitizer and UBSan into $(B)/san: what the tests use by default, with the places of
+# base/failpoint.h in it.
 ifeq ($(SAN),1)
 O        := $(B)/san
 OPT      := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CPPFLAGS += -DRUNG_FAILPOINTS
 else
 O        := $(B)
 OPT      := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE

@@ -1,5 +1,6 @@
 #include "base/fs.h"
 #include "base/arena.h"
+#include "base/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,10 +87,12 @@ enum err fs_write_atomic(const char *path, const void *data, size_t n, mode_t mo
 	enum err err = ERR_OK;
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0) err = error_errno(e, "%s", temporary);
+	if (!err && failpoint(FILE_WRITE)) err = error_set(e, ERR_IO, "%s: made to fail", temporary);
 	if (!err) err = fs_write_all(fd, data, n, e);
-	if (!err && fsync(fd) != 0) err = error_errno(e, "fsync %s", temporary);
+	if (!err && (failpoint(FILE_SYNC) || fsync(fd) != 0)) err = error_errno(e, "fsync %s", temporary);
 	if (fd >= 0) close(fd);
-	if (!err && rename(temporary, path) != 0) err = error_errno(e, "%s", path);
+	if (!err && (failpoint(FILE_RENAME) || rename(temporary, path) != 0)) err = error_errno(e, "%s", path);
+	if (!err && failpoint(FILE_RENAMED)) err = error_set(e, ERR_IO, "%s: made to fail", path);
 	if (!err) err = fs_sync_dir(folder, e);
 	free(temporary);
 	free(folder);

@@ -1,6 +1,7 @@
 /* The actor: makes the commands of one execution. One thread, one poll; the engine's end of file ends everything that it started. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/frame.h"
 #include "base/json.h"
 #include "sandbox/actor_command.h"
@@ -86,6 +87,7 @@ static void say(struct actor *a, json_t *head, const void *payload, size_t n)
 static void say_failed(struct actor *a, json_int_t id, const struct error *e)
 {
 	struct buf why;
+	failpoint(HAND_FAILED);
 	buf_init(&why, WIRE_OUTPUT_BYTES_MAX);
 	redact_text(a->redactor, e->text, strlen(e->text), &why);
 	say(a, json_pack("{s:s,s:I,s:s,s:o}", "t", "failed", "id", id, "kind", err_info(e->kind)->name, "why", json_text(why.data ? why.data : "")), NULL, 0);
@@ -107,6 +109,7 @@ static void say_output(struct actor *a, const struct command *c, int which, bool
 
 static void say_finished(struct actor *a, const struct command *c, int64_t now_us)
 {
+	failpoint(HAND_FINISHED);
 	json_t *head = json_pack("{s:s,s:I,s:I}", "t", "finished", "id", c->id, "us", (json_int_t)(now_us - c->started_us));
 	if (c->signal)
 		json_object_set_new(head, "signal", json_integer(c->signal));
@@ -137,6 +140,7 @@ static void start_command(struct actor *a, json_int_t id, const json_t *head, co
 	for (int i = 0; i < 2; i++) redact_begin(&c->streams[i], a->redactor);
 	c->next = a->commands;
 	a->commands = c;
+	failpoint(HAND_STARTED);
 	say(a, json_pack("{s:s,s:I,s:i,s:s?}", "t", "started", "id", id, "pid", (int)c->pid, "path", c->path), NULL, 0);
 }
 
@@ -155,6 +159,7 @@ static void on_call(struct actor *a, const struct frame *f)
 {
 	struct error e;
 	json_int_t id = json_int(f->head, "id", 0);
+	failpoint(HAND_CALL);
 	if (strcmp(json_str(f->head, "module", ""), "sh") != 0 || strcmp(json_str(f->head, "function", ""), "run") != 0) {
 		error_set(&e, ERR_INVALID, "this actor makes calls of sh.run only");
 		say_failed(a, id, &e);
@@ -184,6 +189,7 @@ static struct secret_call *find_waiting(const struct actor *a, json_int_t id)
 static void on_cancel(const struct actor *a, const struct frame *f)
 {
 	int64_t now = clock_monotonic_us();
+	failpoint(HAND_CANCEL);
 	struct secret_call *call = find_waiting(a, json_int(f->head, "id", 0));
 	if (call) call->is_cancelled = true;
 	for (size_t i = 0; call && i < call->count; i++) {
@@ -214,9 +220,10 @@ static void on_frame(struct actor *a, const struct frame *f)
 	json_int_t id = json_int(f->head, "id", 0);
 	bool is_first = !a->has_begun;
 	a->has_begun = true;
-	if (strcmp(type, "setup") == 0 && is_first)
+	if (strcmp(type, "setup") == 0 && is_first) {
 		a->is_over = command_rules_read(f->head, &a->rules, NULL) != ERR_OK;
-	else if (strcmp(type, "call") == 0 && id > 0 && !find(a, id) && !find_waiting(a, id))
+		failpoint(HAND_SETUP);
+	} else if (strcmp(type, "call") == 0 && id > 0 && !find(a, id) && !find_waiting(a, id))
 		on_call(a, f);
 	else if (strcmp(type, "cancel") == 0)
 		on_cancel(a, f);
@@ -245,6 +252,7 @@ static void read_engine(struct actor *a)
 /* No more comes: what the redactor held back. */
 static void end_output(struct actor *a, struct command *c, int which)
 {
+	failpoint(HAND_REDACT);
 	if (c->id > 0) say_output(a, c, which, redact_end(&c->streams[which], &a->shown));
 }
 
@@ -255,6 +263,7 @@ static bool read_output(struct actor *a, struct command *c, int which)
 	ssize_t n = read(c->output_fd[which], chunk, sizeof chunk);
 	if (n < 0 && errno == EINTR) return true;
 	if (n < 0 && errno == EAGAIN) return false;
+	if (n > 0) failpoint(HAND_OUTPUT);
 	if (n > 0 && c->id > 0)
 		say_output(a, c, which, redact_feed(&c->streams[which], chunk, (size_t)n, &a->shown));
 	else if (n > 0 && which == 0 && !buf_add(&c->printed, chunk, (size_t)n))
@@ -362,6 +371,7 @@ static void kill_children(void)
 static void end_everything(const struct actor *a)
 {
 	int64_t deadline = clock_monotonic_us() + END_US;
+	failpoint(HAND_END);
 	for (const struct command *c = a->commands; c; c = c->next) kill(-c->pid, SIGKILL);
 	for (;;) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
@@ -491,6 +501,7 @@ int actor_main(void)
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	a.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	must(a.signal_fd >= 0);
+	failpoint(HAND_READY);
 	command_rules_init(&a.rules);
 	frame_reader_init(&a.in, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX);
 	buf_init(&a.out, OUT_BYTES_MAX);

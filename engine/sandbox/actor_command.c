@@ -1,6 +1,7 @@
 #include "sandbox/actor_command.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "sandbox/actor_path.h"
 #include "sandbox/secret_call.h"
@@ -156,7 +157,10 @@ static int child_main(void *arg)
 	for (int i = 0; ok && i < 3; i++) ok = dup2(l->fds[i], i) == i;
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (ok) execve(l->path, l->argv, l->envp);
+	if (failpoint(HAND_EXEC))
+		errno = ENOMEM;
+	else if (ok)
+		execve(l->path, l->argv, l->envp);
 	l->error = errno;
 	_exit(127);
 }
@@ -227,6 +231,7 @@ enum err command_start(const json_t *head, const void *input, size_t input_bytes
 	enum err err = input_get(head, input, input_bytes, secrets, &c->input, e);
 	if (!err) err = launch_prepare(c, &l, head, secrets, e);
 	c->started_us = clock_monotonic_us();
+	if (!err && failpoint(HAND_CLONE)) err = error_set(e, ERR_FULL, "made to fail");
 	if (!err) err = launch_run(&l, &c->pid, e);
 	for (int i = 0; i < 3; i++) close_fd(&l.fds[i]);
 	close_fd(&l.cwd_fd);
@@ -267,6 +272,7 @@ void command_look(struct command *c, int64_t now_us)
 {
 	siginfo_t info = {0};
 	if (c->exited_us || waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
+	failpoint(HAND_EXITED);
 	c->exited_us = now_us;
 	if (info.si_code == CLD_EXITED)
 		c->code = info.si_status;

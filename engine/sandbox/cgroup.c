@@ -1,4 +1,5 @@
 #include "sandbox/cgroup.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "sandbox/group_fork.h"
 
@@ -78,13 +79,16 @@ enum err cgroup_make(const char *base, const char *name, char **path, int *group
 	char *group = mem_printf("%s/%s", base, name), *kill_file = mem_printf("%s/cgroup.kill", group);
 	enum err err = ERR_OK;
 	*group_fd = -1;
-	if (mkdir(group, 0755) != 0 && errno != EEXIST)
+	if (failpoint(GROUP_MAKE))
+		err = error_set(e, ERR_FAILED, "made to fail");
+	else if (mkdir(group, 0755) != 0 && errno != EEXIST)
 		err = error_errno(e, "%s", group);
 	else if (!fs_exists(kill_file))
 		err = error_set(e, ERR_FAILED, "this kernel cannot kill a control group as one (Linux 5.14 can)");
 	else if ((*group_fd = open(group, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
 		err = error_errno(e, "%s", group);
 	free(kill_file);
+	failpoint(GROUP_MADE);
 	if (!err) {
 		*path = group;
 		return ERR_OK;
@@ -98,6 +102,7 @@ void cgroup_kill(const char *path)
 {
 	char *file = mem_printf("%s/cgroup.kill", path);
 	int fd = open(file, O_WRONLY | O_CLOEXEC);
+	failpoint(GROUP_KILL);
 	if (fd >= 0) {
 		/* Refused only for a threaded group, which nobody made of ours; what stays then keeps the group, which is seen. */
 		ssize_t n = write(fd, "1", 1);
@@ -125,6 +130,7 @@ static bool remove_below(const char *path, int deep)
 
 bool cgroup_remove(const char *path)
 {
+	failpoint(GROUP_REMOVE);
 	return remove_below(path, 0);
 }
 

@@ -1,6 +1,7 @@
 #include "sandbox/sandbox.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "sandbox/forkd.h"
 #include "sandbox/privilege.h"
 
@@ -32,7 +33,16 @@ extern char **environ;
 /* The fork server and its workers get nothing of the engine's environment, which may hold secrets; sanitizers and coverage are steered by theirs. */
 static char **server_environment(void)
 {
-	static const char *const kept[] = {"ASAN_", "UBSAN_", "LSAN_", "GCOV_", "LLVM_PROFILE_"};
+	static const char *const kept[] = {
+	    "ASAN_",
+	    "UBSAN_",
+	    "LSAN_",
+	    "GCOV_",
+	    "LLVM_PROFILE_",
+#ifdef RUNG_FAILPOINTS
+	    FAILPOINT_VARIABLES,
+#endif
+	};
 	size_t n = 0;
 	for (char **v = environ; v && *v; v++) n++;
 	char **out = mem_zero((n + 1) * sizeof *out), **to = out;

@@ -1,4 +1,5 @@
 #include "sandbox/secret_file.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "sandbox/redact.h"
 
@@ -67,6 +68,7 @@ static enum err read_value(int fd, const char *path, struct buf *out, struct err
 
 enum err secret_file_read(const char *path, uid_t trusted, struct buf *out, struct error *e)
 {
+	if (failpoint(HAND_SECRET)) return error_set(e, ERR_IO, "%s: made to fail", path);
 	if (path[0] != '/') return error_set(e, ERR_INVALID, "%s: the file of a secret is named by an absolute path", path);
 	enum err err = check_folders(path, trusted, e);
 	if (err) return err;

@@ -1,6 +1,7 @@
 #include "service/approval.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/demand.h"
@@ -55,6 +56,7 @@ enum err approval_ask(struct execution *x, struct consent c, const struct demand
 {
 	char binding[65];
 	const struct step_data *s = &x->steps[c.step];
+	failpoint(APPROVAL_ASK);
 	approval_binding(x, c, binding);
 	json_t *rules = json_array();
 	for (size_t i = 0; i < all->count; i++)
@@ -70,6 +72,7 @@ enum err approval_ask(struct execution *x, struct consent c, const struct demand
 
 void approval_withdraw(struct execution *x, size_t step, const char *why)
 {
+	failpoint(APPROVAL_WITHDRAW);
 	execution_emit(x, (struct emit){.kind = RECORD_APPROVAL_WITHDRAWN, .step = step, .data = json_pack("{s:s}", "why", why)}, NULL);
 }
 

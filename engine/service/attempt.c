@@ -1,5 +1,6 @@
 #include "service/attempt.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
@@ -41,6 +42,7 @@ static void start_worker(struct execution *x, json_t *data)
 		return;
 	}
 	json_t *message = attempt_message(a, &sources, &e);
+	failpoint(WORKER_ATTEMPT);
 	if (message)
 		link_send_new(a->worker->link, message, sources.data, sources.len);
 	else
@@ -100,6 +102,7 @@ void attempt_begin(struct execution *x, size_t step)
 {
 	if (x->steps[step].live) return;
 	struct error e;
+	failpoint(ATTEMPT_BEGIN);
 	struct emit em = {.kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .data = json_object()};
 	if (execution_emit(x, em, &e)) {
 		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
@@ -113,6 +116,7 @@ void attempt_begin(struct execution *x, size_t step)
 void attempt_evaluate(struct execution *x, size_t step)
 {
 	if (x->steps[step].live) return;
+	failpoint(ATTEMPT_CONDITION);
 	over_the_record(attempt_new(x, step, ATTEMPT_CONDITION));
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
@@ -120,12 +124,14 @@ void attempt_evaluate(struct execution *x, size_t step)
 void attempt_evaluate_targets(struct execution *x, size_t step)
 {
 	if (x->steps[step].live) return;
+	failpoint(ATTEMPT_TARGETS);
 	attempt_new(x, step, ATTEMPT_TARGETS);
 	execution_later(x, start_worker, json_integer((json_int_t)step));
 }
 
 void attempt_revive(struct execution *x, size_t step)
 {
+	failpoint(ATTEMPT_REVIVE);
 	struct attempt *a = attempt_new(x, step, ATTEMPT_ACTION);
 	x->steps[step].needs_run = false;
 	over_the_record(a);
@@ -144,6 +150,7 @@ void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 void attempt_settle_by_verify(struct execution *x, size_t step)
 {
 	x->steps[step].is_verify_tried = true;
+	failpoint(ATTEMPT_PROOF);
 	struct attempt *a = attempt_new(x, step, ATTEMPT_VERIFICATION);
 	over_the_record(a);
 	execution_emit(
@@ -197,6 +204,7 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 	              "error", execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->replay.asked);
 	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->replay.attempt, .data = data};
 	struct error e;
+	failpoint(ATTEMPT_FINISH);
 	char *kept_why = mem_strdup(why);
 	attempt_retire(a);
 	if (execution_emit(x, em, &e)) {
@@ -250,6 +258,7 @@ static void conclude_condition(struct attempt *a)
 	                                 : "skipped",
 	                         "value", holds, "error", execution_blob_text(x, why));
 	attempt_retire(a);
+	failpoint(ATTEMPT_CONDITION_END);
 	execution_emit(x, (struct emit){.kind = RECORD_CONDITION_EVALUATED, .step = step, .data = data}, NULL);
 	if (why) x->steps[step].why = arena_strdup(x->arena, why);
 	free(why);
@@ -280,6 +289,7 @@ static void conclude_targets(struct attempt *a)
 	                         is_list ? execution_blob_json(x, value) : NULL, "error", execution_blob_text(x, why));
 	if (is_list) json_object_set_new(data, "count", json_integer((json_int_t)json_array_size(value)));
 	attempt_retire(a);
+	failpoint(ATTEMPT_TARGETS_END);
 	execution_emit(x, (struct emit){.kind = RECORD_CONDITION_EVALUATED, .step = step, .data = data}, NULL);
 	json_decref(value);
 	free(why);
@@ -297,6 +307,7 @@ static void conclude_verification(struct attempt *a)
 	uint32_t number = a->replay.attempt;
 	json_t *data = json_pack("{s:s,s:s?}", "outcome", holds ? "succeeded" : "failed", "error", execution_blob_text(x, why));
 	attempt_retire(a);
+	failpoint(ATTEMPT_PROOF_END);
 	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_FINISHED, .step = step, .attempt = number, .data = data}, NULL);
 	if (holds) {
 		data = json_pack("{s:s,s:s,s:s?}", "outcome", "succeeded", "why", "verify", "result", result ? execution_blob_json(x, result) : NULL);

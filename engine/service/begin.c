@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -154,6 +155,7 @@ static void fold_ready(struct execution *x, enum flow_mode mode)
 static void started(struct execution *x, json_t *data)
 {
 	(void)data;
+	failpoint(EXECUTION_STARTED);
 	execution_step_on(x);
 }
 
@@ -208,6 +210,7 @@ enum err execution_new(struct engine *en, const struct execution_wish *w, struct
 		execution_free(x);
 		return err;
 	}
+	failpoint(RUN_PLANNED);
 	store_plan_of(x);
 	record_start(x);
 	x->elevation_count = 0; /* by its record */
@@ -336,6 +339,7 @@ enum err execution_load(struct engine *en, struct store_reader *reader, const ch
 /* Nothing of the execution runs any more: what was in flight is settled by its class. */
 static void taken_up(struct execution *x)
 {
+	failpoint(EXECUTION_TAKE_UP);
 	x->is_loaded_for_reading = false;
 	x->is_run_dirty = true;
 	for (size_t i = 0; i < x->graph->count; i++) {
@@ -348,12 +352,14 @@ static void taken_up(struct execution *x)
 		}
 		call_settle_open(x, i, "engine_ended", LOSS_ENGINE);
 	}
+	failpoint(EXECUTION_TAKEN_UP);
 	execution_step_on(x);
 }
 
 void execution_take_up(struct execution *x, const char *by)
 {
 	x->epoch++;
+	failpoint(EXECUTION_EPOCH);
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = by, .data = json_pack("{s:s}", "why", "engine_ended")}, NULL);
 	lock_wait(x, true, taken_up);
 }

@@ -1,4 +1,5 @@
 #include "service/call.h"
+#include "base/failpoint.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
 #include "service/approval.h"
@@ -144,6 +145,7 @@ static enum err ask_person(struct asking *q, struct error *e)
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
+	failpoint(QUESTION_ASKED);
 	c->is_question = true;
 	c->words = words_of(x->arena, q->arguments);
 	if (strcmp(q->what->module, "approve") == 0) return ask_others(q, c, e);
@@ -187,6 +189,7 @@ static void make(struct asking *q, struct call *c)
 	json_t *names = secret_names(q->arguments);
 	secret_record(q->a->x, c, names);
 	json_decref(names);
+	failpoint(CALL_INTENDED);
 	call_dispatch_later(q->a->x, c);
 }
 
@@ -283,6 +286,7 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	if (met == MEETS_ANSWER) return ERR_OK;
 	if (met == MEETS_UNKNOWN) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
+	failpoint(CALL_AGAIN);
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	read_words(q);
 	struct right right = right_of(q);
@@ -309,6 +313,7 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 		return error_set(e, ERR_PROTOCOL, "its calls have more than %d MiB of arguments together: pass large data in files",
 		                 WIRE_ARGUMENTS_BYTES_MAX >> 20);
 	a->replay.asked++;
+	failpoint(CALL_ASKED);
 	q.number = a->replay.first_call + a->replay.asked;
 	q.effect = effect_of(&q);
 	struct call *c = execution_call(a->x, a->step, a->replay.attempt, q.number);
@@ -318,6 +323,7 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e)
 {
 	const char *name = execution_blob_json(x, value);
+	failpoint(QUESTION_ANSWERED);
 	struct emit em = {
 	    .kind = RECORD_QUESTION_ANSWERED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = by, .data = json_pack("{s:s}", "answer", name)};
 	enum err err = execution_emit(x, em, e);

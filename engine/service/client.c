@@ -1,4 +1,5 @@
 #include "service/client.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/protocol.h"
@@ -44,6 +45,7 @@ void client_detach(struct client *c, const char *execution)
 
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n)
 {
+	failpoint(CLIENT_EVENT);
 	bool may_be_missed = n > 0 || strcmp(json_str(head, "ev", ""), "logged") == 0;
 	/* A client that does not read misses what steps print; it is in the journal, and it can ask for it. */
 	for (struct client *c = en->clients; c; c = c->next)
@@ -69,6 +71,7 @@ static void client_closed(void *owner, const struct error *e)
 {
 	struct client *c = owner;
 	struct engine *en = c->engine;
+	failpoint(CLIENT_CLOSED);
 	if (e->kind != ERR_CLOSED) log_line(LOG_WARN, "client %s: %s", c->principal, e->text);
 	settle_terminal(c);
 	for (struct client **at = &en->clients; *at; at = &(*at)->next) {

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
@@ -53,6 +54,7 @@ static void actor_finished(struct execution *x, struct call *c, const json_t *he
 	struct flow_call seen = call_seen(c);
 	enum call_fate fate = call_fate_of(&seen, LOSS_TIME, 0);
 	land(x, c);
+	failpoint(CALL_HEARD);
 	if (by_deadline && !json_is_integer(code)) {
 		/* We ended it: what it had done by then nobody knows. */
 		if (fate == FATE_TIMEOUT)
@@ -90,16 +92,20 @@ static enum err hear_of_call(struct execution *x, struct call *c, const struct w
 	if (json_object_get(m->head, "cancelled") && !c->is_cancelled) return error_set(e, ERR_PROTOCOL, "a call that nobody asked to end");
 	switch (m->said) {
 	case WIRE_STARTED:
+		failpoint(ACTOR_STARTED);
 		c->is_started = true;
 		return ERR_OK;
 	case WIRE_OUTPUT:
+		failpoint(ACTOR_OUTPUT);
 		c->is_redacted = c->is_redacted || json_bool(m->head, "redacted", false);
 		call_output(x, c, strcmp(json_str(m->head, "stream", ""), "stderr") == 0, m->payload, m->payload_len);
 		return ERR_OK;
 	case WIRE_FINISHED:
+		failpoint(ACTOR_FINISHED);
 		actor_finished(x, c, m->head);
 		break;
 	case WIRE_FAILED:
+		failpoint(ACTOR_FAILED);
 		actor_failed(x, c, m->head);
 		break;
 	default:
@@ -118,6 +124,7 @@ static enum err actor_frame(void *owner, const struct frame *f, struct error *e)
 	if ((m.said == WIRE_READY) == x->is_actor_ready) return error_set(e, ERR_PROTOCOL, "it says once that it is ready, before anything else");
 	x->is_actor_ready = true;
 	if (m.said == WIRE_READY) {
+		failpoint(ACTOR_READY);
 		if (json_int(m.head, "pid", 0) == x->actor_child.pid) return ERR_OK;
 		return error_set(e, ERR_PROTOCOL, "it says that it is another process");
 	}
@@ -164,6 +171,7 @@ static void actor_closed(void *owner, const struct error *e)
 {
 	struct execution *x = owner;
 	log_line(LOG_WARN, "execution %s: its actor ended: %s", x->id, e->text);
+	failpoint(ACTOR_LOST);
 	x->actor = NULL;
 	x->actor_losses++;
 	sandbox_kill(&x->actor_child);
@@ -204,6 +212,7 @@ static enum err actor_start(struct execution *x, struct error *e)
 	x->is_actor_ready = false;
 	x->actor = link_open(&x->engine->loop, x->actor_child.fd, 65536, WIRE_OUTPUT_BYTES_MAX, actor_frame, actor_closed, x);
 	x->is_actor_new = true;
+	failpoint(ACTOR_SETUP);
 	link_send_new(x->actor, command_rules_setup(&x->engine->config->rules), NULL, 0);
 	return ERR_OK;
 }
@@ -234,6 +243,7 @@ static enum err send_call(struct execution *x, struct call *c, struct error *e)
 		json_object_set_new(head, "id", json_integer((json_int_t)c->id));
 		if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + wait_us + json_int(options, "timeout_us", 0);
 		link_send_secret(x->actor, head, input.data, input.len);
+		failpoint(CALL_DISPATCHED);
 		buf_clear(&input);
 	}
 	secret_forget_sources(json_obj(head, "secrets"));
@@ -256,6 +266,7 @@ static void dispatch(struct execution *x, json_t *data)
 	/* The actor before has left commands: nothing new until they are gone. */
 	c->is_held = departure == DEPARTS_LATER;
 	if (c->is_held) return;
+	failpoint(CALL_DISPATCH);
 	c->is_intended = false;
 	if (departure == DEPARTS_NEVER) {
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the step was stopped before the call was made")));
@@ -271,6 +282,7 @@ static void dispatch(struct execution *x, json_t *data)
 void call_cancel(struct execution *x, struct call *c)
 {
 	if (c->is_cancelled) return;
+	failpoint(CALL_CANCEL);
 	c->is_cancelled = true;
 	c->ends_us = clock_monotonic_us();
 	if (x->actor) link_send_new(x->actor, json_pack("{s:s,s:I}", "t", "cancel", "id", (json_int_t)c->id), NULL, 0);

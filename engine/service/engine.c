@@ -1,5 +1,6 @@
 #include "service/engine.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "service/attempt.h"
@@ -215,6 +216,7 @@ static enum err start_sandbox(struct engine *en, struct error *e)
 
 enum err engine_spawn(struct engine *en, enum sandbox_kind kind, const struct sandbox_gifts *gifts, struct sandbox_child *out, struct error *e)
 {
+	if (kind == SANDBOX_WORKER ? failpoint(WORKER_SPAWN) : failpoint(ACTOR_SPAWN)) return error_set(e, ERR_FULL, "made to fail");
 	enum err err = en->sandbox ? sandbox_spawn(en->sandbox, kind, gifts, out, e) : ERR_CLOSED;
 	if (err != ERR_CLOSED) return err;
 	log_line(LOG_WARN, "the fork server has ended: another one is started");
@@ -275,20 +277,26 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	en->loop.data = en;
 	enum err err = engine_configure(en, config_path, e);
 	if (!err) en->root = root_of(en->config_path);
+	failpoint(ENGINE_CONFIGURED);
 	if (!err) err = make_folders(en, e);
+	failpoint(ENGINE_FOLDERS);
 	/* Before the store, whose writer is a thread. */
 	if (!err) leftover_start(en);
 	if (!err) err = start_sandbox(en, e);
+	failpoint(ENGINE_SANDBOX);
 	if (!err) err = engine_check_sandbox(en, e);
 	uv_async_init(&en->loop, &en->wake, deliver);
 	en->wake.data = en;
 	struct store_options o = {.dir = en->state_dir, .node = en->host, .wake = wake, .wake_arg = en};
 	if (!err) err = store_open(&o, &en->store, e);
+	failpoint(ENGINE_STORE);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
 	if (!err) err = listen_start(en, e);
+	failpoint(ENGINE_LISTENS);
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
+	failpoint(ENGINE_READY);
 	return err;
 }
 
@@ -310,7 +318,9 @@ static void free_all(struct execution **list)
 static void engine_stop(struct engine *en)
 {
 	char *pid = mem_printf("%s/engine.pid", en->state_dir);
+	failpoint(ENGINE_STOP);
 	listen_stop(en);
+	failpoint(ENGINE_DEAF);
 	unlink(pid);
 	free(pid);
 	/* What runs is left as it is: the next engine takes it up. Its processes end with us. */
@@ -318,9 +328,11 @@ static void engine_stop(struct engine *en)
 		x->is_gone = true;
 		execution_drop_processes(x);
 	}
+	failpoint(ENGINE_DROPPED);
 	client_drop_all(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
 	store_drain(en->store);
+	failpoint(ENGINE_DRAINED);
 	free_all(&en->executions);
 	free_all(&en->gone);
 	policies_free(en);
@@ -328,6 +340,7 @@ static void engine_stop(struct engine *en)
 	store_reader_close(en->reader);
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
+	failpoint(ENGINE_SANDBOX_ENDED);
 	leftover_sweep_all(en);
 	uv_walk(&en->loop, close_handle, NULL);
 	uv_run(&en->loop, UV_RUN_DEFAULT);

@@ -1,6 +1,7 @@
 #include "service/execution.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "service/approval.h"
@@ -76,7 +77,9 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 			engine_remove(x->engine, x);
 		return;
 	}
+	failpoint(EXECUTION_DURABLE);
 	run_laters(x, l);
+	failpoint(EXECUTION_TOLD);
 	if (x->commits == 0 && !x->batch) forget_recent(x);
 	if (!x->is_gone) execution_step_on(x);
 }
@@ -171,6 +174,7 @@ enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 	x->is_emitting = true;
 	enum err err = execution_fold(x, &r, e);
 	x->is_emitting = false;
+	failpoint(EXECUTION_EMIT);
 	if (!err) {
 		if (!x->batch) x->batch = store_batch_new();
 		/* flow and schema agree by construction: a record that cannot be encoded is a fault of ours, found by the tests. */
@@ -237,6 +241,7 @@ void execution_commit(struct execution *x)
 		*end = first;
 		return;
 	}
+	failpoint(EXECUTION_COMMIT);
 	struct commit *c = mem_zero(sizeof *c);
 	c->x = x;
 	c->first = first;
@@ -250,6 +255,7 @@ void execution_commit(struct execution *x)
 
 static void woken(uv_timer_t *t)
 {
+	failpoint(EXECUTION_TIMER);
 	execution_step_on(t->data);
 }
 
@@ -284,11 +290,13 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		attempt_stop(x, c->step, c->is_timeout ? STEP_TIMED_OUT : STEP_CANCELLED);
 		break;
 	case FLOW_DO_SKIP:
+		failpoint(STEP_SKIP);
 		execution_emit(
 		    x, (struct emit){.kind = RECORD_STEP_SKIPPED, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "go", "to", x->book->steps[c->by].id)},
 		    &e);
 		break;
 	case FLOW_DO_RESET:
+		failpoint(STEP_RESET);
 		execution_emit(
 		    x,
 		    (struct emit){.kind = RECORD_STEP_RESET, .step = c->step, .data = json_pack("{s:s,s:s}", "why", "goto", "from", x->book->steps[c->by].id)},
@@ -297,6 +305,7 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].is_dirty = true;
 		break;
 	case FLOW_DO_FINISH:
+		failpoint(EXECUTION_FINISH);
 		execution_emit(
 		    x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))},
 		    &e);
@@ -314,6 +323,7 @@ static bool changes_state(enum flow_command_kind k)
 static void finished(struct execution *x, json_t *data)
 {
 	(void)data;
+	failpoint(EXECUTION_FINISHED);
 	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s}", "ev", "ended", "execution", x->id, "state", run_state_name(x->flow->state)), NULL, 0);
 	engine_remove(x->engine, x);
 }

@@ -1,5 +1,6 @@
 #include "service/leftover.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "sandbox/cgroup.h"
@@ -33,6 +34,7 @@ static void note_write(const struct execution *x, pid_t pid)
 {
 	char *path = lock_path(x), boot[BOOT_ID_BYTES + 1];
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+	failpoint(LOCK_NOTE);
 	boot_id(boot);
 	char *note = mem_printf("%s %d %llu %s\n", boot, (int)pid, pid ? holders_start_of(pid) : 0, x->group ? x->group : "-");
 	struct error e;

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
@@ -43,11 +44,12 @@ int lock_take(struct execution *x, struct error *e)
 	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		error_errno(e, "%s", path);
-	else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+	else if (failpoint(LOCK_TAKE) || flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		error_set(e, ERR_CONFLICT, "commands of execution %s are still running", x->id);
 		close(fd);
 		fd = -1;
 	}
+	if (fd >= 0) failpoint(LOCK_TAKEN);
 	free(path);
 	return fd;
 }
@@ -70,6 +72,7 @@ static void poll_lock(uv_timer_t *t)
 	}
 	close(fd);
 	if (x->is_terminal_awaited && is_terminal_busy(x)) return;
+	failpoint(LOCK_FREE);
 	uv_timer_stop(t);
 	x->is_waiting_for_lock = false;
 	x->lock_go(x);

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/configure.h"
@@ -184,6 +185,7 @@ static void resolve_done(struct request *q, size_t step, const char *reason)
 static void resolve_call(struct request *q, struct call *c, const char *answer, const char *reason)
 {
 	struct execution *x = q->x;
+	failpoint(CALL_RESOLVED);
 	json_t *d = json_pack("{s:s,s:s?}", "answer", answer, "reason", execution_blob_text(x, reason));
 	execution_emit(
 	    x, (struct emit){.kind = RECORD_CALL_RESOLVED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = q->client->principal, .data = d},

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "service/approval.h"
 #include "service/call.h"
 #include "service/rights.h"
@@ -103,6 +104,7 @@ static enum err give(struct request *q, struct consent c, const struct demands *
 	const struct approval *p = consent_approval(x, c);
 	json_t *d = json_pack("{s:s,s:s?,s:I}", "binding", p->binding, "reason", execution_blob_text(x, json_str(q->args, "reason", "")), "until_us",
 	                      (json_int_t)(clock_now_us() + all->within_us));
+	failpoint(APPROVAL_GIVE);
 	enum err err = execution_emit(x, approval_emit(c, RECORD_APPROVAL_GIVEN, q->client->principal, d), e);
 	if (err) return err;
 	*missing = p->needed > p->given_count ? p->needed - p->given_count : 0;

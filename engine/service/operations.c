@@ -1,4 +1,5 @@
 #include "service/operations.h"
+#include "base/failpoint.h"
 #include "service/approval.h"
 #include "service/client.h"
 #include "service/protocol.h"
@@ -125,6 +126,7 @@ void request_query_then(struct request *q, void (*fn)(struct request *q), json_t
 static void request_end(struct request *q, json_t *head, const void *payload, size_t n)
 {
 	if (!q->query) {
+		failpoint(CLIENT_ANSWER);
 		link_send_new(q->client->link, head, payload, n);
 		return;
 	}
@@ -141,6 +143,7 @@ static void answer_later(struct execution *x, json_t *data)
 {
 	struct client *c = engine_client(x->engine, (uint64_t)json_int(data, "client", 0));
 	const char *error = json_str(data, "error", NULL);
+	failpoint(CLIENT_ANSWER_DURABLE);
 	json_t *answer = json_object_get(data, "answer");
 	if (error) {
 		json_object_set_new(answer, "ok", json_false());
@@ -216,6 +219,7 @@ bool operations_frame(struct client *c, const struct frame *f)
 	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
 	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
 	json_t *none = json_object();
+	failpoint(CLIENT_REQUEST);
 	client_identify(c);
 	struct request q = {.client = c,
 	                    .engine = c->engine,

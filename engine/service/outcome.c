@@ -1,3 +1,4 @@
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
@@ -62,7 +63,9 @@ static void send_answer(struct attempt *a, struct call *c)
 		json_object_set_new(head, "why", json_text(why));
 		free(why);
 	}
+	failpoint(CALL_ANSWER);
 	link_send_new(a->worker->link, head, payload.data, payload.len);
+	failpoint(CALL_ANSWERED);
 	buf_clear(&payload);
 	for (int s = 0; s < 2; s++) buf_clear(&c->out[s]), c->out[s].max = 0;
 }
@@ -88,6 +91,7 @@ static void outcome_durable(struct execution *x, json_t *data)
 	struct attempt *a = x->steps[step].live;
 	struct flow_call c = {
 	    .attempt = (uint32_t)json_int(data, "attempt", 0), .number = (uint32_t)json_int(data, "call", 0), .order = (uint32_t)json_int(data, "order", 0)};
+	failpoint(CALL_OUTCOME_DURABLE);
 	if (a && replay_recorded(&a->replay, &c)) attempt_deliver(a);
 }
 
@@ -105,6 +109,7 @@ void call_finish(struct execution *x, struct call *c, const char *outcome, json_
 	struct error e;
 	struct emit em = {.kind = RECORD_CALL_FINISHED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data};
 	if (execution_emit(x, em, &e)) log_line(LOG_ERROR, "execution %s: %s", x->id, e.text);
+	failpoint(CALL_FINISHED);
 	output_forget(x, c);
 	execution_later(x, outcome_durable,
 	                json_pack("{s:I,s:I,s:I,s:I}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "call", (json_int_t)c->number, "order",
@@ -113,6 +118,7 @@ void call_finish(struct execution *x, struct call *c, const char *outcome, json_
 
 void call_unknown(struct execution *x, struct call *c, const char *why)
 {
+	failpoint(CALL_UNKNOWN);
 	output_whole(c);
 	json_t *data =
 	    json_pack("{s:s,s:s,s:o*,s:o*}", "why", why, "effect", effect_word(c->effect), "stdout", output_blobs(x, c, 0), "stderr", output_blobs(x, c, 1));

@@ -1,3 +1,4 @@
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "sandbox/wire.h"
 #include "service/call.h"
@@ -27,7 +28,7 @@ static void spool(struct execution *x, struct call *c, int stream, const void *d
 		free(path);
 	}
 	/* The spool is for looking at after a crash: where it cannot be written, the outcome's blobs still are. */
-	if (c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
+	if (!failpoint(SPOOL_WRITE) && c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
 }
 
 static void read_piece(int fd, off_t from, size_t n, struct buf *out)
@@ -41,6 +42,7 @@ static void read_piece(int fd, off_t from, size_t n, struct buf *out)
 void output_recover(struct execution *x, struct call *c)
 {
 	if (c->seen_bytes[0] || c->seen_bytes[1]) return; /* this engine watched it */
+	failpoint(SPOOL_READ);
 	for (int stream = 0; stream < 2; stream++) {
 		char *path = spool_path(x, c, stream);
 		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -72,6 +74,7 @@ void output_forget(struct execution *x, struct call *c)
 {
 	for (int stream = 0; stream < 2; stream++) {
 		if (c->spool_fd[stream] < 0) continue;
+		failpoint(SPOOL_FORGET);
 		close(c->spool_fd[stream]);
 		c->spool_fd[stream] = -1;
 		char *path = spool_path(x, c, stream);
@@ -116,6 +119,7 @@ json_t *output_blobs(struct execution *x, struct call *c, int stream)
 {
 	const struct buf *b = &c->out[stream];
 	if (b->len == 0) return NULL;
+	failpoint(OUTPUT_BLOBS);
 	json_t *names = json_array();
 	for (size_t at = 0; at < b->len; at += STORE_BLOB_BYTES_MAX) {
 		size_t n = b->len - at < STORE_BLOB_BYTES_MAX ? b->len - at : STORE_BLOB_BYTES_MAX;

@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include "base/digest.h"
 #include "base/encode.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
@@ -102,6 +103,7 @@ void worker_release(struct attempt *a, bool is_clean)
 static void logged(struct attempt *a, const struct wire_message *m)
 {
 	const char *text = json_str(m->head, "text", "");
+	failpoint(WORKER_LOG);
 	if (buf_str(&a->log, text)) buf_char(&a->log, '\n');
 	if (a->replay.delivered < a->replay.replayed) return; /* shown already, before the attempt was run again */
 	engine_broadcast(a->x->engine, a->x,
@@ -129,6 +131,7 @@ static enum err idle(struct attempt *a, const struct wire_message *m, struct err
 	/* It read one answer for each time that it was idle before. */
 	json_int_t open = json_int(m->head, "open", 0), known = (json_int_t)a->replay.asked - a->replay.idles;
 	if (open != known) return error_set(e, ERR_PROTOCOL, "%lld calls wait for an answer, not %lld", (long long)known, (long long)open);
+	failpoint(WORKER_IDLE);
 	a->replay.idles++;
 	attempt_deliver(a);
 	if (a->replay.answers < a->replay.idles) wait_for_person(a);
@@ -140,6 +143,7 @@ static enum err ended(struct attempt *a, const struct wire_message *m, struct er
 	const char *chunk = json_str(json_obj(m->head, "at"), "chunk", NULL);
 	if (chunk && strcmp(chunk, a->x->book_path) != 0) return error_set(e, ERR_PROTOCOL, "an end in a file that is not the attempt's book");
 	if (json_int(m->head, "call", 0) > a->replay.asked) return error_set(e, ERR_PROTOCOL, "an end by a call that was not asked");
+	failpoint(WORKER_END);
 	a->end = json_incref(m->head);
 	a->has_ended = true;
 	call_cancel_open(a->x, a->step);
@@ -218,6 +222,7 @@ static void worker_closed(void *owner, const struct error *e)
 		return;
 	}
 	struct step_data *s = &x->steps[a->step];
+	failpoint(WORKER_LOST);
 	a->worker = NULL;
 	worker_free(w);
 	if (a->has_ended) {

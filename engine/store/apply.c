@@ -1,3 +1,4 @@
+#include "base/failpoint.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -24,6 +25,7 @@ static enum err epoch_of(struct store *s, const char *execution, uint64_t *epoch
 
 enum err apply_check_epochs(struct store *s, const struct store_batch *b, struct error *e)
 {
+	failpoint(STORE_EPOCH);
 	for (const struct op *o = b->first; o; o = o->next) {
 		bool is_row = o->kind == OP_EXECUTION;
 		uint64_t mine = is_row ? o->row.epoch : o->record.epoch, held;
@@ -53,6 +55,7 @@ static enum err put_record(struct store *s, struct progress *p, const char *exec
 	sqlite3_bind_blob(q, 3, leaf.bytes, TREE_HASH_BYTES, SQLITE_STATIC);
 	sqlite3_bind_blob(q, 4, line.data, (int)line.len, SQLITE_STATIC);
 	enum err err = sql_done(s, SQL_RECORD, "writing a record", e);
+	if (!err && failpoint(STORE_RECORD)) err = error_set(e, ERR_IO, "made to fail");
 	if (!err) tree_append(&p->tree, &leaf);
 	p->last_t_us = t_us;
 	buf_clear(&line);
@@ -95,6 +98,7 @@ enum { ROW_BYTES_MAX = 16 << 20 };
 
 static enum err apply_execution(struct store *s, struct progress *p, const struct op *o, struct error *e)
 {
+	if (failpoint(STORE_LEASE)) return error_set(e, ERR_IO, "made to fail");
 	struct store_execution old;
 	struct buf row;
 	buf_init(&row, ROW_BYTES_MAX);
@@ -116,6 +120,7 @@ static enum err apply_execution(struct store *s, struct progress *p, const struc
 
 static enum err apply_plan(struct store *s, struct progress *p, const struct op *o, struct error *e)
 {
+	if (failpoint(STORE_PLAN)) return error_set(e, ERR_IO, "made to fail");
 	struct buf row;
 	sqlite3_stmt *q = s->sql[SQL_PLAN];
 	bind_text(q, 1, o->plan.digest);
@@ -170,6 +175,7 @@ static enum err apply_blob(struct store *s, struct progress *p, const struct op 
 	buf_init(&row, ROW_BYTES_MAX);
 	row_of_blob(&row, o->blob.name, o->execution, false);
 	count_row(p, &row, true);
+	if (failpoint(STORE_BLOB)) return error_set(e, ERR_IO, "made to fail");
 	return sql_done(s, SQL_BLOB, "writing a blob", e);
 }
 
@@ -198,7 +204,7 @@ static enum err apply_erase(struct store *s, struct progress *p, const struct op
 
 enum err apply_batch(struct store *s, struct progress *p, struct store_batch *b, struct error *e)
 {
-	enum err err = ERR_OK;
+	enum err err = failpoint(STORE_APPLY) ? error_set(e, ERR_IO, "made to fail") : ERR_OK;
 	bool is_first = true;
 	b->first_seq = p->tree.size;
 	b->t_us = s->clock_us();
@@ -234,12 +240,14 @@ enum err apply_checkpoint(struct store *s, struct progress *p, struct buf *note,
 	memcpy(c.origin, s->origin, sizeof c.origin);
 	tree_root(&p->tree, &c.root);
 	rowset_digest(&p->rows, &c.rows);
-	enum err err = checkpoint_sign(&c, s->signer, note, e);
+	enum err err = failpoint(STORE_SIGN) ? error_set(e, ERR_IO, "made to fail") : checkpoint_sign(&c, s->signer, note, e);
+	if (!err && failpoint(STORE_SIGNED)) err = error_set(e, ERR_IO, "made to fail");
 	if (err) return err;
 	sqlite3_stmt *q = s->sql[SQL_CHECKPOINT];
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)p->tree.size);
 	sqlite3_bind_text(q, 2, note->data, (int)note->len, SQLITE_STATIC);
 	err = sql_done(s, SQL_CHECKPOINT, "writing a checkpoint", e);
+	if (!err && failpoint(STORE_HEAD)) err = error_set(e, ERR_IO, "made to fail");
 	if (err) return err;
 	q = s->sql[SQL_HEAD];
 	sqlite3_bind_blob(q, 1, p->tree.nodes, tree_nodes(p->tree.size) * TREE_HASH_BYTES, SQLITE_STATIC);

@@ -1,6 +1,7 @@
 #include "store/guard.h"
 #include "base/arena.h"
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 
 #include <errno.h>
@@ -128,7 +129,7 @@ static enum err write_path(const char *folder, const char *dir, const char *orig
 enum err guard_open(const char *folder, const char *dir, const char *origin, struct guard **out, struct error *e)
 {
 	*out = NULL;
-	enum err err = fs_mkdirs(folder, 0700, e);
+	enum err err = failpoint(GUARD_OPEN) ? error_set(e, ERR_IO, "made to fail") : fs_mkdirs(folder, 0700, e);
 	if (!err) err = write_path(folder, dir, origin, e);
 	if (err) return error_context(e, "the guard of this log cannot be kept in %s", folder);
 	struct guard *g = mem_zero(sizeof *g);
@@ -166,8 +167,10 @@ enum err guard_write(struct guard *g, const char *note, size_t n, struct error *
 	char slot[SLOT_BYTES] = {0};
 	must(n < sizeof slot);
 	memcpy(slot, note, n);
+	if (failpoint(GUARD_WRITE)) return error_set(e, ERR_IO, "%s: made to fail", g->path);
 	if (pwrite(g->fd, slot, sizeof slot, (off_t)g->turn * SLOT_BYTES) != (ssize_t)sizeof slot) return error_errno(e, "%s", g->path);
 	g->turn = !g->turn;
+	failpoint(GUARD_WRITTEN);
 	return ERR_OK;
 }
 

@@ -1,3 +1,4 @@
+#include "base/failpoint.h"
 #include "store/internal.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ enum err reserve_make(const char *dir, struct error *e)
 	enum err err = ERR_OK;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) err = error_errno(e, "%s", path);
-	if (!err && lseek(fd, 0, SEEK_END) < RESERVE_BYTES && (errno = posix_fallocate(fd, 0, RESERVE_BYTES)) != 0) {
+	bool is_missing = !err && lseek(fd, 0, SEEK_END) < RESERVE_BYTES;
+	if (is_missing && (errno = failpoint(RESERVE_MAKE) ? ENOSPC : posix_fallocate(fd, 0, RESERVE_BYTES)) != 0) {
 		err = error_errno(e, "%s", path);
 		unlink(path); /* half a reserve would only eat what is left */
 	}

@@ -1,6 +1,7 @@
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/failpoint.h"
 #include "base/fs.h"
 #include "store/internal.h"
 #include "store/recover.h"
@@ -35,6 +36,7 @@ static enum err take_lock(const char *dir, int *fd, struct error *e)
 {
 	char *path = in_dir(dir, "lock");
 	enum err err = ERR_OK;
+	failpoint(STORE_LOCK);
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (*fd < 0)
 		err = error_errno(e, "%s", path);
@@ -46,6 +48,7 @@ static enum err take_lock(const char *dir, int *fd, struct error *e)
 		close(*fd);
 		*fd = -1;
 	}
+	failpoint(STORE_LOCKED);
 	free(path);
 	return err;
 }
@@ -76,6 +79,7 @@ static enum err open_new(struct store *s, const char *given_origin, struct error
 	make_origin(origin);
 	enum err err = recover_check_new(s, e);
 	if (!err) err = keys_load(s, given_origin ? given_origin : origin, true, e);
+	failpoint(KEYS_MADE);
 	if (!err) err = writer_open_log(s, e);
 	return err;
 }
@@ -87,6 +91,7 @@ static enum err open_existing(struct store *s, struct error *e)
 	if (!err) err = keys_load(s, origin, false, e);
 	if (!err && strcmp(vkey, s->vkey) != 0)
 		err = error_set(e, ERR_VERIFY, "the seed in %s/keys is not the one that the log %s was opened with", s->dir, origin);
+	failpoint(STORE_RECOVER);
 	if (!err) err = recover_progress(s, e);
 	if (!err) err = recover_check_guard(s, e);
 	return err;
@@ -112,6 +117,7 @@ static enum err open_owner(struct store *s, const struct store_options *o, struc
 	if (!err && reserve_make(s->dir, &full) != ERR_OK) s->is_reserve_released = true;
 	if (!err) err = schema_open_writer(s->db_path, &s->db, &is_new, e);
 	if (!err) err = writer_prepare(s, e);
+	failpoint(STORE_TABLES);
 	if (!err) err = has_log(s->db) ? open_existing(s, e) : open_new(s, o->origin, e);
 	if (!err) err = guard_open(s->guard_folder, s->dir, s->origin, &s->guard, e);
 	if (err) return err;
@@ -183,6 +189,7 @@ static void stop_writer(struct store *s)
 void store_close(struct store *s)
 {
 	if (!s) return;
+	failpoint(STORE_CLOSE);
 	if (s->has_writer) stop_writer(s);
 	free_queue(&s->queue);
 	free_queue(&s->answers);
@@ -190,6 +197,7 @@ void store_close(struct store *s)
 	sqlite3_close(s->db);
 	guard_close(s->guard);
 	note_signer_free(s->signer);
+	failpoint(STORE_CLOSED);
 	if (s->lock_fd >= 0) close(s->lock_fd); /* last: it lets the next owner in */
 	pthread_mutex_destroy(&s->mutex);
 	pthread_cond_destroy(&s->submitted);
@@ -218,11 +226,13 @@ void store_submit(struct store *s, struct store_batch *b, store_done *done, void
 {
 	must(s->has_writer);
 	b->done = done, b->arg = arg;
+	failpoint(STORE_SUBMIT);
 	pthread_mutex_lock(&s->mutex);
 	queue_add(&s->queue, b);
 	s->open_batches++;
 	pthread_cond_signal(&s->submitted);
 	pthread_mutex_unlock(&s->mutex);
+	failpoint(STORE_SUBMITTED);
 }
 
 int store_deliver(struct store *s)
@@ -234,10 +244,12 @@ int store_deliver(struct store *s)
 	for (struct store_batch *b; (b = queue_take(&s->answers)) != NULL; n++) queue_add(&mine, b);
 	s->open_batches -= (size_t)n;
 	pthread_mutex_unlock(&s->mutex);
+	if (n) failpoint(STORE_DELIVER);
 	for (struct store_batch *b; (b = queue_take(&mine)) != NULL;) {
 		if (b->done) b->done(b->arg, b->err, b->first_seq, b->t_us, &b->error);
 		store_batch_free(b);
 	}
+	if (n) failpoint(STORE_DELIVERED);
 	return n;
 }
 
@@ -284,13 +296,18 @@ enum err store_set_aside(const char *dir, const char *guard_dir, struct buf *not
 	int lock = -1;
 	enum err err = folder ? take_lock(dir, &lock, e) : ERR_INVALID;
 	if (!err) last_words(dir, origin, note);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) rename_aside(dir, names[i], suffix, &err, e);
+	failpoint(ASIDE_BEGIN);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		rename_aside(dir, names[i], suffix, &err, e);
+		failpoint(ASIDE_HALF);
+	}
 	if (!err) {
 		char *shm = in_dir(dir, "store.db-shm");
 		unlink(shm); /* an index of the WAL, made again from it */
 		free(shm);
 		err = fs_sync_dir(dir, e);
 	}
+	failpoint(ASIDE_GUARD);
 	if (!err) err = guard_set_aside(folder, dir, origin[0] ? origin : NULL, suffix, e);
 	if (lock >= 0) close(lock);
 	free(suffix);

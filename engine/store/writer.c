@@ -1,3 +1,4 @@
+#include "base/failpoint.h"
 #include "store/internal.h"
 #include "store/schema.h"
 
@@ -71,7 +72,9 @@ static enum err commit_group(struct store *s, struct store_batch *group, struct 
 		has_changes = true;
 	}
 	if (!err && has_changes) err = apply_checkpoint(s, next, note, e);
+	if (!err && failpoint(STORE_COMMIT)) err = error_set(e, ERR_IO, "made to fail");
 	if (!err) err = sql_done(s, SQL_COMMIT, "committing", e);
+	if (!err) failpoint(STORE_COMMITTED);
 	if (!err)
 		s->now = *next;
 	else if (!sqlite3_get_autocommit(s->db))
@@ -103,7 +106,9 @@ static void write_guard(struct store *s, const struct buf *note)
 /* Copies the WAL into the database. A reader in the way only puts it off; a failure to write or sync is met again, and told, by the next commit. */
 static void checkpoint_wal(struct store *s, int mode)
 {
+	failpoint(STORE_WAL);
 	if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL) == SQLITE_OK) s->wal_pages = 0;
+	failpoint(STORE_WAL_COPIED);
 }
 
 /* The WAL still has the pages that held what was erased: it is copied and cut at once. A reader that looks at old pages is waited for, for a while. */
@@ -202,7 +207,9 @@ void *writer_run(void *store)
 		struct store_batch *group = take_group(s);
 		if (!group) break;
 		pthread_mutex_unlock(&s->mutex);
+		failpoint(STORE_TAKEN);
 		write_group(s, group);
+		failpoint(STORE_ANSWER);
 		answer_group(s, group);
 		pthread_mutex_lock(&s->mutex);
 	}

@@ -1,5 +1,6 @@
 /* rung-forkd: the fork server. Small, single-threaded, started before the engine grows: a fork of it takes less than a millisecond.
  * It ends when the engine's socket closes; so do its children, each by the end of file on a socket of its own. */
+#include "base/failpoint.h"
 #include "sandbox/forkd.h"
 #include "sandbox/group_fork.h"
 #include "sandbox/holders.h"
@@ -84,6 +85,7 @@ _Noreturn static void child_actor(int fd, const struct gifts *gifts)
 	if (program < 0 || high < 0 || dup2(high, CHILD_SOCKET_FD) < 0) _exit(1);
 	close(CHILD_LOCK_FD);
 	if (lock_high >= 0 && dup2(lock_high, CHILD_LOCK_FD) < 0) _exit(1);
+	failpoint(FORKD_EXEC);
 	execveat(program, "", argv, environ, AT_EMPTY_PATH);
 	_exit(127);
 }
@@ -99,8 +101,9 @@ static int child_start(uint32_t kind, const struct gifts *gifts, struct forkd_re
 {
 	int pair[2];
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return errno;
-	pid_t parent = getpid(), pid = group_fork(gifts->group_fd);
+	pid_t parent = getpid(), pid = failpoint(FORKD_FORK) ? (errno = EAGAIN, -1) : group_fork(gifts->group_fd);
 	if (pid == 0) {
+		failpoint(FORKD_CHILD);
 		close(pair[0]);
 		if (kind == SANDBOX_WORKER) child_worker(pair[1], parent);
 		if (kind == SANDBOX_ENDER) child_ender(gifts);
@@ -172,6 +175,7 @@ static bool request_serve(void)
 	int fds[] = {-1, -1, gifts.lock_fd, gifts.group_fd};
 	struct forkd_reply reply = {.number = request.number};
 	reply.error = request.kind <= SANDBOX_ENDER ? child_start(request.kind, &gifts, &reply, fds) : EINVAL;
+	failpoint(FORKD_REPLY);
 	bool ok = reply_send(&reply, fds);
 	for (int i = 0; i < 4; i++)
 		if (fds[i] >= 0) close(fds[i]);
@@ -203,6 +207,9 @@ int main(int argc, char **argv)
 	struct sigaction action = {.sa_handler = on_child, .sa_flags = SA_NOCLDSTOP};
 	sigset_t child, open;
 	(void)argc;
+#ifdef RUNG_FAILPOINTS
+	failpoint_prepare();
+#endif
 	if (fcntl(FORKD_SOCKET_FD, F_SETFD, FD_CLOEXEC) != 0) {
 		fputs("rung-forkd is started by rung, not by hand\n", stderr);
 		return 2;

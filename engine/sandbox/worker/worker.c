@@ -1,4 +1,5 @@
 #include "sandbox/worker/worker.h"
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "sandbox/worker/limit.h"
 
@@ -19,6 +20,7 @@ struct worker *worker_of(lua_State *L)
 
 void worker_flush(struct worker *w)
 {
+	failpoint(BOX_FLUSH);
 	w->is_writing = 1;
 	const char *p = w->out.data;
 	for (size_t left = w->out.len; left;) {
@@ -78,6 +80,7 @@ void worker_read_answer(struct worker *w)
 	if (!payload_fits(&w->frame)) broken(w, "an answer whose payload is not as long as it says");
 	w->is_open[c / 8] &= (unsigned char)~(1 << c % 8);
 	w->open--;
+	failpoint(BOX_ANSWER);
 	w->answer = (uint32_t)c;
 	w->now_us = json_int(w->frame.head, "now_us", w->now_us);
 }
@@ -167,7 +170,9 @@ void worker_main(int fd, const struct confined *confined)
 	for (;;) {
 		read_frame(&w);
 		attempt_begin(&w);
+		failpoint(BOX_ATTEMPT);
 		attempt_run(&w);
+		failpoint(BOX_END);
 		attempt_end(&w);
 		if (clock() / CLOCKS_PER_SEC >= WORKER_CPU_SECONDS_MAX) _exit(0);
 	}
