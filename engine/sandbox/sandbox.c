@@ -209,7 +209,13 @@ enum err sandbox_spawn(struct sandbox *s, enum sandbox_kind kind, const struct s
 		errno = reply.error;
 		return error_errno(e, "the fork server could not make %s", kind == SANDBOX_WORKER ? "a worker" : "an actor");
 	}
-	must(fds[0] >= 0 && fds[1] >= 0);
+	if (fds[0] < 0 || fds[1] < 0) {
+		/* The kernel leaves out what there is no room for. Without its socket the child ends. */
+		for (int i = 0; i < 2; i++)
+			if (fds[i] >= 0) close(fds[i]);
+		return error_set(e, ERR_FULL, "this engine has no descriptor left for %s: its limit of open files is too low (ulimit -n)",
+		                 kind == SANDBOX_WORKER ? "a worker" : "an actor");
+	}
 	must(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0);
 	*out = (struct sandbox_child){.pid = reply.pid, .fd = fds[0], .pidfd = fds[1]};
 	return ERR_OK;

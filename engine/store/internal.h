@@ -104,6 +104,8 @@ struct store {
 	void *wake_arg;
 	int64_t (*clock_us)(void);
 	int lock_fd;
+	dev_t db_dev; /* which file db_path is; 0 and 0: not a file of this system */
+	ino_t db_ino;
 
 	/* The writer thread's alone while it runs. */
 	sqlite3 *db;
@@ -125,6 +127,7 @@ struct store {
 
 /* writer.c */
 enum err writer_prepare(struct store *s, struct error *e);
+void writer_remember_place(struct store *s);                /* so that a directory that is deleted or moved away is seen before the next commit */
 enum err writer_open_log(struct store *s, struct error *e); /* record 0 and the first checkpoint */
 void *writer_run(void *store);
 

@@ -116,6 +116,7 @@ static enum err open_owner(struct store *s, const struct store_options *o, struc
 	if (!err) err = (s->guard_folder = guard_folder(o->guard_dir, e)) ? ERR_OK : ERR_INVALID;
 	if (!err && reserve_make(s->dir, &full) != ERR_OK) s->is_reserve_released = true;
 	if (!err) err = schema_open_writer(s->db_path, &s->db, &is_new, e);
+	if (!err) writer_remember_place(s);
 	if (!err) err = writer_prepare(s, e);
 	failpoint(STORE_TABLES);
 	if (!err) err = has_log(s->db) ? open_existing(s, e) : open_new(s, o->origin, e);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* What one transaction takes at most: enough that many waiting batches share one fsync, little enough that the first of them does not wait long. */
 enum { GROUP_BATCHES_MAX = 256, GROUP_BYTES_MAX = 8 << 20 };
@@ -83,6 +84,20 @@ static enum err commit_group(struct store *s, struct store_batch *group, struct 
 	return err;
 }
 
+void writer_remember_place(struct store *s)
+{
+	struct stat st;
+	if (stat(s->db_path, &st) == 0) s->db_dev = st.st_dev, s->db_ino = st.st_ino;
+}
+
+/* What is written to a file that has been deleted nobody will read: it must not be acknowledged. */
+static enum err check_place(const struct store *s, struct error *e)
+{
+	struct stat st;
+	if (s->db_ino == 0 || (stat(s->db_path, &st) == 0 && st.st_dev == s->db_dev && st.st_ino == s->db_ino)) return ERR_OK;
+	return error_set(e, ERR_IO, "%s was deleted, moved away or exchanged under this engine: it ends, and nothing more is recorded here", s->db_path);
+}
+
 static void answer_all(struct store_batch *group, enum err err, const struct error *e)
 {
 	for (struct store_batch *b = group; b; b = b->next)
@@ -128,7 +143,8 @@ static void write_group(struct store *s, struct store_batch *group)
 	struct error e = {0};
 	struct buf note;
 	buf_init(&note, NOTE_BYTES_MAX);
-	enum err err = s->is_broken ? ERR_IO : commit_group(s, group, &note, &e);
+	enum err err = s->is_broken ? ERR_IO : check_place(s, &e);
+	if (!err) err = commit_group(s, group, &note, &e);
 	if (err == ERR_FULL && reserve_release(s->dir)) {
 		set_flag(s, &s->is_reserve_released);
 		buf_reset(&note);

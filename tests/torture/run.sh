@@ -2,7 +2,7 @@
 # The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed and not run again, so that a run that was
 # cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
 #
-#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills each (default 20: 300 kills), and the fixed rounds: of policies 1,000,000 pairs
+#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills and of 100 jumps of the clock each (default 20: 300 kills, 2,000 jumps), and the fixed rounds: of policies 1,000,000 pairs
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -24,7 +24,7 @@ round() {
 	started=$(date +%s)
 	if "$@" >"$work/log" 2>&1; then
 		echo "$name" >>"$work/passed"
-		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^# .*(kills|pairs)' "$work/log" | tail -n 1)"
+		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^# .*(kills|pairs|jumps)' "$work/log" | tail -n 1)"
 	else
 		cat "$work/log"
 		echo "FAILED: $name"
@@ -38,6 +38,12 @@ while [ "$seed" -le "$seeds" ]; do
 	seed=$((seed + 1))
 done
 round "flow seeds=1000000" env SEEDS=1000000 "$B/san/test/flow/test_flow"
+seed=1
+while [ "$seed" -le "$seeds" ]; do
+	round "clock seed=$seed" env RUNG_BUILD="$B" JUMPS=100 SEED="$seed" python3 tests/hostile/test_clock.py jumps_and_kills_at_random_moments_lose_nothing_and_make_nothing_twice
+	seed=$((seed + 1))
+done
+round "host" env RUNG_BUILD="$B" RUNG_RELEASE="$PWD/$B/rung" LONG=1 python3 tests/hostile/test_host.py
 seed=1
 while [ "$seed" -le 20 ]; do
 	round "policy pairs=50000 seed=$seed" env RUNG_BUILD="$B" PAIRS=50000 SEED="$seed" python3 tests/policy/test_reference.py
