@@ -12,12 +12,13 @@
 
 /* ---- what they agree to ---- */
 
-void approval_binding(struct execution *x, struct consent c, char out[65])
+/* after: the attempt behind which they were asked; further attempts that the book makes by itself are what they agreed to. */
+static void binding_after(struct execution *x, struct consent c, uint32_t after, char out[65])
 {
 	struct buf b;
 	const struct step_data *s = &x->steps[c.step];
-	json_t *form = json_pack("{s:s,s:s,s:O?,s:O,s:b}", "plan", x->plan_digest, "step", x->book->steps[c.step].id, "targets", s->targets, "allowed",
-	                         x->allow, "declared", x->is_all_declared);
+	json_t *form = json_pack("{s:s,s:s,s:s,s:s,s:i,s:O?,s:O,s:b}", "execution", x->id, "driver", x->driver, "plan", x->plan_digest, "step",
+	                         x->book->steps[c.step].id, "after", (int)after, "targets", s->targets, "allowed", x->allow, "declared", x->is_all_declared);
 	if (c.call) {
 		json_object_set_new(form, "call", json_integer(c.call->number));
 		json_object_set_new(form, "attempt", json_integer(c.call->attempt));
@@ -28,6 +29,11 @@ void approval_binding(struct execution *x, struct consent c, char out[65])
 	digest_sha256_hex(out, b.data, b.len);
 	buf_clear(&b);
 	json_decref(form);
+}
+
+void approval_binding(struct execution *x, struct consent c, char out[65])
+{
+	binding_after(x, c, consent_approval(x, c)->after, out);
 }
 
 struct emit approval_emit(struct consent c, enum record_kind kind, const char *by, json_t *data)
@@ -57,7 +63,7 @@ enum err approval_ask(struct execution *x, struct consent c, const struct demand
 	char binding[65];
 	const struct step_data *s = &x->steps[c.step];
 	failpoint(APPROVAL_ASK);
-	approval_binding(x, c, binding);
+	binding_after(x, c, x->flow->steps[c.step].attempt, binding);
 	json_t *rules = json_array();
 	for (size_t i = 0; i < all->count; i++)
 		if (all->list[i].rule) json_array_append_new(rules, json_string(all->list[i].rule));
@@ -76,14 +82,23 @@ void approval_withdraw(struct execution *x, size_t step, const char *why)
 	execution_emit(x, (struct emit){.kind = RECORD_APPROVAL_WITHDRAWN, .step = step, .data = json_pack("{s:s}", "why", why)}, NULL);
 }
 
-/* Why what was agreed to counts no more (a word), or NULL. */
-static const char *is_void(struct execution *x, size_t step, const struct demands *all)
+static bool are_rules_the_same(const struct approval *p, const struct demands *all)
 {
-	const struct approval *p = &x->steps[step].approval;
+	size_t n = 0;
+	for (size_t i = 0; i < all->count; i++)
+		if (all->list[i].rule && (n == p->met_count || strcmp(p->met[n++], all->list[i].rule) != 0)) return false;
+	return n == p->met_count;
+}
+
+/* Why what was shown or agreed to counts no more (a word), or NULL. */
+static const char *is_void(struct execution *x, struct consent c, const struct demands *all)
+{
+	const struct approval *p = consent_approval(x, c);
 	char binding[65];
-	approval_binding(x, (struct consent){step, NULL}, binding);
+	approval_binding(x, c, binding);
 	if (strcmp(binding, p->binding) != 0) return "changed";
 	if (p->needed != all->needed || strcmp(p->from, all->from.data ? all->from.data : "") != 0) return "policy_changed";
+	if (p->within_us != all->within_us || !are_rules_the_same(p, all)) return "policy_changed";
 	for (size_t i = 0; i < p->given_count; i++)
 		if (clock_has_passed(&p->given[i].until)) return "expired";
 	for (size_t i = 0; i < p->given_count; i++)
@@ -97,12 +112,23 @@ static bool is_agreed(struct execution *x, size_t step, const struct demands *al
 	const struct flow_step *f = &x->flow->steps[step];
 	const char *why = NULL;
 	if (!all->count && !f->is_approved) return true;
-	if (f->is_approved) why = is_void(x, step, all);
+	if (f->is_approved) why = is_void(x, (struct consent){step, NULL}, all);
 	if (f->is_approved && !why) return true;
 	if (f->is_approved) approval_withdraw(x, step, why);
 	if (!all->count) return true;
 	approval_ask(x, (struct consent){step, NULL}, all, e);
 	return false;
+}
+
+/* Nobody agrees to what is not known. */
+static enum err check_targets(struct execution *x, size_t step, const struct demands *all, struct error *e)
+{
+	const struct step_data *s = &x->steps[step];
+	if (!all->count || !x->book->steps[step].targets_source || s->has_targets) return ERR_OK;
+	char *why = execution_read_blob(x, s->targets_why_blob, NULL);
+	enum err err = error_set(e, ERR_DENIED, "nobody can agree to step %s, since its targets are not known: %s", x->book->steps[step].id, why);
+	free(why);
+	return err;
 }
 
 static bool gate(struct execution *x, size_t step, struct error *e)
@@ -113,6 +139,7 @@ static bool gate(struct execution *x, size_t step, struct error *e)
 	enum err err = rights_step(x, step, e);
 	if (!err) {
 		err = demands_find(x, (struct consent){step, NULL}, &all, a, e);
+		if (!err) err = check_targets(x, step, &all, e);
 		if (!err) may = is_agreed(x, step, &all, e);
 		buf_clear(&all.from);
 	}
@@ -120,11 +147,16 @@ static bool gate(struct execution *x, size_t step, struct error *e)
 	return may;
 }
 
+/* Evaluated just before others are asked, and again before it begins: they agree to these targets and no others. */
+static bool are_targets_due(const struct execution *x, size_t step)
+{
+	return x->book->steps[step].targets_source && !x->steps[step].are_targets_fresh;
+}
+
 bool approval_gate(struct execution *x, size_t step)
 {
 	struct error e = {ERR_OK, ""};
-	/* Evaluated just before others are asked, and again before it begins: they agree to these targets and no others. */
-	if (x->book->steps[step].targets_source && !x->steps[step].are_targets_fresh) {
+	if (are_targets_due(x, step)) {
 		attempt_evaluate_targets(x, step);
 		return false;
 	}
@@ -133,26 +165,70 @@ bool approval_gate(struct execution *x, size_t step)
 	return may && !e.kind;
 }
 
-void approval_ask_manual(struct execution *x)
+enum err approval_check_by_hand(struct execution *x, size_t step, struct error *e)
 {
-	for (size_t i = 0; i < x->graph->count; i++) {
-		const struct flow_step *f = &x->flow->steps[i];
-		const struct book_step *s = &x->book->steps[i];
-		bool waits = s->is_manual && f->state == STEP_WAITING && !f->is_in_attempt && !f->is_awaiting_approval && !f->is_approved;
-		if (!waits || f->is_approved) continue;
-		struct demands all;
-		struct arena *a = arena_new();
-		struct error e = {ERR_OK, ""};
-		bool is_known = !s->targets_source || x->steps[i].are_targets_fresh;
-		if (demands_find(x, (struct consent){i, NULL}, &all, a, &e) == ERR_OK && all.count) {
-			if (is_known)
-				approval_ask(x, (struct consent){i, NULL}, &all, NULL);
-			else
-				attempt_evaluate_targets(x, i);
-		}
-		buf_clear(&all.from);
-		arena_free(a);
+	struct demands all;
+	struct arena *a = arena_new();
+	const struct flow_step *f = &x->flow->steps[step];
+	error_set(e, ERR_OK, "%s", "");
+	enum err err = demands_find(x, (struct consent){step, NULL}, &all, a, e);
+	bool must_agree = !err && (all.count || f->is_approved);
+	buf_clear(&all.from);
+	arena_free(a);
+	if (err) return err;
+	if (!must_agree) return rights_step(x, step, e);
+	if (f->is_awaiting_approval)
+		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", x->book->steps[step].id,
+		                 f->approvals_needed - f->approvals);
+	if (are_targets_due(x, step)) {
+		attempt_evaluate_targets(x, step);
+		return error_set(e, ERR_CONFLICT, "what step %s touches is being looked at: try again in a moment", x->book->steps[step].id);
 	}
+	if (gate(x, step, e)) return ERR_OK;
+	return e->kind ? e->kind : error_set(e, ERR_CONFLICT, "step %s waits until others agree: rung approve", x->book->steps[step].id);
+}
+
+/* A step by hand that waits for a person: are others to be asked first, or again? Where they cannot be, whoever says that it is done hears why. */
+static void advance_manual(struct execution *x, size_t step)
+{
+	const struct flow_step *f = &x->flow->steps[step];
+	if (!x->book->steps[step].is_manual || f->state != STEP_WAITING || f->is_in_attempt || f->is_awaiting_approval || x->steps[step].live) return;
+	struct demands all;
+	struct arena *a = arena_new();
+	if (demands_find(x, (struct consent){step, NULL}, &all, a, NULL) == ERR_OK && (all.count || f->is_approved)) {
+		if (are_targets_due(x, step))
+			attempt_evaluate_targets(x, step);
+		else if (check_targets(x, step, &all, NULL) == ERR_OK)
+			is_agreed(x, step, &all, NULL);
+	}
+	buf_clear(&all.from);
+	arena_free(a);
+}
+
+/* What waits is asked for anew where it is no more what was shown, or others must agree. */
+static void refresh(struct execution *x, struct consent c)
+{
+	struct demands all;
+	struct arena *a = arena_new();
+	const char *why = NULL;
+	if (demands_find(x, c, &all, a, NULL) == ERR_OK) why = all.count ? is_void(x, c, &all) : "policy_changed";
+	if (why && !c.call) approval_withdraw(x, c.step, why);
+	if (why && all.count) approval_ask(x, c, &all, NULL);
+	buf_clear(&all.from);
+	arena_free(a);
+}
+
+void approvals_refresh(struct execution *x)
+{
+	struct consent waiting[APPROVALS_MAX];
+	size_t n = approvals_waiting(x, waiting, APPROVALS_MAX);
+	for (size_t i = 0; i < n; i++) refresh(x, waiting[i]);
+}
+
+void approvals_advance(struct execution *x)
+{
+	approvals_refresh(x);
+	for (size_t i = 0; i < x->graph->count; i++) advance_manual(x, i);
 }
 
 /* Which host a call is about; NULL: this one. */
@@ -187,11 +263,11 @@ const char *approval_refuse(struct execution *x, size_t step, const char *kind, 
 
 /* ---- the record ---- */
 
-static void fold_asked(struct execution *x, struct approval *p, const struct record *r)
+static void fold_asked(struct execution *x, struct approval *p, uint32_t after, const struct record *r)
 {
 	size_t i;
 	json_t *v;
-	*p = (struct approval){.needed = (uint32_t)json_int(r->data, "needed", 1), .within_us = json_int(r->data, "within_us", 0)};
+	*p = (struct approval){.needed = (uint32_t)json_int(r->data, "needed", 1), .within_us = json_int(r->data, "within_us", 0), .after = after};
 	snprintf(p->binding, sizeof p->binding, "%s", json_str(r->data, "binding", ""));
 	p->from = arena_strdup(x->arena, json_str(r->data, "from", ""));
 	const json_t *rules = json_arr(r->data, "rules");
@@ -206,7 +282,7 @@ void approval_fold(struct execution *x, size_t step, const struct record *r)
 	struct approval *p = c ? &c->approval : &s->approval;
 	switch (r->kind) {
 	case RECORD_APPROVAL_ASKED:
-		fold_asked(x, p, r);
+		fold_asked(x, p, x->flow->steps[step].attempt, r);
 		break;
 	case RECORD_APPROVAL_GIVEN:
 		p->given = arena_grow(x->arena, p->given, p->given_count, &p->given_capacity, sizeof *p->given);

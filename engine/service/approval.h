@@ -5,7 +5,8 @@
 #include "service/operations.h"
 
 /* Approvals: before a step begins, or where its code says approve{...}, others agree to exactly what will be done. What they agree to has a digest, the
- * binding: of the plan (book, parameters, permissions), the step, its targets and what the driver allowed; with any other digest the approval counts no more.
+ * binding: of the execution and its driver, the plan (book, parameters, permissions), the step and its try, its targets and what the driver allowed; with any
+ * other digest the approval counts no more.
  * source: DESIGN.md 7 */
 
 enum { APPROVALS_MAX = 256 }; /* that wait at once */
@@ -13,8 +14,13 @@ enum { APPROVALS_MAX = 256 }; /* that wait at once */
 /* May the step begin now? Where not, what is needed for it is under way: its targets are evaluated, others are asked, or it is denied. */
 bool approval_gate(struct execution *x, size_t step);
 
-/* Asks for manual steps that came to wait for a person. */
-void approval_ask_manual(struct execution *x);
+/* May a person say that they did the step, or run its commands on their terminal? What holds before the engine begins it holds for them: ERR_DENIED by a rule
+ * or where nobody can be asked; ERR_CONFLICT while others have not agreed, who are asked now. */
+enum err approval_check_by_hand(struct execution *x, size_t step, struct error *e);
+
+/* Asks for steps by hand that came to wait for a person, and anew for all that waits and is no more what was shown. */
+void approvals_advance(struct execution *x);
+void approvals_refresh(struct execution *x); /* the second alone */
 
 /* Why the step's approval does not cover the call (a target that is not among those that were shown), as a part of a sentence; or NULL. */
 const char *approval_refuse(struct execution *x, size_t step, const char *kind, const char *const *words, size_t count);

@@ -365,7 +365,7 @@ void execution_advance(struct execution *x)
 	if (x->is_end_told) {
 		execution_later(x, finished, NULL);
 	} else {
-		approval_ask_manual(x);
+		approvals_advance(x);
 		revive(x);
 	}
 	x->is_advancing = false;

@@ -28,6 +28,7 @@ struct approval {
 	const char **met; /* ids of the policy's rules that this round meets */
 	size_t met_count;
 	int64_t within_us; /* how long an approval counts */
+	uint32_t after;    /* the step's attempt when they were asked */
 	struct approval_given {
 		const char *by;
 		struct clock_until until;
@@ -71,7 +72,8 @@ struct elevation {
 
 struct step_data {
 	struct approval approval;
-	json_t *targets; /* what `targets` gave, texts; NULL: not evaluated, or no list */
+	json_t *targets;        /* what `targets` gave, texts; NULL: not evaluated, or no list */
+	char *targets_why_blob; /* why it gave none */
 	int64_t target_count;
 	bool has_targets, are_targets_fresh; /* evaluated since the last approval, reset or attempt */
 	struct call **calls;                 /* of all attempts, in asking order within each */

@@ -176,6 +176,7 @@ static void fold_targets(struct folding *f)
 	s->has_targets = strcmp(str(f, "outcome"), "succeeded") == 0;
 	s->target_count = json_int(f->r->data, "count", 0);
 	s->are_targets_fresh = true;
+	keep(&s->targets_why_blob, str(f, "error"), f->x->arena);
 	json_decref(s->targets);
 	char *text = s->has_targets ? execution_read_blob(f->x, str(f, "result"), &n) : NULL;
 	s->targets = text ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;

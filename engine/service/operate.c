@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "service/approval.h"
 #include "service/attempt.h"
 #include "service/configure.h"
 #include "service/operations.h"
@@ -77,6 +78,14 @@ void op_settle(struct request *q)
 	}
 	if (x->flow->steps[step].state == STEP_UNKNOWN) {
 		request_refuse(q, ERR_CONFLICT, "a call of step %s has an unknown outcome: resolve it, with a reason", b->id);
+		return;
+	}
+	/* What nobody has begun is done by hand under the rules under which it would begin; what ended badly is a person's word. */
+	struct error e;
+	bool is_begun = x->flow->steps[step].is_in_attempt || flow_is_over(x->flow->steps[step].state);
+	if (strcmp(outcome, "succeeded") == 0 && !is_begun && approval_check_by_hand(x, step, &e)) {
+		request_fail(q, &e);
+		execution_step_on(x);
 		return;
 	}
 	bool is_waiting_manual = b->is_manual && x->flow->steps[step].state == STEP_WAITING;
@@ -260,7 +269,7 @@ void op_resume(struct request *q)
 	struct error e;
 	if (q->x) {
 		bool is_other = strcmp(q->client->principal, q->x->driver) != 0 && !json_bool(q->args, "keep_driver", false);
-		if (is_other && (rights_verb(q->x, q->client->principal, VERB_RUN, &e) || operate_take_over(q, &e)))
+		if (rights_resume(q->x, q->client->principal, &e) || (is_other && operate_take_over(q, &e)))
 			request_fail(q, &e);
 		else if (is_other && !q->x->flow->is_paused)
 			request_answer_durable(q, json_pack("{s:s}", "execution", q->x->id));
@@ -285,7 +294,7 @@ void op_resume(struct request *q)
 		execution_free(x);
 		return;
 	}
-	if (strcmp(q->client->principal, x->driver) != 0 && rights_verb(x, q->client->principal, VERB_RUN, &e)) {
+	if (rights_resume(x, q->client->principal, &e)) {
 		request_fail(q, &e);
 		execution_free(x);
 		return;
@@ -378,12 +387,17 @@ void op_shell_start(struct request *q)
 		request_refuse(q, ERR_CONFLICT, x->steps[step].live ? "step %s is under way" : "step %s: an empty command", x->book->steps[step].id);
 		return;
 	}
+	struct error e;
+	if (!f->is_in_attempt && approval_check_by_hand(x, step, &e)) {
+		request_fail(q, &e);
+		execution_step_on(x);
+		return;
+	}
 	uint32_t attempt = f->attempt ? f->attempt : 1, number = execution_next_call(x, step, attempt, CALLS_OF_TERMINAL);
 	json_t *form = json_pack("{s:s,s:s,s:I}", "command", command, "cwd", json_str(q->args, "cwd", ""), "fence", json_int(q->args, "fence", 0));
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s}", "module", "shell", "function", json_bool(q->args, "terminal", false) ? "terminal" : "command", "effect",
 	                      "once", "arguments", execution_blob_json(x, form));
 	json_decref(form);
-	struct error e;
 	if (execution_emit(
 	        x, (struct emit){.kind = RECORD_CALL_STARTED, .step = step, .attempt = attempt, .call = number, .by = q->client->principal, .data = d}, &e)) {
 		request_fail(q, &e);

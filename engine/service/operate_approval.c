@@ -13,6 +13,7 @@
 static bool waiting_one(struct request *q, struct consent *out)
 {
 	struct consent waiting[APPROVALS_MAX];
+	if (!q->x->is_loaded_for_reading) approvals_refresh(q->x);
 	size_t n = approvals_waiting(q->x, waiting, APPROVALS_MAX), found = 0;
 	const char *step = json_str(q->args, "step", NULL);
 	size_t named = step ? request_step(q) : SIZE_MAX;
@@ -74,17 +75,6 @@ static enum err check_giving(const struct request *q, struct consent c, const st
 	return ERR_OK;
 }
 
-/* Those that came too long ago do not count: who waits for more is told so anew. */
-static void drop_expired(struct execution *x, struct consent c, const struct demands *all)
-{
-	const struct approval *p = consent_approval(x, c);
-	bool is_expired = false;
-	for (size_t i = 0; i < p->given_count; i++) is_expired = is_expired || clock_has_passed(&p->given[i].until);
-	if (!is_expired) return;
-	if (!c.call) approval_withdraw(x, c.step, "expired");
-	approval_ask(x, c, all, NULL);
-}
-
 /* The code that asked goes on with the names of those who agreed. */
 static enum err answer_call(struct request *q, struct consent c, struct error *e)
 {
@@ -100,7 +90,6 @@ static enum err answer_call(struct request *q, struct consent c, struct error *e
 static enum err give(struct request *q, struct consent c, const struct demands *all, size_t *missing, struct error *e)
 {
 	struct execution *x = q->x;
-	drop_expired(x, c, all);
 	const struct approval *p = consent_approval(x, c);
 	json_t *d = json_pack("{s:s,s:s?,s:I}", "binding", p->binding, "reason", execution_blob_text(x, json_str(q->args, "reason", "")), "until_us",
 	                      (json_int_t)(clock_now_us() + all->within_us));

@@ -96,7 +96,7 @@ static void decided_by(struct execution *x, struct right *r, const struct policy
 	r->line = rule->line;
 }
 
-static void ask_policy(struct execution *x, const struct policy *p, size_t step, struct policy_request q, struct right *r)
+static void ask_policy(struct execution *x, const struct policy *p, size_t step, bool is_read_only, struct policy_request q, struct right *r)
 {
 	struct arena *a = arena_new();
 	const char *const *words = q.words;
@@ -106,7 +106,8 @@ static void ask_policy(struct execution *x, const struct policy *p, size_t step,
 	q.kind = kind, q.words = words, q.word_count = count;
 	struct policy_decision d = policy_decide(p, &q, a);
 	decided_by(x, r, p, d.rule);
-	r->is_allowed = d.outcome == POLICY_IS_ALLOWED;
+	/* What only looks (a condition, say) waits for nobody: others agree to what is done. */
+	r->is_allowed = d.outcome == POLICY_IS_ALLOWED || (is_read_only && d.outcome == POLICY_MUST_WAIT);
 	if (!r->is_allowed) r->why = arena_strdup(x->arena, policy_explain_line(p, &q, a));
 	arena_free(a);
 }
@@ -149,7 +150,7 @@ struct right execution_right(struct execution *x, size_t step, bool is_read_only
 		return r;
 	}
 	if (p) {
-		ask_policy(x, p, step, (struct policy_request){.kind = kind, .words = words, .word_count = count}, &r);
+		ask_policy(x, p, step, is_read_only, (struct policy_request){.kind = kind, .words = words, .word_count = count}, &r);
 		return r;
 	}
 	r.is_allowed = is_allowed_by_person(x, step, is_read_only, kind, words, count, &r);

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -100,5 +101,8 @@ void supervise(struct engine *en)
 		for (size_t i = 0; i < x->graph->count && !x->is_gone; i++)
 			if (x->steps[i].live) supervise_worker(x->steps[i].live, now_us);
 		if (!x->is_gone && !x->is_waiting_for_lock) supervise_actor(x, now_us);
+		/* Agreements expire and the policy changes while nothing else happens. */
+		struct consent waits;
+		if (!x->is_gone && approvals_waiting(x, &waits, 1)) execution_step_on(x);
 	}
 }
