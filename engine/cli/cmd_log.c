@@ -46,14 +46,11 @@ static enum err print_list(struct use *u, bool open_only, long long limit, struc
 		if (err) return err;
 		const json_t *list = json_arr(a.value, "executions");
 		size_t i, n = json_array_size(list);
-		json_array_foreach(list, i, x)
-		{
-			print_execution(u, x);
-			before = arena_strdup(u->arena, json_str(x, "execution", ""));
-		}
+		json_array_foreach(list, i, x) print_execution(u, x);
+		before = arena_strdup(u->arena, json_str(a.value, "next", NULL));
 		answer_clear(&a);
 		left -= (long long)n;
-		if (n < PAGE) break;
+		if (!before) break;
 	}
 	return ERR_OK;
 }

@@ -220,6 +220,8 @@ void session_event(void *session, const json_t *head, const char *payload, size_
 		take_output(s, head, payload, n);
 	else if (strcmp(ev, "ended") == 0)
 		take_ended(s, head);
+	else if (strcmp(ev, "detached") == 0) /* looked at again, it says why */
+		s->is_ended = true;
 	else if (strcmp(ev, "logged") == 0 && s->hooks && s->hooks->logged)
 		s->hooks->logged(s->arg, step, json_str(head, "level", "info"), json_str(head, "text", ""));
 	else if (strcmp(ev, "note") == 0 && s->hooks && s->hooks->noted)

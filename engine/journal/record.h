@@ -43,6 +43,7 @@ enum record_kind {
 	RECORD_APPROVAL_GIVEN,
 	RECORD_APPROVAL_REFUSED,
 	RECORD_APPROVAL_WITHDRAWN, /* what was agreed to has changed, or too long ago: d.why */
+	RECORD_START_DENIED,       /* somebody wanted a book run, and may not: there is no execution */
 	RECORD_BOOK_APPROVED,      /* a revision of a book, by its digest, that services may run */
 	RECORD_SECRET_USED,
 	RECORD_DRIVER_CHANGED,

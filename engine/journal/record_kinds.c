@@ -85,6 +85,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("reason", BLOB)}},
 	[RECORD_APPROVAL_WITHDRAWN] = {"approval.withdrawn", "what was agreed to counts no more", SCOPE_STEP, {
 		MUST("why", WORD)}},
+	[RECORD_START_DENIED] = {"start.denied", "somebody wanted a book run, and may not", SCOPE_LOG, {
+		MUST("book", NAME), MUST("by", WORD), MUST("reason", BLOB), MAY("rule", NAME), MAY("line", INT), MAY("policy", DIGEST)}},
 	[RECORD_BOOK_APPROVED] = {"book.approved", "a revision of a book that services may run", SCOPE_LOG, {
 		MUST("book", NAME), MUST("digest", DIGEST), MUST("reason", BLOB)}},
 	[RECORD_SECRET_USED] = {"secret.used", "a call gets the values of secrets; names only", SCOPE_CALL, {

@@ -165,6 +165,9 @@ enum err policy_who_find(const struct policy *p, const char *text, struct policy
 /* Did that principal write the book: is one of their names, or the name of their account, among the authors that the book names? */
 bool policy_is_author(const struct policy *p, const char *who, const char *authors);
 
+/* Is it a name as policies write them: 1 to 64 letters, digits and any of _ . @ -, not - in front? */
+bool policy_is_name(const char *name);
+
 const struct policy_elevation *policy_elevation_find(const struct policy *p, const char *name);
 const struct policy_service *policy_service_find(const struct policy *p, const char *name);
 

@@ -19,7 +19,7 @@ struct reader {
 	struct error *e;
 };
 
-static bool is_name(const char *s)
+bool policy_is_name(const char *s)
 {
 	size_t n = strlen(s);
 	return n > 0 && n <= 64 && s[0] != '-' && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@-") == n;
@@ -28,7 +28,7 @@ static bool is_name(const char *s)
 static enum err read_name(const struct reader *r, const struct yaml *v, const char *what, const char **out)
 {
 	enum err err = yaml_text(v, what, out, r->e);
-	if (!err && !is_name(*out)) err = yaml_wrong(v, r->e, "%s is letters, digits, and any of _ . @ -, not \"%.60s\"", what, *out);
+	if (!err && !policy_is_name(*out)) err = yaml_wrong(v, r->e, "%s is letters, digits, and any of _ . @ -, not \"%.60s\"", what, *out);
 	return err;
 }
 
@@ -55,7 +55,7 @@ static enum err read_principal(const struct reader *r, const struct yaml *v, con
 	if (err) return err;
 	bool is_service = strncmp(text, "service:", 8) == 0;
 	const char *name = is_service ? text + 8 : strncmp(text, "user:", 5) == 0 ? text + 5 : text;
-	if (!is_name(name)) return yaml_wrong(v, r->e, "%s is a person's name or service:NAME, not \"%.60s\"", what, text);
+	if (!policy_is_name(name)) return yaml_wrong(v, r->e, "%s is a person's name or service:NAME, not \"%.60s\"", what, text);
 	if (is_service && (err = check_service(r, v, name))) return err;
 	*out = name == text ? arena_printf(r->arena, "user:%s", text) : text;
 	return ERR_OK;
@@ -189,7 +189,7 @@ static enum err read_who_one(const struct reader *r, const struct yaml *v, const
 	bool is_service = strncmp(v->text, "service:", 8) == 0;
 	if (!is_service && strncmp(v->text, "user:", 5) != 0)
 		return yaml_wrong(v, r->e, "%s is group:NAME, user:NAME, service:NAME, user:*, service:* or *, not \"%.60s\"", what, v->text);
-	if (!is_name(v->text + (is_service ? 8 : 5)))
+	if (!policy_is_name(v->text + (is_service ? 8 : 5)))
 		return yaml_wrong(v, r->e, "%s: a name is letters, digits, and any of _ . @ -, not \"%.60s\"", what, v->text);
 	return is_service ? check_service(r, v, v->text + 8) : ERR_OK;
 }

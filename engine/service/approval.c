@@ -44,7 +44,7 @@ struct emit approval_emit(struct consent c, enum record_kind kind, const char *b
 
 /* ---- before a step begins ---- */
 
-static void deny_step(struct execution *x, size_t step, const char *why)
+static void deny_step(struct execution *x, size_t step, const struct right *by, const char *why)
 {
 	uint32_t attempt = x->flow->steps[step].attempt + 1;
 	struct error e;
@@ -53,7 +53,10 @@ static void deny_step(struct execution *x, size_t step, const char *why)
 		log_line(LOG_WARN, "execution %s: %s", x->id, e.text);
 		return;
 	}
-	json_t *d = json_pack("{s:s,s:s?}", "outcome", "denied", "error", execution_blob_text(x, why));
+	json_t *d = json_pack("{s:b,s:s?}", "allowed", 0, "reason", execution_blob_text(x, why));
+	right_record(by, d);
+	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = step, .attempt = attempt, .data = d}, NULL);
+	d = json_pack("{s:s,s:s?}", "outcome", "denied", "error", execution_blob_text(x, why));
 	execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = attempt, .data = d}, NULL);
 	x->steps[step].why = arena_strdup(x->arena, why);
 }
@@ -131,12 +134,12 @@ static enum err check_targets(struct execution *x, size_t step, const struct dem
 	return err;
 }
 
-static bool gate(struct execution *x, size_t step, struct error *e)
+static bool gate(struct execution *x, size_t step, struct right *by, struct error *e)
 {
 	struct demands all;
 	struct arena *a = arena_new();
 	bool may = false;
-	enum err err = rights_step(x, step, e);
+	enum err err = rights_step(x, step, by, e);
 	if (!err) {
 		err = demands_find(x, (struct consent){step, NULL}, &all, a, e);
 		if (!err) err = check_targets(x, step, &all, e);
@@ -160,8 +163,9 @@ bool approval_gate(struct execution *x, size_t step)
 		attempt_evaluate_targets(x, step);
 		return false;
 	}
-	bool may = gate(x, step, &e);
-	if (e.kind) deny_step(x, step, e.text);
+	struct right by = {.by = "book"};
+	bool may = gate(x, step, &by, &e);
+	if (e.kind) deny_step(x, step, &by, e.text);
 	return may && !e.kind;
 }
 
@@ -176,7 +180,7 @@ enum err approval_check_by_hand(struct execution *x, size_t step, struct error *
 	buf_clear(&all.from);
 	arena_free(a);
 	if (err) return err;
-	if (!must_agree) return rights_step(x, step, e);
+	if (!must_agree) return rights_step(x, step, NULL, e);
 	if (f->is_awaiting_approval)
 		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", x->book->steps[step].id,
 		                 f->approvals_needed - f->approvals);
@@ -184,7 +188,7 @@ enum err approval_check_by_hand(struct execution *x, size_t step, struct error *
 		attempt_evaluate_targets(x, step);
 		return error_set(e, ERR_CONFLICT, "what step %s touches is being looked at: try again in a moment", x->book->steps[step].id);
 	}
-	if (gate(x, step, e)) return ERR_OK;
+	if (gate(x, step, NULL, e)) return ERR_OK;
 	return e->kind ? e->kind : error_set(e, ERR_CONFLICT, "step %s waits until others agree: rung approve", x->book->steps[step].id);
 }
 

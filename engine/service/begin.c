@@ -109,9 +109,14 @@ static void name_book(struct execution *x)
 }
 
 /* A book of the engine's workspace is read beneath it, whatever its path has become since it was looked at. */
-static enum err read_book(struct execution *x, const char *whole, struct buf *out, struct error *e)
+static enum err read_book(struct execution *x, const char *whole, const char *anchor, struct buf *out, struct error *e)
 {
 	rights_govern(x, whole);
+	/* "#" begins an anchor, for rules too. */
+	if (strchr(x->book_path, '#')) return error_set(e, ERR_INVALID, "a book's path has no \"#\" in it: rename %.300s", x->book_path);
+	x->book_name = anchor ? arena_printf(x->arena, "%s#%s", x->book_path, anchor) : x->book_path;
+	enum err err = rights_look(x, e);
+	if (err) return err;
 	size_t n = strlen(x->policy_root);
 	bool is_beneath = strncmp(whole, x->policy_root, n) == 0 && whole[n] == '/';
 	return is_beneath ? fs_read_beneath(x->policy_root, whole + n + 1, out, e) : fs_read(whole, out, e);
@@ -129,7 +134,7 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 		err = error_set(e, ERR_INVALID, "a book's path is UTF-8 and has at most %d bytes: rename or move it", NAME_BYTES);
 	if (!err && hash && strlen(hash) > NAME_BYTES) err = error_set(e, ERR_INVALID, "an anchor has at most %d bytes", NAME_BYTES);
 	if (!err) find_workspace(x, whole);
-	if (!err) err = read_book(x, whole, &b, e);
+	if (!err) err = read_book(x, whole, hash ? hash + 1 : NULL, &b, e);
 	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
 	if (!err) err = graph_build(x->book, &x->graph, e);
 	if (!err) name_book(x);
@@ -193,6 +198,7 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	if (!err) err = bind_rights(x, w->allow, w->is_all_declared, e);
 	if (!err) fold_ready(x, w->mode);
 	if (!err && w->elevation) err = rights_begin_elevated(x, w->elevation, w->reason, e);
+	if (err == ERR_DENIED && w->is_start) rights_record_denied(x, e);
 	if (err)
 		execution_free(x);
 	else
@@ -207,6 +213,7 @@ enum err execution_new(struct engine *en, const struct execution_wish *w, struct
 	if (err) return err;
 	err = rights_start(x, e);
 	if (err) {
+		rights_record_denied(x, e);
 		execution_free(x);
 		return err;
 	}
@@ -286,7 +293,7 @@ static void read_extra(struct execution *x, const struct record *r)
 		                      json_pack("{s:s?,s:s,s:s,s:I}", "step", r->step, "by", r->by ? r->by : "?", "text", text, "t_us", (json_int_t)r->t_us));
 		free(text);
 	}
-	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step) {
+	if (r->kind == RECORD_RIGHT_DECIDED && !json_bool(r->data, "allowed", false) && r->step && json_str(r->data, "pattern", NULL)) {
 		char *text = execution_read_blob(x, json_str(r->data, "pattern", NULL), &n);
 		json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", r->step, "by", json_str(r->data, "by", "book"), "words", text,
 		                                           "pattern", text, "allowable", strcmp(json_str(r->data, "by", ""), "person") == 0));

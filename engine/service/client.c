@@ -3,7 +3,9 @@
 #include "base/log.h"
 #include "service/attempt.h"
 #include "service/protocol.h"
+#include "service/rights.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +45,25 @@ void client_detach(struct client *c, const char *execution)
 	}
 }
 
+/* Who attached while they might read it hears no more when they may not. */
+static bool may_hear(struct client *c, const struct execution *x)
+{
+	struct error e;
+	client_identify(c);
+	if (rights_verb((struct execution *)x, c->principal, VERB_READ, &e) == ERR_OK) return true;
+	client_detach(c, x->id);
+	link_send_new(c->link, json_pack("{s:s,s:s,s:o}", "ev", "detached", "execution", x->id, "text", json_text(e.text)), NULL, 0);
+	return false;
+}
+
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n)
 {
 	failpoint(CLIENT_EVENT);
 	bool may_be_missed = n > 0 || strcmp(json_str(head, "ev", ""), "logged") == 0;
 	/* A client that does not read misses what steps print; it is in the journal, and it can ask for it. */
 	for (struct client *c = en->clients; c; c = c->next)
-		if (client_is_attached(c, x->id) && !(may_be_missed && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES)) link_send(c->link, head, payload, n);
+		if (client_is_attached(c, x->id) && may_hear(c, x) && !(may_be_missed && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES))
+			link_send(c->link, head, payload, n);
 	json_decref(head);
 }
 
@@ -93,8 +107,10 @@ static enum err client_frame(void *owner, const struct frame *f, struct error *e
 char *principal_of_uid(uid_t uid)
 {
 	struct passwd pw, *found = NULL;
-	char space[4096];
-	getpwuid_r(uid, &pw, space, sizeof space, &found);
+	char space[65536];
+	int failed = getpwuid_r(uid, &pw, space, sizeof space, &found);
+	/* Whose name cannot be looked up now is not somebody without a name: rules that deny them something know the name. */
+	if (!found && failed && failed != ENOENT && failed != ESRCH && failed != EBADF && failed != EPERM) return NULL;
 	return found ? mem_printf("user:%s", found->pw_name) : mem_printf("user:%u", (unsigned)uid);
 }
 
@@ -114,7 +130,7 @@ static bool account_of(int fd, char **out)
 	socklen_t len = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) return false;
 	*out = principal_of_uid(peer.uid);
-	return true;
+	return *out != NULL;
 }
 
 void client_accept(struct engine *en, int fd)

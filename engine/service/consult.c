@@ -105,12 +105,14 @@ void op_output(struct request *q)
 struct listing {
 	const json_t *live; /* ids of the executions that the engine drives */
 	json_t *list;
+	char last[27];
 };
 
 static bool list_one(void *arg, const struct store_execution *x)
 {
 	struct listing *l = arg;
 	bool is_live = json_object_get(l->live, x->id) != NULL;
+	snprintf(l->last, sizeof l->last, "%s", x->id);
 	json_array_append_new(l->list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b}", "execution", x->id, "book", x->book, "title", x->title,
 	                                         "state", x->state, "driver", x->driver, "started_us", (json_int_t)x->started_us, "finished_us",
 	                                         (json_int_t)x->finished_us, "steps_done", (json_int_t)x->steps_done, "steps", (json_int_t)x->steps, "open",
@@ -129,7 +131,9 @@ static void list_stored(struct request *q)
 		request_fail(q, &e);
 		return;
 	}
-	request_answer(q, json_pack("{s:o}", "executions", l.list), NULL, 0);
+	/* By what was looked at: what this client may not read is taken out later. */
+	const char *next = json_array_size(l.list) == (size_t)limit ? l.last : NULL;
+	request_answer(q, json_pack("{s:o,s:s*}", "executions", l.list, "next", next), NULL, 0);
 }
 
 static void only_what_may_be_read(struct client *c, json_t *answer)

@@ -55,6 +55,22 @@ static enum err demand_of_group(const struct execution *x, size_t step, struct d
 	return add_demand(all, d, e);
 }
 
+enum err demands_check(struct execution *x, size_t step, const struct policy *p, struct error *e)
+{
+	const struct book_step *s = &x->book->steps[step];
+	struct demands all = {.policy = p, .within_us = INT64_MAX};
+	struct arena *a = arena_new();
+	enum err err = ERR_OK;
+	buf_init(&all.from, 900);
+	if (s->approve > 0) err = demand_of_group(x, step, &all, s->from, (struct demand){.needed = (uint32_t)s->approve}, a, e);
+	size_t people = !err && all.count ? policy_count(p, all.list[0].who, all.list[0].who_count, x->driver) : SIZE_MAX;
+	if (people < (size_t)all.needed)
+		err = error_set(e, ERR_DENIED, "it needs the approval of %s, and %s has only %zu others", all.from.data, p->file, people);
+	buf_clear(&all.from);
+	arena_free(a);
+	return err;
+}
+
 static enum err demand_of_call(struct execution *x, struct consent c, struct demands *all, struct arena *a, struct error *e)
 {
 	json_t *form = call_arguments(x, c.call), *arguments = json_obj(form, "arguments");

@@ -35,6 +35,9 @@ struct demands {
 /* a: for what they hold. ERR_DENIED where nobody can be asked: no policy, or one without that group. */
 enum err demands_find(struct execution *x, struct consent c, struct demands *out, struct arena *a, struct error *e);
 
+/* Can what the book's step asks for ever be there: is there that group, and are there so many but the driver? ERR_DENIED. */
+enum err demands_check(struct execution *x, size_t step, const struct policy *p, struct error *e);
+
 /* May who agree now, beside those who have? ERR_DENIED, or ERR_CONFLICT for one who has. */
 enum err demands_accept(struct execution *x, struct consent c, const struct demands *all, const char *who, struct error *e);
 

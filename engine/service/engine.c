@@ -273,6 +273,7 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	en->host = mem_strdup(name);
 	en->user = mem_strdup(pw ? pw->pw_name : "?");
 	en->principal = principal_of_uid(geteuid());
+	if (!en->principal) return error_set(e, ERR_IO, "the name of user %u cannot be looked up", (unsigned)geteuid());
 	must(uv_loop_init(&en->loop) == 0);
 	en->loop.data = en;
 	enum err err = engine_configure(en, config_path, e);

@@ -209,7 +209,7 @@ void execution_answer_later(struct execution *x, void (*fn)(struct execution *, 
 static void write_row(struct execution *x)
 {
 	struct store_execution row = {.id = x->id,
-	                              .book = x->book_path,
+	                              .book = x->book_name,
 	                              .title = x->book->title,
 	                              .state = run_state_name(x->flow->state),
 	                              .driver = x->driver,

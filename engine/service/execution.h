@@ -179,6 +179,7 @@ struct execution_wish {
 	bool is_all_declared;
 	const char *driver;
 	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
+	bool is_start;                  /* not only a look: a denial is recorded */
 };
 
 /* Makes a new execution; the records are in its first batch, nothing is submitted yet. ERR_INVALID for a book that cannot run or parameters that do not fit,

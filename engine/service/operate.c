@@ -34,6 +34,7 @@ void op_run(struct request *q)
 	struct execution *x;
 	struct error e;
 	struct execution_wish w = wish_of(q);
+	w.is_start = true;
 	if (!w.book) {
 		request_refuse(q, ERR_USAGE, "run needs a book: its absolute path");
 		return;

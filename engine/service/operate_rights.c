@@ -56,8 +56,8 @@ void op_handover(struct request *q)
 {
 	struct error e;
 	const char *to = json_str(q->args, "to", "");
-	if (strncmp(to, "user:", 5) != 0 || !to[5])
-		request_refuse(q, ERR_USAGE, "an execution is handed over to a person: user:NAME");
+	if (strncmp(to, "user:", 5) != 0 || !policy_is_name(to + 5))
+		request_refuse(q, ERR_USAGE, "an execution is handed over to a person: user:NAME, as policies name them");
 	else if (strcmp(to, q->x->driver) == 0)
 		request_refuse(q, ERR_CONFLICT, "%s drives it already", to);
 	else if (rights_verb(q->x, to, VERB_RUN, &e) || change_driver(q, to, "handover", &e))
@@ -87,6 +87,10 @@ static enum err review(struct request *q, struct error *e)
 {
 	struct execution *x = q->x;
 	const char *reason = json_str(q->args, "reason", "");
+	if (strncmp(q->client->principal, "user:", 5) != 0)
+		return error_set(e, ERR_DENIED, "%s is no person: people review what was done", q->client->principal);
+	if (x->is_loaded_for_reading && !x->flow->is_finished)
+		return error_set(e, ERR_CONFLICT, "execution %s was left open when its engine ended: it is reviewed once somebody has resumed it", x->id);
 	if (!x->elevation_count) return error_set(e, ERR_CONFLICT, "nobody took a right for a time in execution %s", x->id);
 	if (rights_has_driven(x, q->client->principal))
 		return error_set(e, ERR_DENIED, "%s drove this execution: another person reviews it", q->client->principal);

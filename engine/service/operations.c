@@ -51,8 +51,8 @@ static const struct operation {
     {"refuse", NEEDS_LIVE, FOR_READERS, op_refuse},
     {"book.approve", NEEDS_NOTHING, FOR_ALL, op_book_approve},
     {"shell.start", NEEDS_LIVE, FOR_DRIVER, op_shell_start},
-    {"shell.output", NEEDS_LIVE, FOR_DRIVER, op_shell_output},
-    {"shell.finish", NEEDS_LIVE, FOR_DRIVER, op_shell_finish},
+    {"shell.output", NEEDS_LIVE, FOR_READERS, op_shell_output}, /* of the terminal that runs it, whoever drives by then */
+    {"shell.finish", NEEDS_LIVE, FOR_READERS, op_shell_finish},
     {"output", NEEDS_EXECUTION, FOR_READERS, op_output},
     {"log", NEEDS_NOTHING, FOR_ALL, op_log},
     {"records", NEEDS_EXECUTION, FOR_READERS, op_records},

@@ -49,7 +49,10 @@ static void retire(struct policy_file *f)
 {
 	f->policy = NULL;
 	if (!f->arena) return;
-	if (f->retired_count == RETIRED_MAX) arena_free(f->retired[--f->retired_count]);
+	if (f->retired_count == RETIRED_MAX) {
+		arena_free(f->retired[0]);
+		memmove(f->retired, f->retired + 1, --f->retired_count * sizeof *f->retired);
+	}
 	f->retired[f->retired_count++] = f->arena;
 	f->arena = NULL;
 }
@@ -75,7 +78,7 @@ static void read_it(struct policy_file *f, const struct stat *now)
 	}
 	buf_clear(&b);
 	f->seen = *now;
-	f->is_read = true;
+	f->is_read = !err; /* what could not be read at all may be readable in a moment */
 	f->is_young = clock_now_us() / 1000000 - now->st_ctim.tv_sec < YOUNG_S;
 }
 
@@ -86,7 +89,8 @@ enum err policy_file_now(struct policy_file *f, const struct policy **out, struc
 	if (!f->path) return ERR_OK;
 	if (stat(f->path, &now) != 0) {
 		f->is_read = false;
-		return errno == ENOENT ? ERR_OK : error_errno(e, "the policy %s", f->path);
+		bool is_gone = errno == ENOENT && lstat(f->path, &now) != 0; /* a link that leads nowhere is no policy that nobody wrote */
+		return is_gone ? ERR_OK : error_errno(e, "the policy %s", f->path);
 	}
 	if (!f->is_read || f->is_young || !is_same(&now, &f->seen)) read_it(f, &now);
 	if (f->err && e) *e = f->error;

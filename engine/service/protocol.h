@@ -45,7 +45,7 @@
  * {"execution","step","call","stream":"stdout"|"stderr"|"terminal"}     payload: bytes (at most 64 KiB) shell.finish   {"execution","step","call","code":N or
  * "signal":N} output         {"execution","step","attempt","call","stream","from":offset} -> {"bytes","total"}     payload: at most 1 MiB log
  * {"limit","before":id,"open":bool} -> {"executions":[{"execution","book","title","state","driver","started_us","finished_us","open",
- *                "interrupted","steps_done","steps"}...]}
+ *                "interrupted","steps_done","steps"}...],"next":id}     next: where there are more, "before" of the next page; what may not be read is left out
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
  *
@@ -68,7 +68,8 @@
  * {"ev":"output","execution","step","attempt","call","stream"}  payload: bytes as they come
  * {"ev":"logged","execution","step","level","text"}
  * {"ev":"note","execution","step","by","text"}
- * {"ev":"ended","execution","state"}                        the last one */
+ * {"ev":"ended","execution","state"}                        the last one
+ * {"ev":"detached","execution","text"}                      the last one for a client that may not read it any more */
 
 enum { PROTOCOL_HEAD_BYTES_MAX = 16 << 20, PROTOCOL_PAYLOAD_BYTES_MAX = 2 << 20, PROTOCOL_CLIENTS_MAX = 256 };
 

@@ -4,14 +4,15 @@
 #include "service/engine_state.h"
 #include "service/operations.h"
 
-/* Revisions of books that somebody approved, by the digest of their bytes: what a service may run above risk read. Any edit is another revision.
+/* Revisions of books that somebody approved, by path and digest of their bytes: what a service may run above risk read. Any edit is another revision.
  * source: DESIGN.md 7 */
 
 /* Reads them from the journal when the engine starts. */
 enum err revisions_load(struct engine *en, struct error *e);
 void revisions_free(struct engine *en);
 
-bool revision_is_approved(const struct engine *en, const char *digest);
+/* book: its path beneath the workspace. Elsewhere the same bytes are another book, which others may have a word in. */
+bool revision_is_approved(const struct engine *en, const char *digest, const char *book);
 
 /* Operation book.approve {"books":[paths],"reason"}: all of them, or none. Answers when it is durable. */
 void op_book_approve(struct request *q);

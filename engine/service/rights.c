@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "service/approval.h"
+#include "service/demand.h"
 #include "service/engine_state.h"
 #include "service/revision.h"
 
@@ -22,12 +23,11 @@ void rights_govern(struct execution *x, const char *path)
 		x->book_path = arena_strdup(x->arena, path + n + 1);
 		return;
 	}
-	char *file = root ? mem_printf("%s/.rung/policy.yaml", root) : NULL;
-	if (file && fs_exists(file)) {
+	const struct policy *p = NULL;
+	if (root && (policy_file_now(engine_policy(x->engine, root), &p, NULL) || p)) {
 		x->policy_root = root;
 		x->book_path = arena_printf(x->arena, "external%s", path);
 	}
-	free(file);
 }
 
 enum err rights_policy(struct execution *x, const struct policy **out, struct error *e)
@@ -127,7 +127,7 @@ static bool is_allowed_by_person(struct execution *x, size_t step, bool is_read_
 static bool is_revision_approved(struct execution *x, size_t step)
 {
 	bool is_service = strncmp(x->driver, "service:", 8) == 0;
-	return !is_service || x->book->steps[step].risk == RISK_READ || revision_is_approved(x->engine, x->book->digest);
+	return !is_service || x->book->steps[step].risk == RISK_READ || revision_is_approved(x->engine, x->book->digest, x->book_path);
 }
 
 struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count)
@@ -177,12 +177,16 @@ static enum err decide(const struct policy *p, const struct policy_request *q, s
 	return d.outcome == POLICY_IS_DENIED ? error_set(e, ERR_DENIED, "%s", policy_explain_line(p, q, a)) : ERR_OK;
 }
 
-enum err rights_step(struct execution *x, size_t step, struct error *e)
+enum err rights_step(struct execution *x, size_t step, struct right *by, struct error *e)
 {
+	struct right unused;
 	const struct policy *p;
 	enum policy_outcome outcome;
 	enum err err = rights_policy(x, &p, e);
+	if (!by) by = &unused;
+	if (err) by->by = "policy";
 	if (err || !p) return err;
+	decided_by(x, by, p, NULL);
 	if (!is_revision_approved(x, step))
 		return error_set(e, ERR_DENIED,
 		                 "a service runs steps above risk read only from a revision of the book that somebody approved: rung approve-book %s",
@@ -190,6 +194,7 @@ enum err rights_step(struct execution *x, size_t step, struct error *e)
 	struct arena *a = arena_new();
 	struct policy_request q = rights_request(x, step, a);
 	err = decide(p, &q, a, &outcome, e);
+	if (err) decided_by(x, by, p, policy_decide(p, &q, a).rule);
 	arena_free(a);
 	return err;
 }
@@ -213,6 +218,8 @@ static void missing_steps(struct execution *x, const struct policy *p, struct ar
 			add_missing(list, "step", id, NULL, "deny",
 			            "a service runs it only from a revision of the book that somebody approved (rung approve-book)");
 		else if (decide(p, &q, a, &outcome, &e))
+			add_missing(list, "step", id, NULL, "deny", e.text);
+		else if (demands_check(x, i, p, &e))
 			add_missing(list, "step", id, NULL, "deny", e.text);
 		else if (outcome == POLICY_MUST_WAIT || x->book->steps[i].approve > 0)
 			add_missing(list, "step", id, NULL, "wait", "others must agree before it begins");
@@ -317,7 +324,7 @@ static enum err check_unattended(struct execution *x, struct error *e)
 	return err;
 }
 
-static enum err check_service(struct execution *x, const struct policy *p, struct error *e)
+static enum err check_service(struct execution *x, const struct policy *p, bool is_start, struct error *e)
 {
 	if (strncmp(x->driver, "service:", 8) != 0) return ERR_OK;
 	const struct policy_service *s = p ? policy_service_find(p, x->driver + 8) : NULL;
@@ -327,7 +334,7 @@ static enum err check_service(struct execution *x, const struct policy *p, struc
 	if (s->max_running && running >= s->max_running)
 		return error_set(e, ERR_DENIED, "%s has %lld executions under way, and the policy gives it %lld at a time (%s:%d)", x->driver,
 		                 (long long)running, (long long)s->max_running, p->file, s->line);
-	return service_rate_take(x->engine, s, e);
+	return is_start ? service_rate_take(x->engine, s, e) : ERR_OK;
 }
 
 enum err rights_start(struct execution *x, struct error *e)
@@ -361,7 +368,63 @@ enum err rights_start(struct execution *x, struct error *e)
 	json_decref(missing);
 	if (denied) err = error_set(e, ERR_DENIED, "%s. Nothing was run", b.data ? b.data : "the policy denies it");
 	buf_clear(&b);
-	return err ? err : check_service(x, p, e);
+	return err ? err : check_service(x, p, true, e);
+}
+
+enum err rights_look(struct execution *x, struct error *e)
+{
+	const struct policy *p;
+	if (rights_policy(x, &p, NULL) || !p) return ERR_OK; /* what is wrong there is said when it would start */
+	for (size_t i = 0; i < p->rule_count; i++) {
+		const struct policy_rule *r = &p->rules[i];
+		if (r->effect != POLICY_ALLOW || !(r->verbs & (1U << VERB_RUN | 1U << VERB_READ)) || !policy_is_among(p, x->driver, r->who, r->who_count))
+			continue;
+		for (size_t k = 0; k < r->book_count; k++)
+			if (policy_book_matches(r->books[k], x->book_name)) return ERR_OK;
+	}
+	struct arena *a = arena_new();
+	struct policy_request q = rights_request(x, SIZE_MAX, a);
+	enum err err = error_set(e, ERR_DENIED, "%s", policy_explain_line(p, &q, a));
+	arena_free(a);
+	return err;
+}
+
+/* Which rule said no: of the book as a whole, or of the first step that is denied. */
+static const struct policy_rule *denying_rule(struct execution *x, const struct policy *p, struct arena *a)
+{
+	struct policy_request q = rights_request(x, SIZE_MAX, a);
+	struct policy_decision d = policy_decide(p, &q, a);
+	for (size_t i = 0; x->flow && i < x->graph->count && d.outcome != POLICY_IS_DENIED; i++) {
+		q = rights_request(x, i, a);
+		q.targets = POLICY_TARGETS_OF_NO_STEP;
+		d = policy_decide(p, &q, a);
+	}
+	return d.outcome == POLICY_IS_DENIED ? d.rule : NULL;
+}
+
+void rights_record_denied(struct execution *x, const struct error *why)
+{
+	const struct policy *p;
+	char blob[STORE_BLOB_NAME_BYTES];
+	if (why->kind != ERR_DENIED || !x->book_name) return;
+	struct store_batch *batch = store_batch_new();
+	store_batch_blob(batch, NULL, why->text, strlen(why->text), blob);
+	struct right by = {.by = "policy"};
+	struct arena *a = arena_new();
+	if (rights_policy(x, &p, NULL) == ERR_OK && p)
+		decided_by(x, &by, p, denying_rule(x, p, a));
+	else if (!p)
+		by.by = "person";
+	json_t *d = json_pack("{s:s,s:s}", "book", x->book_name, "reason", blob);
+	right_record(&by, d);
+	struct record r = {.t_us = clock_now_us(), .kind = RECORD_START_DENIED, .by = x->driver, .data = d};
+	struct error e;
+	if (store_batch_record(batch, &r, &e))
+		store_batch_free(batch);
+	else
+		store_submit(x->engine->store, batch, NULL, NULL);
+	json_decref(d);
+	arena_free(a);
 }
 
 /* ---- others ---- */
@@ -370,7 +433,7 @@ enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb
 {
 	const struct policy *p;
 	enum policy_outcome outcome;
-	if (verb != VERB_RUN && rights_has_driven(x, who)) return ERR_OK;
+	if (verb == VERB_READ && rights_has_driven(x, who)) return ERR_OK;
 	enum err err = rights_policy(x, &p, e);
 	if (err) return err;
 	if (!p && strcmp(who, x->engine->principal) == 0) return ERR_OK;
@@ -380,10 +443,20 @@ enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb
 	struct policy_request q = rights_request(x, SIZE_MAX, a);
 	q.who = who;
 	q.verb = verb;
-	q.elevated_count = 0;
+	if (strcmp(who, x->driver) != 0) q.elevated_count = 0;
 	err = decide(p, &q, a, &outcome, e);
 	arena_free(a);
 	return err;
+}
+
+enum err rights_resume(struct execution *x, const char *who, struct error *e)
+{
+	const struct policy *p;
+	if (strcmp(who, x->driver) != 0 && strncmp(who, "service:", 8) == 0)
+		return error_set(e, ERR_DENIED, "%s drives what it started, and takes nothing over: %s drives this", who, x->driver);
+	enum err err = rights_verb(x, who, VERB_RUN, e);
+	if (!err) err = rights_policy(x, &p, e);
+	return err || strcmp(who, x->driver) != 0 ? err : check_service(x, p, false, e);
 }
 
 enum err rights_talk(struct engine *en, const char *who, struct error *e)

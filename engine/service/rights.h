@@ -32,8 +32,15 @@ struct right execution_right(struct execution *x, size_t step, bool is_read_only
 /* Adds "by", "rule", "line" and "policy" to a record's data. */
 void right_record(const struct right *r, json_t *data);
 
-/* May the step begin, as far as rules on its risk, its targets and the time go? ERR_DENIED with the sentence, ERR_OK also where it must wait for approvals. */
-enum err rights_step(struct execution *x, size_t step, struct error *e);
+/* May the step begin, as far as rules on its risk, its targets and the time go? ERR_DENIED with the sentence, ERR_OK also where it must wait for approvals.
+ * by: what decided; or NULL. */
+enum err rights_step(struct execution *x, size_t step, struct right *by, struct error *e);
+
+/* May who asks learn anything of the book: is there a rule that lets them run or read it, under whatever conditions? Before it is opened. */
+enum err rights_look(struct execution *x, struct error *e);
+
+/* Records that it may not start, and why: an execution that there will never be. */
+void rights_record_denied(struct execution *x, const struct error *why);
 
 /* May it start at all? For a service: within its rate, from a book that sets bounds. ERR_DENIED with everything that is missing. */
 enum err rights_start(struct execution *x, struct error *e);
@@ -44,6 +51,9 @@ json_t *rights_missing(struct execution *x);
 
 /* May who do that with the execution (VERB_READ, VERB_CANCEL; VERB_RUN: take it over)? Who drives or drove it may read it, and who could approve a step. */
 enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb, struct error *e);
+
+/* May who take it up again, or over: drive it from now on? A service only what it started, within its bounds. */
+enum err rights_resume(struct execution *x, const char *who, struct error *e);
 
 /* May who talk to this engine at all? With no policy only its own user may. */
 enum err rights_talk(struct engine *en, const char *who, struct error *e);
