@@ -117,13 +117,19 @@ define unit_rule
 $(O)/test/$(1)/%: tests/unit/$(1)/%.c $(foreach l,$(2),$(O)/lib/$(l).a)
 	@mkdir -p $$(@D)
 	@echo '  test  $$@'
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$< -Wl,--start-group $(foreach l,$(2),$(O)/lib/$(l).a) -Wl,--end-group $(LDFLAGS) -lcmocka $$(LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $$@.d -MT $$@ -o $$@ $$< $$(MORE_OBJ) -Wl,--start-group $(foreach l,$(2),$(O)/lib/$(l).a) -Wl,--end-group $(LDFLAGS) -lcmocka $$(LIBS)
 endef
 upto = $(if $(filter $(1),$(firstword $(2))),$(3) $(1),$(call upto,$(1),$(wordlist 2,99,$(2)),$(3) $(firstword $(2))))
 $(foreach l,$(LAYERS),$(eval $(call unit_rule,$(l),$(call upto,$(l),$(LAYERS),))))
 
 .PHONY: units
 units: $(UNIT_BIN) ## build the unit tests (SAN=1 with sanitizers)
+
+# These stand on a file system of their own, which takes the place of the C library's calls.
+LYING_BIN := $(addprefix $(O)/test/store/,test_power test_io_faults)
+LYING_OBJ := $(patsubst %.c,$(O)/obj/%.o,$(wildcard tests/unit/store/lying_*.c))
+$(LYING_BIN): $(LYING_OBJ)
+$(LYING_BIN): MORE_OBJ = $(LYING_OBJ)
 
 # The sandbox's tests start the fork server of their own build.
 $(filter $(O)/test/sandbox/%,$(UNIT_BIN)): | $(O)/rung-forkd

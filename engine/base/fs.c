@@ -99,6 +99,15 @@ enum err fs_write_atomic(const char *path, const void *data, size_t n, mode_t mo
 	return err;
 }
 
+/* A new folder's name is durable once the folder that it lies in was synced. One that we may write and not read cannot be. */
+static enum err sync_name(const char *path, struct error *e)
+{
+	char *folder = fs_dirname(path);
+	enum err err = access(folder, R_OK) == 0 ? fs_sync_dir(folder, e) : ERR_OK;
+	free(folder);
+	return err;
+}
+
 enum err fs_mkdirs(const char *path, mode_t mode, struct error *e)
 {
 	char *p = mem_strdup(path);
@@ -107,7 +116,10 @@ enum err fs_mkdirs(const char *path, mode_t mode, struct error *e)
 		char c = *at;
 		if (c && c != '/') continue;
 		*at = 0;
-		if (mkdir(p, mode) != 0 && errno != EEXIST) err = error_errno(e, "%s", p);
+		if (mkdir(p, mode) == 0)
+			err = sync_name(p, e);
+		else if (errno != EEXIST)
+			err = error_errno(e, "%s", p);
 		*at = c;
 		if (!c) break;
 	}

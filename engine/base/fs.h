@@ -19,7 +19,7 @@ enum err fs_read_fd(int fd, const char *path, struct buf *out, struct error *e);
 /* Writes a file so that after a crash it holds either the old bytes or the new: temporary file, fsync, rename, fsync of the folder. */
 enum err fs_write_atomic(const char *path, const void *data, size_t n, mode_t mode, struct error *e);
 
-/* mkdir -p; a folder that is there already is fine. */
+/* mkdir -p; a folder that is there already is fine, one that was made is durable. */
 enum err fs_mkdirs(const char *path, mode_t mode, struct error *e);
 
 /* fsync of a folder. */

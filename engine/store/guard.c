@@ -43,6 +43,15 @@ static char *path_file_of(const char *folder, const char *dir)
 	return path;
 }
 
+/* The digest behind a note and its NUL: a slot that was torn within does not have the right one, whatever its note looks like. */
+static bool is_slot_whole(const char *slot, size_t bytes, size_t n)
+{
+	unsigned char digest[DIGEST_BYTES];
+	if (bytes < n + 1 + DIGEST_BYTES) return false;
+	digest_sha256(digest, slot, n);
+	return memcmp(slot + n + 1, digest, DIGEST_BYTES) == 0;
+}
+
 /* The size that a slot's checkpoint states, or -1 where the slot holds none. Signatures are the caller's to check. */
 static int64_t slot_size(const char *slot, size_t n)
 {
@@ -62,8 +71,8 @@ static int newest_slot(const struct buf *file, size_t *n)
 	for (int i = 0; i < SLOTS; i++) {
 		size_t from = (size_t)i * SLOT_BYTES;
 		if (file->len <= from) break;
-		size_t len = strnlen(file->data + from, file->len - from < SLOT_BYTES ? file->len - from : SLOT_BYTES);
-		int64_t size = slot_size(file->data + from, len);
+		size_t bytes = file->len - from < SLOT_BYTES ? file->len - from : SLOT_BYTES, len = strnlen(file->data + from, bytes);
+		int64_t size = is_slot_whole(file->data + from, bytes, len) ? slot_size(file->data + from, len) : -1;
 		if (size > best_size) best = i, best_size = size, *n = len;
 	}
 	return best;
@@ -165,8 +174,9 @@ void guard_close(struct guard *g)
 enum err guard_write(struct guard *g, const char *note, size_t n, struct error *e)
 {
 	char slot[SLOT_BYTES] = {0};
-	must(n < sizeof slot);
+	must(n + 1 + DIGEST_BYTES <= sizeof slot);
 	memcpy(slot, note, n);
+	digest_sha256((unsigned char *)slot + n + 1, note, n);
 	if (failpoint(GUARD_WRITE)) return error_set(e, ERR_IO, "%s: made to fail", g->path);
 	if (pwrite(g->fd, slot, sizeof slot, (off_t)g->turn * SLOT_BYTES) != (ssize_t)sizeof slot) return error_errno(e, "%s", g->path);
 	g->turn = !g->turn;

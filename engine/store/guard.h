@@ -9,8 +9,8 @@
  * which log a state directory holds, so that an emptied or exchanged directory is noticed too.
  *
  * The note is written after the commit and never synced on its own: a guard behind the store is fine, one ahead of it never happens, since what it names was
- * synced before. It has two slots of 4 KiB that are written in turn, each in one pwrite: a torn write spoils one slot, and the other still holds the
- * checkpoint before. source: DESIGN.md 6. */
+ * synced before. It has two slots of 4 KiB that are written in turn, each in one pwrite, with the note's digest behind it: a torn write spoils one slot, and
+ * the other still holds the checkpoint before. source: DESIGN.md 6. */
 
 struct guard;
 

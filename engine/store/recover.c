@@ -1,5 +1,6 @@
 #include "store/recover.h"
 #include "base/digest.h"
+#include "base/fs.h"
 #include "store/schema.h"
 
 #include <stdlib.h>
@@ -203,5 +204,18 @@ enum err recover_check_new(const struct store *s, struct error *e)
 	else if (!err)
 		err = error_set(e, ERR_VERIFY, "%s holds no log, but the guard saw the log %s there: its database is gone (" SET_ASIDE ")", s->dir, seen.data);
 	buf_clear(&seen);
+	return err;
+}
+
+enum err recover_check_files(const struct store *s, struct error *e)
+{
+	char *wal = mem_printf("%s-wal", s->db_path);
+	enum err err = ERR_OK;
+	bool has_db = fs_exists(s->db_path);
+	if (!has_db && fs_exists(wal))
+		err = error_set(e, ERR_VERIFY, "%s is there without its database, %s: records of a log may stand in it (" SET_ASIDE ")", wal, s->db_path);
+	else if (!has_db)
+		err = recover_check_new(s, e);
+	free(wal);
 	return err;
 }

@@ -22,4 +22,8 @@ enum err recover_check_guard(struct store *s, struct error *e);
 /* A directory without a log in which the guard saw one. ERR_VERIFY. */
 enum err recover_check_new(const struct store *s, struct error *e);
 
+/* Before SQLite looks at the files, for it makes a database where there is none and deletes the WAL beside an empty one: ERR_VERIFY where a WAL is there
+ * without its database, or neither where the guard saw a log. */
+enum err recover_check_files(const struct store *s, struct error *e);
+
 #endif

@@ -1,6 +1,7 @@
 #include "store/schema.h"
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/fs.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -151,13 +152,18 @@ static enum err give_up(sqlite3 **db, enum err err)
 	return err;
 }
 
-/* SQLite would make the file readable for others; its WAL takes the mode from it. */
+/* SQLite would make the file readable for others; its WAL takes the mode from it. Its name is durable before there is a WAL beside it. */
 static enum err make_private(const char *path, struct error *e)
 {
+	bool is_new = !fs_exists(path);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) return error_errno(e, "%s", path);
 	close(fd);
-	return ERR_OK;
+	if (!is_new) return ERR_OK;
+	char *folder = fs_dirname(path);
+	enum err err = fs_sync_dir(folder, e);
+	free(folder);
+	return err;
 }
 
 enum err schema_open_writer(const char *path, sqlite3 **out, bool *is_new, struct error *e)

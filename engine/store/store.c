@@ -115,6 +115,7 @@ static enum err open_owner(struct store *s, const struct store_options *o, struc
 	if (!err) err = take_lock(s->dir, &s->lock_fd, e);
 	if (!err) err = (s->guard_folder = guard_folder(o->guard_dir, e)) ? ERR_OK : ERR_INVALID;
 	if (!err && reserve_make(s->dir, &full) != ERR_OK) s->is_reserve_released = true;
+	if (!err) err = recover_check_files(s, e);
 	if (!err) err = schema_open_writer(s->db_path, &s->db, &is_new, e);
 	if (!err) writer_remember_place(s);
 	if (!err) err = writer_prepare(s, e);
@@ -298,9 +299,12 @@ enum err store_set_aside(const char *dir, const char *guard_dir, struct buf *not
 	enum err err = folder ? take_lock(dir, &lock, e) : ERR_INVALID;
 	if (!err) last_words(dir, origin, note);
 	failpoint(ASIDE_BEGIN);
+	/* The database goes first, and its new name is durable before the WAL goes: without its WAL it would be taken for an older log, while a WAL alone is
+	 * refused (recover_check_files). */
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		rename_aside(dir, names[i], suffix, &err, e);
 		failpoint(ASIDE_HALF);
+		if (!err && i == 0) err = fs_sync_dir(dir, e);
 	}
 	if (!err) {
 		char *shm = in_dir(dir, "store.db-shm");

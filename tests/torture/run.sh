@@ -2,7 +2,8 @@
 # The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed and not run again, so that a run that was
 # cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
 #
-#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills and of 100 jumps of the clock each (default 20: 300 kills, 2,000 jumps), and the fixed rounds: of policies 1,000,000 pairs
+#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills and of 100 jumps of the clock each (default 20: 300 kills, 2,000 jumps), and the fixed rounds: of policies 1,000,000 pairs,
+#                                  20,000 power cuts
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -24,7 +25,7 @@ round() {
 	started=$(date +%s)
 	if "$@" >"$work/log" 2>&1; then
 		echo "$name" >>"$work/passed"
-		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^# .*(kills|pairs|jumps)' "$work/log" | tail -n 1)"
+		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^(# .*(kills|pairs|jumps)|[0-9]+ power cuts|[0-9]+ failed calls)' "$work/log" | tail -n 1)"
 	else
 		cat "$work/log"
 		echo "FAILED: $name"
@@ -47,6 +48,12 @@ round "host" env RUNG_BUILD="$B" RUNG_RELEASE="$PWD/$B/rung" LONG=1 python3 test
 seed=1
 while [ "$seed" -le 20 ]; do
 	round "policy pairs=50000 seed=$seed" env RUNG_BUILD="$B" PAIRS=50000 SEED="$seed" python3 tests/policy/test_reference.py
+	seed=$((seed + 1))
+done
+# 20,000 power cuts.
+seed=1
+while [ "$seed" -le 20 ]; do
+	round "power cuts=1000 seed=$seed" env CUTS=1008 SEED="$seed" "$B/san/test/store/test_power"
 	seed=$((seed + 1))
 done
 for t in crash verify guard; do
