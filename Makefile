@@ -91,12 +91,19 @@ $(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
 	@echo '  embed $@'
 	$(Q)sh tests/tools/embed.sh modules/*/*.lua > $@.new && mv $@.new $@
 
-$(O)/obj/gen/modules.o: $(O)/gen/modules.c
+# The shell's half of a receipt is linked into the actor, which hands it to sh -c.
+$(O)/gen/receipt.c: engine/sandbox/receipt.sh tests/tools/embed_text.sh
+	@mkdir -p $(@D)
+	@echo '  embed $@'
+	$(Q)sh tests/tools/embed_text.sh sandbox/receipt.h receipt_text $< > $@.new && mv $@.new $@
+
+$(O)/obj/gen/%.o: $(O)/gen/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o
 define layer_rule
-$(O)/lib/$(1).a: $(call obj_of,$(1))
+$(O)/lib/$(1).a: $(call obj_of,$(1)) $(LAYER_MORE_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	@ar rcs $$@ $$^

@@ -56,6 +56,6 @@ const struct command command_resume = {
     .options = options,
     .help = "goes on with an execution that was paused, or left open when its engine ended",
     .longer = "Finished calls are never made again: their recorded answers are used. A call that was in flight is made again where its effect is\n"
-              "read or idempotent; else the step's verify decides, or you do (rung resolve).",
+              "read, idempotent or keyed; a receipt answers for itself; else the step's verify decides, or you do (rung resolve).",
     .run = run,
 };

@@ -11,29 +11,40 @@ uint32_t call_range_base(enum call_range r)
 	return (uint32_t)r * CALLS_IN_RANGE;
 }
 
-bool call_effect_repeats(enum step_effect effect)
+bool call_effect_is_harmless(enum step_effect effect)
 {
 	return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;
 }
 
+bool call_effect_repeats(enum step_effect effect)
+{
+	return call_effect_is_harmless(effect) || effect == EFFECT_KEYED || effect == EFFECT_RECEIPT;
+}
+
 enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int losses)
 {
-	bool repeats = call_effect_repeats(c->effect);
+	bool repeats = call_effect_repeats(c->effect) && !c->is_out_of_reach;
+	enum call_fate told = call_effect_is_harmless(c->effect) || c->is_question ? FATE_FAILED : FATE_UNKNOWN;
 	switch (loss) {
 	case LOSS_ENGINE:
 	case LOSS_STEP:
 		if (c->state != CALL_STARTED || c->is_dispatched) return FATE_KEPT;
 		if (c->has_terminal && loss == LOSS_ENGINE) return FATE_KEPT;
 		if (!c->is_question && !repeats) return FATE_UNKNOWN;
-		return loss == LOSS_ENGINE ? FATE_KEPT : FATE_FAILED;
+		return loss == LOSS_ENGINE ? FATE_KEPT : told;
 	case LOSS_ACTOR:
 		if (!repeats) return FATE_UNKNOWN;
-		return losses < ACTOR_LOSSES_MAX && !c->is_cancelled ? FATE_AGAIN : FATE_FAILED;
+		return losses < ACTOR_LOSSES_MAX && !c->is_cancelled ? FATE_AGAIN : told;
 	case LOSS_TIME:
 		/* We ended it: what it had done by then nobody knows. */
-		return repeats ? FATE_TIMEOUT : FATE_UNKNOWN;
+		return call_effect_is_harmless(c->effect) ? FATE_TIMEOUT : FATE_UNKNOWN;
 	}
 	return FATE_UNKNOWN;
+}
+
+enum call_fate call_fate_unmade(const struct flow_call *c)
+{
+	return c->has_left_before && !call_effect_is_harmless(c->effect) ? FATE_UNKNOWN : FATE_FAILED;
 }
 
 enum call_meeting call_meet(const struct flow_call *c, bool is_same)

@@ -39,9 +39,14 @@ struct flow_call {
 	bool has_terminal;                /* a client runs it, is there, and will say what became of it */
 	bool is_intended;                 /* its intent is on the way to the store, or it is held */
 	bool is_dispatched, is_cancelled; /* it is with a target; that was asked to end it */
+	bool has_left_before;             /* this is not its first intent, and a person did not say again: an earlier one may have had its effect */
+	bool is_out_of_reach;             /* what was kept of it cannot be asked any more: it is as one of effect once */
 };
 
-/* May it be made again without asking anyone? */
+/* May it happen twice? read and idempotent. */
+bool call_effect_is_harmless(enum step_effect effect);
+
+/* May it be made again without asking anyone? Those; keyed, whose target knows its key; receipt, which is answered from what was kept. */
 bool call_effect_repeats(enum step_effect effect);
 
 /* How the outcome of a call came to be missing. */
@@ -65,6 +70,9 @@ enum { ACTOR_LOSSES_MAX = 3 /* then what was in flight is not made again */ };
 /* What becomes of a call with no outcome. losses: of actors in this execution, this one included. */
 enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int losses);
 
+/* It could not be made now: FATE_FAILED, or FATE_UNKNOWN where an earlier try may have had its effect. */
+enum call_fate call_fate_unmade(const struct flow_call *c);
+
 /* What an attempt gets that asks for call c of its record (NULL: the record holds none of that number). */
 enum call_meeting {
 	MEETS_NOTHING,    /* a new call: right, intent, effect */
@@ -79,7 +87,7 @@ enum call_meeting call_meet(const struct flow_call *c, bool is_same);
 enum call_departure {
 	DEPARTS_NOT, /* it has left, or is over */
 	DEPARTS_LATER,
-	DEPARTS_NEVER, /* its step has been stopped meanwhile: told as failed, nothing was made */
+	DEPARTS_NEVER, /* its step has been stopped meanwhile: call_fate_unmade */
 	DEPARTS
 };
 /* is_awaiting_lock: something of the execution may run still. is_attempt_over: its attempt is being stopped, or has ended. */

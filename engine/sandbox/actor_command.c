@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "sandbox/actor_path.h"
+#include "sandbox/receipt.h"
 #include "sandbox/secret_call.h"
 #include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
@@ -26,7 +27,8 @@ enum { WORDS_MAX = 4096 };
 
 struct launch {
 	char **argv, **envp;
-	char *path;
+	char *path;    /* the command's file */
+	char *program; /* what is executed: that, or the shell that keeps a receipt of it */
 	int cwd_fd;
 	int fds[3]; /* of the child: stdin, stdout, stderr */
 	pid_t parent;
@@ -160,7 +162,7 @@ static int child_main(void *arg)
 	if (failpoint(HAND_EXEC))
 		errno = ENOMEM;
 	else if (ok)
-		execve(l->path, l->argv, l->envp);
+		execve(l->program, l->argv, l->envp);
 	l->error = errno;
 	_exit(127);
 }
@@ -211,11 +213,25 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+/* What is executed: the command, or under a receipt the shell around it. */
+static enum err program_get(const json_t *head, struct launch *l, struct error *e)
+{
+	const json_t *receipt = json_obj(head, "receipt");
+	enum err err = actor_path_resolve(l->argv[0], l->rules->trusted_uid, &l->path, e);
+	if (err) return err;
+	if (!receipt) {
+		l->program = mem_strdup(l->path);
+		return ERR_OK;
+	}
+	err = actor_path_resolve("sh", l->rules->trusted_uid, &l->program, e);
+	return err ? err : receipt_wrap(receipt, l->path, &l->argv, e);
+}
+
 static enum err launch_prepare(struct command *c, struct launch *l, const json_t *head, const struct secret_call *secrets, struct error *e)
 {
 	enum err err = argv_get(head, &l->argv, e);
 	if (!err) err = env_get(head, secrets, &l->envp, e);
-	if (!err) err = actor_path_resolve(l->argv[0], l->rules->trusted_uid, &l->path, e);
+	if (!err) err = program_get(head, l, e);
 	if (!err) err = cwd_get(head, &l->cwd_fd, e);
 	if (!err) err = pipes_make(c, l, e);
 	return err;
@@ -237,6 +253,7 @@ enum err command_start(const json_t *head, const void *input, size_t input_bytes
 	close_fd(&l.cwd_fd);
 	words_free(l.argv);
 	words_free(l.envp);
+	free(l.program);
 	c->path = l.path;
 	if (err) {
 		command_free(c);

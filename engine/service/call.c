@@ -4,6 +4,7 @@
 #include "sandbox/wire.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/receipt.h"
 #include "service/rights.h"
 #include "service/secret.h"
 
@@ -76,6 +77,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	                                                         : "action");
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
+	receipt_record(x, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
 	if (q->right) right_record(q->right, d);
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);
@@ -168,7 +170,7 @@ static void refuse(struct asking *q, const struct right *right)
 	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d}, NULL);
 	const char *fmt = right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)";
 	char *text = strcmp(right->by, "policy") == 0 ? mem_printf("not allowed: %s", right->why) : mem_printf(fmt, c->words, right->why, right->pattern);
-	call_finish(x, c, "denied", json_pack("{s:s?}", "error", execution_blob_text(x, text)));
+	call_not_made(x, c, "denied", text);
 	free(text);
 }
 
@@ -294,8 +296,10 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	enum err err = start_record(q, 1, e);
 	if (!err && right.is_allowed)
 		make(q, c);
-	else if (!err)
+	else if (!err) {
 		refuse(q, &right);
+		if (c->state == CALL_UNKNOWN) attempt_calls_changed(q->a->x, c->step);
+	}
 	return err;
 }
 

@@ -19,6 +19,9 @@ const char *call_words(struct execution *x, struct call *c);
 /* The recorded arguments and options: {"arguments","options"}. New reference, never NULL. */
 json_t *call_arguments(struct execution *x, const struct call *c);
 
+/* It did not leave, or the actor could not start it: the outcome says so, or it is unknown where an earlier try did leave. */
+void call_not_made(struct execution *x, struct call *c, const char *outcome, const char *why);
+
 /* To the actor, once the intent that was just recorded is durable. */
 void call_dispatch_later(struct execution *x, struct call *c);
 

@@ -2,12 +2,14 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "sandbox/receipt.h"
 #include "sandbox/wire.h"
 #include "service/attempt.h"
 #include "service/call.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
 #include "service/leftover.h"
+#include "service/receipt.h"
 #include "service/secret.h"
 
 #include <stdlib.h>
@@ -46,6 +48,22 @@ static struct call *flying_call(struct execution *x, json_int_t id)
 	return NULL;
 }
 
+/* The shell that keeps a receipt did not end with the command's status: nothing was run, and its last line says why; or nobody knows. */
+static void receipt_finished(struct execution *x, struct call *c, json_int_t number, const char *otherwise)
+{
+	if (number != RECEIPT_NOT_RUN) {
+		call_unknown(x, c, otherwise);
+		return;
+	}
+	struct buf said;
+	const struct buf *printed = &c->out[1];
+	buf_init(&said, ERROR_TEXT_BYTES);
+	size_t n = printed->len < ERROR_TEXT_BYTES / 8 ? printed->len : ERROR_TEXT_BYTES / 8;
+	if (n) text_visible(&said, printed->data + printed->len - n, n - (printed->data[printed->len - 1] == '\n'), TEXT_KEEP_NOTHING);
+	call_not_made(x, c, "failed", said.len ? said.data : "no receipt could be kept: nothing was run");
+	buf_clear(&said);
+}
+
 static void actor_finished(struct execution *x, struct call *c, const json_t *head)
 {
 	const json_t *code = json_object_get(head, "code"), *signal = json_object_get(head, "signal");
@@ -53,14 +71,17 @@ static void actor_finished(struct execution *x, struct call *c, const json_t *he
 	struct step_data *s = &x->steps[c->step];
 	struct flow_call seen = call_seen(c);
 	enum call_fate fate = call_fate_of(&seen, LOSS_TIME, 0);
+	const char *ended_by = s->live && s->live->is_stopping && s->live->stop_outcome == STEP_CANCELLED ? "cancelled" : "deadline";
 	land(x, c);
 	failpoint(CALL_HEARD);
-	if (by_deadline && !json_is_integer(code)) {
+	if (c->effect == EFFECT_RECEIPT && json_is_integer(signal)) {
+		receipt_finished(x, c, json_integer_value(signal), by_deadline ? ended_by : "no_receipt");
+	} else if (by_deadline && !json_is_integer(code)) {
 		/* We ended it: what it had done by then nobody knows. */
 		if (fate == FATE_TIMEOUT)
 			call_finish(x, c, "timeout", json_pack("{s:s?}", "error", execution_blob_text(x, "the command was ended at its deadline")));
 		else
-			call_unknown(x, c, s->live && s->live->is_stopping && s->live->stop_outcome == STEP_CANCELLED ? "cancelled" : "deadline");
+			call_unknown(x, c, ended_by);
 	} else {
 		json_t *data = json_object();
 		if (json_is_integer(code)) json_object_set(data, "code", (json_t *)code);
@@ -79,7 +100,7 @@ static void actor_failed(struct execution *x, struct call *c, const json_t *head
 	buf_init(&text, 8 * strlen(why) + 8);
 	text_visible(&text, why, strlen(why), TEXT_KEEP_NOTHING);
 	land(x, c);
-	call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, text.data ? text.data : "it did not start")));
+	call_not_made(x, c, "failed", text.data ? text.data : "it did not start");
 	buf_clear(&text);
 	attempt_calls_changed(x, c->step);
 }
@@ -151,6 +172,7 @@ static void settle_flying(struct execution *x)
 		if (fate == FATE_AGAIN) {
 			json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect),
 			                      "arguments", c->arguments_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
+			receipt_record(x, c->effect, c->step, c->attempt, c->number, d);
 			execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d},
 			               NULL);
 			call_dispatch_later(x, c);
@@ -234,6 +256,7 @@ static enum err send_call(struct execution *x, struct call *c, struct error *e)
 	                         json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
 	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
 	int64_t wait_us = 0;
+	receipt_provide(x, c, head);
 	enum err err = secret_provide(x, inner, head, &wait_us, e);
 	if (!err) {
 		struct buf input;
@@ -269,12 +292,12 @@ static void dispatch(struct execution *x, json_t *data)
 	failpoint(CALL_DISPATCH);
 	c->is_intended = false;
 	if (departure == DEPARTS_NEVER) {
-		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the step was stopped before the call was made")));
+		call_not_made(x, c, "failed", "the step was stopped before the call was made");
 		attempt_calls_changed(x, step);
 		return;
 	}
 	if (actor_start(x, &e) || send_call(x, c, &e)) {
-		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, e.text)));
+		call_not_made(x, c, "failed", e.text);
 		attempt_calls_changed(x, step);
 	}
 }
@@ -300,6 +323,7 @@ void call_settle_open(struct execution *x, size_t step, const char *why, enum ca
 	for (size_t i = 0; i < s->call_count; i++) {
 		struct call *c = s->calls[i];
 		struct flow_call seen = call_seen(c);
+		seen.is_out_of_reach = !receipt_can_be_asked(x, c);
 		enum call_fate fate = call_fate_of(&seen, loss, 0);
 		if (fate == FATE_FAILED) call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
 		if (fate != FATE_UNKNOWN) continue;

@@ -8,6 +8,7 @@
 #include "service/configure.h"
 #include "service/leftover.h"
 #include "service/listen.h"
+#include "service/receipt.h"
 #include "service/revision.h"
 
 #include <errno.h>
@@ -112,6 +113,7 @@ void engine_remove(struct engine *en, struct execution *x)
 			unlink(locks[i]);
 			free(locks[i]);
 		}
+		receipt_forget(x);
 	}
 	for (struct execution **at = &en->executions; *at; at = &(*at)->next) {
 		if (*at != x) continue;
@@ -188,9 +190,9 @@ static void tick(uv_timer_t *t)
 
 static enum err make_folders(struct engine *en, struct error *e)
 {
-	static const char *const folders[] = {"spool", "locks"};
+	static const char *const folders[] = {"spool", "locks", "receipts"};
 	enum err err = fs_mkdirs(en->state_dir, 0700, e);
-	for (int i = 0; i < 2 && !err; i++) {
+	for (size_t i = 0; i < sizeof folders / sizeof *folders && !err; i++) {
 		char *path = mem_printf("%s/%s", en->state_dir, folders[i]);
 		err = fs_mkdirs(path, 0700, e);
 		free(path);

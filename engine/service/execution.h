@@ -47,6 +47,9 @@ struct call {
 	const char *words;                  /* for people: the command as one line */
 	char *arguments_blob, *answer_blob; /* names; NULL: none */
 	char digest[65];                    /* of the canonical arguments */
+	char *key, *place;                  /* of keyed and receipt calls, as their intent says; NULL: none */
+	uint32_t intents, again;            /* how often it was begun under this key; how often a person had it made anew */
+	int64_t intended_us;                /* when first under this key */
 	json_t *finished;                   /* d of its call.finished */
 	uint32_t order;                     /* among the finished calls of its attempt and range, from 1: the order of delivery */
 	int64_t started_us, finished_us;

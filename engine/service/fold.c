@@ -70,6 +70,10 @@ static void fold_call_started(struct folding *f)
 	c->effect = effect_find(str(f, "effect"));
 	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
 	c->is_question = strcmp(c->module, "ask") == 0 || strcmp(c->module, "approve") == 0;
+	if (c->state == CALL_AGAIN) c->intents = 0;
+	if (c->intents++ == 0) c->intended_us = f->r->t_us;
+	keep(&c->key, str(f, "key"), x->arena);
+	keep(&c->place, str(f, "target"), x->arena);
 	c->state = CALL_STARTED;
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
 	c->started_us = f->r->t_us;
@@ -105,7 +109,7 @@ static void fold_call_rest(struct folding *f)
 		json_decref(c->finished);
 		c->finished = json_incref((json_t *)f->r->data);
 	}
-	if (str(f, "answer") && f->r->kind == RECORD_CALL_RESOLVED && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN;
+	if (str(f, "answer") && f->r->kind == RECORD_CALL_RESOLVED && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN, c->again++;
 	/* "failed" is followed by the call.finished that Lua sees. */
 }
 

@@ -25,7 +25,8 @@ struct flow_call call_seen(const struct call *c)
 	                          .has_terminal = c->client != 0,
 	                          .is_intended = c->is_intended,
 	                          .is_dispatched = c->is_dispatched,
-	                          .is_cancelled = c->is_cancelled};
+	                          .is_cancelled = c->is_cancelled,
+	                          .has_left_before = c->intents > 1};
 }
 
 static void send_answer(struct attempt *a, struct call *c)
@@ -127,4 +128,13 @@ void call_unknown(struct execution *x, struct call *c, const char *why)
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
 	c->is_dispatched = false;
 	output_forget(x, c);
+}
+
+void call_not_made(struct execution *x, struct call *c, const char *outcome, const char *why)
+{
+	struct flow_call seen = call_seen(c);
+	if (call_fate_unmade(&seen) == FATE_UNKNOWN)
+		call_unknown(x, c, strcmp(outcome, "denied") == 0 ? "denied" : "not_asked");
+	else
+		call_finish(x, c, outcome, json_pack("{s:s?}", "error", execution_blob_text(x, why)));
 }

@@ -2,8 +2,8 @@
 # The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed and not run again, so that a run that was
 # cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
 #
-#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills and of 100 jumps of the clock each (default 20: 300 kills, 2,000 jumps), and the fixed rounds: of policies 1,000,000 pairs,
-#                                  20,000 power cuts
+#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills, of 50 kills around receipts and of 100 jumps of the clock each (default 20: 300 kills, 1,000 kills, 2,000 jumps),
+#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -36,6 +36,11 @@ round() {
 seed=1
 while [ "$seed" -le "$seeds" ]; do
 	round "kills seed=$seed" env RUNG_BUILD="$B" KILLS=15 SEED="$seed" python3 tests/kill/test_kill.py
+	seed=$((seed + 1))
+done
+seed=1
+while [ "$seed" -le "$seeds" ]; do
+	round "receipt kills seed=$seed" env RUNG_BUILD="$B" KILLS=50 SEED="$seed" python3 tests/kill/test_receipt_kill.py
 	seed=$((seed + 1))
 done
 round "flow seeds=1000000" env SEEDS=1000000 "$B/san/test/flow/test_flow"
