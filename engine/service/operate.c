@@ -268,13 +268,16 @@ void op_pause(struct request *q)
 void op_resume(struct request *q)
 {
 	struct error e;
+	/* Who does not drive it, and does not want to, takes it up as it was: a pause is its driver's. */
+	bool keeps = json_bool(q->args, "keep_driver", false);
 	if (q->x) {
-		bool is_other = strcmp(q->client->principal, q->x->driver) != 0 && !json_bool(q->args, "keep_driver", false);
+		bool is_other = strcmp(q->client->principal, q->x->driver) != 0, steers = !is_other || !keeps;
+		is_other = is_other && !keeps;
 		if (rights_resume(q->x, q->client->principal, &e) || (is_other && operate_take_over(q, &e)))
 			request_fail(q, &e);
 		else if (is_other && !q->x->flow->is_paused)
 			request_answer_durable(q, json_pack("{s:s}", "execution", q->x->id));
-		else if (q->x->flow->is_paused)
+		else if (q->x->flow->is_paused && steers)
 			emit_or_fail(q, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .data = json_pack("{s:s}", "why", "person")}, NULL);
 		else
 			request_answer(q, json_pack("{s:s}", "execution", q->x->id), NULL, 0);
@@ -308,8 +311,8 @@ void op_resume(struct request *q)
 	engine_add(q->engine, x);
 	q->x = x;
 	execution_take_up(x, q->client->principal);
-	if (!json_bool(q->args, "keep_driver", false)) operate_take_over(q, NULL);
-	if (x->flow->is_paused && json_bool(q->args, "go_on", true)) {
+	if (!keeps) operate_take_over(q, NULL);
+	if (strcmp(q->client->principal, x->driver) == 0 && x->flow->is_paused && json_bool(q->args, "go_on", true)) {
 		struct emit em = {.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = q->client->principal, .data = json_pack("{s:s}", "why", "person")};
 		execution_emit(x, em, NULL);
 	}

@@ -624,6 +624,21 @@ def who_lost_the_right_to_run_does_not_resume_what_they_drove(w):
 
 
 @test
+def a_pause_is_its_driver_s(w):
+    """Taken up for its driver by another, it stays where the driver put it."""
+    x = w.run_as(w.user("daemon"), manual(w, ""), mode="guided")
+    w.user("daemon").ask("pause", execution=x)
+    w.client.ask("resume", execution=x, keep_driver=True)
+    same((w.view(x)["driver"], w.view(x)["paused"]), ("user:daemon", True))
+    w.restart()
+    w.client.ask("resume", execution=x, keep_driver=True)
+    same((w.view(x)["driver"], w.view(x)["paused"]), ("user:daemon", True))
+    w.user("daemon").ask("resume", execution=x)
+    same(w.view(x)["paused"], False)
+    w.user("daemon").ask("cancel", execution=x)
+
+
+@test
 def a_review_of_what_was_left_open_takes_nothing_up(w):
     w.rules(FREEZE)
     x = w.run_as(w.client, w.book([{"title": "Talk", "comment": "id=talk risk=change"}]), mode="guided", elevate="break-glass", reason="down")
