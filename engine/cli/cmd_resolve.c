@@ -3,13 +3,13 @@
 #include "cli/lines.h"
 #include "cli/print.h"
 #include "cli/session.h"
+#include "cli/unknown.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { RESULT_DEPTH_MAX = 16 };
+enum { RESULT_DEPTH_MAX = 16, UNKNOWN_COLUMNS = 100 };
 
 static const struct answer_row {
 	const char *name, *means;
@@ -41,20 +41,13 @@ static enum err find_step(const json_t *view, const char *name, const json_t **o
 
 static void print_unknown(const json_t *step)
 {
-	size_t i;
-	json_t *call;
 	struct arena *a = arena_new();
+	struct lines lines;
+	lines_init(&lines, a);
+	unknown_lines(&lines, step, UNKNOWN_COLUMNS);
 	fprintf(stderr, "Step %s: %s\nSent, but nobody saw what became of it:\n", line_exact(a, json_str(step, "id", "")),
 	        line_safe(a, json_str(step, "title", "")));
-	json_array_foreach(json_arr(step, "calls"), i, call)
-	{
-		char when[64] = "";
-		time_t t = (time_t)(json_int(call, "started_us", 0) / 1000000);
-		struct tm tm;
-		if (strcmp(json_str(call, "state", ""), "unknown") != 0) continue;
-		if (localtime_r(&t, &tm)) strftime(when, sizeof when, "%F %T", &tm);
-		fprintf(stderr, "  call %lld, sent %s: %s\n", (long long)json_int(call, "call", 0), when, line_exact(a, json_str(call, "words", "")));
-	}
+	for (size_t i = 0; i < lines.count; i++) fprintf(stderr, "%s\n", lines.line[i]);
 	arena_free(a);
 	fprintf(stderr, "Look at the target first. Then answer:\n");
 	for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {

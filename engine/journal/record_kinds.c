@@ -64,7 +64,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_CALL_UNKNOWN] = {"call.unknown", "a call was in flight and nobody knows what became of it", SCOPE_CALL, {
 		MUST("why", WORD), MAY("effect", WORD), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("still_running", INT)}},
 	[RECORD_CALL_RESOLVED] = {"call.resolved", "what to believe of an unknown call", SCOPE_CALL, {
-		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB)}},
+		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB), MAY("shown", BLOB)}},
 	[RECORD_QUESTION_ASKED] = {"question.asked", "the step waits for a person", SCOPE_STEP, {
 		MAY("type", WORD), MAY("why", WORD), MAY("prompt", BLOB), MAY("choices", BLOB), MAY("from", NAME), MAY("needed", INT), MAY("due_us", INT)}},
 	[RECORD_QUESTION_ANSWERED] = {"question.answered", "a person's answer", SCOPE_STEP, {

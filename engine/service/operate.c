@@ -7,6 +7,7 @@
 #include "service/operations.h"
 #include "service/rights.h"
 #include "service/secret.h"
+#include "service/unknown.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,7 +197,9 @@ static void resolve_call(struct request *q, struct call *c, const char *answer, 
 {
 	struct execution *x = q->x;
 	failpoint(CALL_RESOLVED);
-	json_t *d = json_pack("{s:s,s:s?}", "answer", answer, "reason", execution_blob_text(x, reason));
+	json_t *facts = unknown_facts(x, c);
+	json_t *d = json_pack("{s:s,s:s?,s:s}", "answer", answer, "reason", execution_blob_text(x, reason), "shown", execution_blob_json(x, facts));
+	json_decref(facts);
 	execution_emit(
 	    x, (struct emit){.kind = RECORD_CALL_RESOLVED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = q->client->principal, .data = d},
 	    NULL);

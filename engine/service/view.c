@@ -3,6 +3,7 @@
 #include "service/attempt.h"
 #include "service/engine_state.h"
 #include "service/secret.h"
+#include "service/unknown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,7 @@ static json_t *call_view(struct execution *x, struct call *c)
 	enum call_range range = call_range_of(c->number);
 	json_object_set_new(o, "of", json_string(ranges[range]));
 	json_object_set_new(o, "nth", json_integer((json_int_t)(c->number - call_range_base(range))));
+	if (c->state == CALL_UNKNOWN) json_object_set_new(o, "unknown", unknown_facts(x, c));
 	if (json_object_get(c->finished, "code")) json_object_set(o, "code", json_object_get(c->finished, "code"));
 	if (json_object_get(c->finished, "signal")) json_object_set(o, "signal", json_object_get(c->finished, "signal"));
 	return o;

@@ -419,7 +419,7 @@ flood_book() {
 	[[ "$output" == *"unknown"* ]]
 	run "$RUNG" resolve "$id"
 	[ "$status" -eq 2 ]
-	[[ "$output" == *"sleep 300"* ]]
+	[[ "$output" == *"sleep 300"*"effect once; the engine ended while it was under way"*"it had printed nothing"*"if it did happen, it happens twice"* ]]
 	"$RUNG" resolve "$id" --answer done --reason "it slept" --result '"slept"'
 	run "$RUNG" attach "$id"
 	[ "$status" -eq 0 ]

@@ -70,11 +70,14 @@ def a_command_in_flight_is_unknown_and_never_run_again_by_itself(w):
     resume(w, x)
     s = w.waits(x, "s0", "resolve")
     same([lines(w.path("ran")), why_unknown(w, x)], [1, ["no_receipt"]])
-    same(s["calls"][0]["state"], "unknown")
+    facts = s["calls"][0]["unknown"]
+    same([s["calls"][0]["state"], facts["output_bytes"] > len("before\n"), facts["stdin_bytes"], facts["env"]], ["unknown", True, 0, []])
+    assert "new receipt" in facts["answers"]["again"], facts
     touch(w.path("go"))
     w.client.ask("resolve", execution=x, step="s0", answer="again", reason="it had not come far")
     same(w.over(x)["state"], "succeeded")
     same(lines(w.path("ran")), 2)
+    assert [k for k in w.records(x) if k["k"] == "call.resolved"][0]["d"]["shown"]
     keys = [d["key"] for d in started(w, x)]
     same(keys, [keys[0], keys[0], keys[0] + ".1"])
 
