@@ -9,7 +9,7 @@ static const char *env_words(struct arena *a, const json_t *env)
 	const char *out = "";
 	size_t i;
 	json_t *name;
-	json_array_foreach(env, i, name) out = arena_printf(a, "%s%s%s", out, *out ? ", " : "", json_string_value(name));
+	json_array_foreach(env, i, name) out = arena_printf(a, "%s%s%s", out, *out ? ", " : "", json_is_string(name) ? json_string_value(name) : "?");
 	return out;
 }
 
@@ -39,7 +39,8 @@ static void add_call(struct lines *out, const json_t *call, size_t columns)
 	           columns, "  ", "");
 	if (!facts) return;
 	add_given(out, facts, columns);
-	lines_wrap(out, arena_printf(a, "effect %s; %s", json_str(call, "effect", "once"), line_exact(a, json_str(facts, "why", ""))), columns, "    ", "");
+	lines_wrap(out, arena_printf(a, "effect %s; %s", line_exact(a, json_str(call, "effect", "once")), line_exact(a, json_str(facts, "why", ""))), columns,
+	           "    ", "");
 	json_int_t printed = json_int(facts, "output_bytes", 0);
 	lines_wrap(out,
 	           printed ? arena_printf(a, "it had printed %lld bytes by then: rung log --output shows them", (long long)printed)
