@@ -196,6 +196,10 @@ torture: all ## the long loops: random kills, bit flips, frames; resumable, seed
 bench: all ## measure: books, decisions and steps a second, memory; ratios in one run
 	@B=$(B) sh tests/bench/run.sh
 
+.PHONY: mutants
+mutants: all ## one-line faults, one at a time in a copy: each must turn a suite red
+	@B=$(B) python3 tests/mutants/mutants.py
+
 .PHONY: fuzz
 fuzz: packages-test ## build the fuzz targets with clang and run each for a minute (SECONDS_EACH=n)
 	@B=$(B) sh tests/fuzz/run.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the release build: books read a second, output redacted a second beside memcpy, microseconds a decision over 1,000 rules, what starting an attempt costs beside /bin/true, then steps a second beside a shell loop. Figures hold for this machine and this run only; the ratios travel.
+# Measures the release build: books read a second, output redacted a second beside memcpy, microseconds a decision over 1,000 rules, what starting an attempt costs beside /bin/true, then steps a second beside a shell loop, then a restart with 10,000 open executions. Figures hold for this machine and this run only; the ratios travel.
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -14,3 +14,4 @@ ${CC:-gcc} -O2 -D_GNU_SOURCE -Iengine -o "$B/bench-decide" tests/bench/decide.c 
 ${CC:-gcc} -O2 -D_GNU_SOURCE -Iengine -o "$B/bench-start" tests/bench/start.c "$B/lib/sandbox.a" "$B/lib/base.a" $(pkg-config --libs yaml-0.1 jansson libcrypto) -lm
 "$B/bench-start" "$B/rung-forkd"
 RUNG_BUILD="$B" python3 tests/bench/bench.py
+RUNG_BUILD="$B" python3 tests/bench/restart.py

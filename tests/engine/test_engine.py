@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The engine, spoken to over its socket: every kind of step, a person's answers, failures, resume by effect class, divergence, output."""
-import os, sys
+import os, sys, shutil
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
@@ -395,6 +395,31 @@ def an_attempt_that_asks_something_else_diverges(w):
     except r.Refused as e:
         # A store that checks plans against their digest refuses before anything runs: that is better still.
         same(e.kind, "verify")
+
+
+@test
+def an_attempt_that_asks_something_else_says_what_the_record_has_and_what_it_asked(w):
+    # Another fork server takes over, whose steps see more than they should: what they ask depends on it.
+    release = os.path.dirname(os.environ.get("RUNG_RELEASE", os.path.abspath("build/rung")))
+    folders = []
+    for forkd in ("rung-forkd", "rung-forkd-open"):
+        folders.append(w.path("with-" + forkd))
+        os.mkdir(folders[-1])
+        shutil.copy2(os.path.join(release, "rung"), os.path.join(folders[-1], "rung"))
+        shutil.copy2(os.path.join(release, forkd), os.path.join(folders[-1], "rung-forkd"))
+    oracle = w.path("oracle")
+    w.engine.program = os.path.join(folders[0], "rung")
+    w.restart()
+    x = w.run(w.lua('sh({"sh", "-c", "echo " .. tostring(io ~= nil) .. " >> %s"}) sh({"sh", "-c", "echo >> %s; sleep 30"}, {effect = "read"})' % (oracle, oracle)))
+    r.deadline(20, "second call", lambda: os.path.exists(oracle) and open(oracle).read() == "false\n\n")
+    w.engine.program = os.path.join(folders[1], "rung")
+    w.restart()
+    w.client.ask("resume", execution=x)
+    v = w.over(x)
+    same((v["state"], states(v)), ("diverged", ["diverged"]))
+    assert "echo false" in v["steps"][0]["why"] and "echo true" in v["steps"][0]["why"], v["steps"][0]["why"]
+    with open(oracle) as f:
+        same(f.read(), "false\n\n")
 
 
 @test
