@@ -24,15 +24,15 @@ MUTANTS = [
      (KILL, ENGINE, ATTACK)),
     # promise 2: outcome before successor
     # (An answer that is sent before its outcome is durable cannot be told from outside: what follows it stands behind the outcome in the writer's queue.)
-    ("answers in asking order instead of the recorded one", "service/outcome.c", "c->order != a->delivered + 1", "c->number != a->first_call + a->delivered + 1", (KILL, ENGINE)),
+    ("answers in asking order instead of the recorded one", "flow/replay.c", "c->order == r->delivered + 1 && c->order <= r->recorded;", "c->order >= r->delivered + 1 && c->order <= r->recorded;", (KILL, ENGINE)),
     # promise 3: a finished call is never made again
     ("recovery skips the recorded answers", "service/call.c", "return c ? call_of_record(&q, c, e) : new_call(&q, e);", "return c && c->state != CALL_FINISHED ? call_of_record(&q, c, e) : new_call(&q, e);", (KILL, ENGINE)),
     ("a call that differs is taken for the recorded one", "service/call.c", "memcmp(was.data, is.data, is.len) == 0;", "memcmp(was.data, is.data, 0) == 0 && strlen(c->module) > 0; same = true;", (ENGINE, ATTACK)),
     # promise 4: in flight is unknown
-    ("retry of once", "service/outcome.c", "return c->effect == EFFECT_READ || c->effect == EFFECT_IDEMPOTENT;", "return c->effect != EFFECT_UNSET;", (KILL, ENGINE)),
-    ("idempotent waits for a person", "service/outcome.c", "return c->effect == EFFECT_READ || c->effect == EFFECT_IDEMPOTENT;", "return c->effect == EFFECT_READ;", (ENGINE, KILL)),
+    ("retry of once", "flow/calls.c", "return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;", "return effect != EFFECT_UNSET;", (KILL, ENGINE)),
+    ("idempotent waits for a person", "flow/calls.c", "return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;", "return effect == EFFECT_READ;", (ENGINE, KILL)),
     ("recovery does not wait for what still runs", "service/begin.c", "lock_wait(x, true, taken_up);", "taken_up(x);", (HOST, KILL, ENGINE)),
-    ("a lock that is held counts as free", "service/lock.c", "else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {", "else if (false) {", (HOST, KILL, ENGINE)),
+    ("a lock that is held counts as free", "service/lock.c", "else if (failpoint(LOCK_TAKE) || flock(fd, LOCK_EX | LOCK_NB) != 0) {", "else if (failpoint(LOCK_TAKE)) {", (HOST, KILL, ENGINE)),
     ("a retry starts while a call is unknown", "flow/flow.c", "s->state = s->unknown_calls ? STEP_UNKNOWN", "s->state = s->unknown_calls > 1 ? STEP_UNKNOWN", (FLOW, ENGINE)),
     # promise 5: fenced
     ("a lease is not checked", "store/apply.c", "if (held > mine)", "if (held > mine && mine == 0)", (STORE, ATTACK)),
