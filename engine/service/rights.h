@@ -20,14 +20,26 @@ struct right {
 	bool is_allowable;  /* where it is not: the driver could allow it, nothing in the book or a policy stands against it */
 	const char *by;     /* a word: "policy", "person", "declared", "book" */
 	const char *why;    /* why not: part of a sentence */
-	const char *rule;   /* id of the policy's rule that decided, in the execution's arena; or NULL */
+	const char *rule;   /* id of the policy's rule that decided, or NULL; until the next round of the loop, as policy */
 	int line;           /* of that rule */
 	const char *policy; /* digest of the policy, or NULL */
-	char *pattern;      /* the capability that allows exactly this; in the execution's arena */
+	char *pattern;      /* where it is not allowed: the capability that allows exactly this; in the execution's arena */
 };
 
 /* words: for sh the argument list. is_read_only: from a proof or a condition, which may only do what stands under read: */
 struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count);
+
+/* A rule of the policy (NULL: none allowed it) decided; both are borrowed until the next round of the loop. */
+void right_decided_by(struct right *r, const struct policy *p, const struct policy_rule *rule);
+
+/* Decides; ERR_DENIED with the sentence why. */
+enum err rights_decide(const struct policy *p, const struct policy_request *q, struct arena *a, enum policy_outcome *out, struct error *e);
+
+/* Above read, a service runs what a second person has approved. */
+bool rights_revision_is_approved(struct execution *x, size_t step);
+
+/* Is a service within what its policy gives it: known there, not too many at a time, and (is_start) not too often? ERR_OK for people. */
+enum err rights_service_bounds(struct execution *x, const struct policy *p, bool is_start, struct error *e);
 
 /* Adds "by", "rule", "line" and "policy" to a record's data. */
 void right_record(const struct right *r, json_t *data);
