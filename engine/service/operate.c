@@ -196,7 +196,6 @@ static void resolve_done(struct request *q, size_t step, const char *reason)
 static void resolve_call(struct request *q, struct call *c, const char *answer, const char *reason)
 {
 	struct execution *x = q->x;
-	failpoint(CALL_RESOLVED);
 	json_t *facts = unknown_facts(x, c);
 	json_t *d = json_pack("{s:s,s:s?,s:s}", "answer", answer, "reason", execution_blob_text(x, reason), "shown", execution_blob_json(x, facts));
 	json_decref(facts);
@@ -248,6 +247,7 @@ void op_resolve(struct request *q)
 		request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
 		return;
 	}
+	failpoint(CALL_RESOLVED);
 	attempt_end_proof(x, step, "resolved");
 	if (is_done) {
 		resolve_done(q, step, reason);

@@ -39,10 +39,11 @@ static enum err make_seed(const char *path, unsigned char seed[NOTE_SEED_BYTES],
 	return err;
 }
 
-static enum err write_vkey(struct store *s, struct error *e)
+/* A first open that died before record 0 left the key of a name that no log has. */
+static enum err write_vkey(struct store *s, bool is_new, struct error *e)
 {
 	char *path = mem_printf("%s/keys/log.vkey", s->dir), *text = mem_printf("%s\n", s->vkey);
-	enum err err = fs_exists(path) ? ERR_OK : fs_write_atomic(path, text, strlen(text), 0644, e);
+	enum err err = !is_new && fs_exists(path) ? ERR_OK : fs_write_atomic(path, text, strlen(text), 0644, e);
 	free(path);
 	free(text);
 	return err;
@@ -57,7 +58,7 @@ enum err keys_load(struct store *s, const char *origin, bool may_make, struct er
 	if (!err) {
 		memcpy(s->origin, note_signer_key(s->signer)->name, sizeof s->origin);
 		note_key_text(note_signer_key(s->signer), s->vkey);
-		err = write_vkey(s, e);
+		err = write_vkey(s, may_make, e);
 	}
 	OPENSSL_cleanse(seed, sizeof seed);
 	free(path);

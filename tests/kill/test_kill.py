@@ -6,12 +6,13 @@ order of their outcomes, run again too; nothing settled while anything of a dead
 
 KILLS=n kills (30; the long loop uses 15 with each of many seeds), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
 status."""
-import contextlib, json, os, random, shutil, signal, sqlite3, sys, tempfile, threading, time
+import contextlib, os, random, shutil, signal, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
 import killbook
 import rungclient as r
+from oracle import Journal, alive
 
 KILLS = int(os.environ.get("KILLS", "30"))
 SEED = int(os.environ.get("SEED", str(int(time.time()))))
@@ -22,57 +23,6 @@ ENDS = ("succeeded", "failed", "diverged", "cancelled", "timed_out")
 LOST = ("the process that runs commands ended", "the worker ended", "no worker")
 random.seed(SEED)
 print("# seed %d, %d kills" % (SEED, KILLS), flush=True)
-
-
-class Journal:
-    """An execution's records as they are stored, read beside the engine: also while there is none."""
-
-    def __init__(self, state, execution):
-        self.path, self.execution = os.path.join(state, "store.db"), execution
-        self.records, self.keys, self.last = [], {}, -1
-
-    def read(self):
-        db = sqlite3.connect("file:%s?mode=ro" % self.path, uri=True, timeout=20)
-        try:
-            for seq, line in db.execute("SELECT seq, line FROM record WHERE execution = ? AND seq > ? ORDER BY seq", (self.execution, self.last)).fetchall():
-                record = json.loads(line)
-                self.last = seq
-                self.records.append(record)
-                if record["k"] == "call.started" and record["d"]["module"] == "sh":
-                    self.intent(db, record)
-        finally:
-            db.close()
-        return self.records
-
-    def intent(self, db, record):
-        name = bytes.fromhex(record["d"]["arguments"].split(":")[1])
-        (text,) = db.execute("SELECT bytes FROM blob WHERE name = ?", (name,)).fetchone()
-        key = killbook.key_of(json.loads(text)["arguments"]["argv"][2])
-        if key:
-            self.keys[(record["s"], record["a"], record["c"])] = (key, record["d"]["effect"])
-
-    def of(self, *kinds):
-        return [x for x in self.records if x["k"] in kinds]
-
-    def known(self):
-        return {key for key, effect in self.keys.values()}
-
-
-def alive(execution):
-    """What runs of an execution's commands, as (pid, start): they carry its id in their environment."""
-    out, mark = set(), ("RUNG_EXECUTION=%s" % execution).encode()
-    for p in os.listdir("/proc"):
-        if not p.isdigit():
-            continue
-        try:
-            with open("/proc/%s/environ" % p, "rb") as f:
-                if mark not in f.read():
-                    continue
-            with open("/proc/%s/stat" % p) as f:
-                out.add((int(p), f.read().rsplit(")", 1)[1].split()[19]))
-        except OSError:
-            pass
-    return out
 
 
 class Run:
@@ -310,7 +260,7 @@ class Run:
             pass
         self.told, self.answers, self.left, self.resumes, self.is_cancelled = set(), {}, set(), 0, False
         self.x = self.client.ask("run", book=self.book, mode="auto", declared=True, params={"oracle": self.oracle})["execution"]
-        self.journal = Journal(self.engine.state, self.x)
+        self.journal = Journal(self.engine.state, self.x, killbook.key_of)
         start = time.monotonic()
         self.cancel_at = start + random.uniform(0, 3) if random.random() < 0.25 else None
         next_kill = start + random.expovariate(KILLS_A_SECOND)

@@ -3,7 +3,7 @@
 # cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
 #
 #   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills, of 50 kills around receipts and of 100 jumps of the clock each (default 20: 300 kills, 1,000 kills, 2,000 jumps),
-#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts
+#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts, each failpoint 20 times
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -25,7 +25,7 @@ round() {
 	started=$(date +%s)
 	if "$@" >"$work/log" 2>&1; then
 		echo "$name" >>"$work/passed"
-		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^(# .*(kills|pairs|jumps)|[0-9]+ power cuts|[0-9]+ failed calls)' "$work/log" | tail -n 1)"
+		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^(# .*(kills|pairs|jumps|places)|[0-9]+ power cuts|[0-9]+ failed calls)' "$work/log" | tail -n 1)"
 	else
 		cat "$work/log"
 		echo "FAILED: $name"
@@ -59,6 +59,12 @@ done
 seed=1
 while [ "$seed" -le 20 ]; do
 	round "power cuts=1000 seed=$seed" env CUTS=1008 SEED="$seed" "$B/san/test/store/test_power"
+	seed=$((seed + 1))
+done
+# Each failpoint 20 times.
+seed=1
+while [ "$seed" -le 20 ]; do
+	round "failpoints seed=$seed" env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/test_failpoints.py
 	seed=$((seed + 1))
 done
 for t in crash verify guard; do

@@ -181,6 +181,25 @@ static void a_log_that_was_set_aside_makes_room_for_a_new_one(void **state)
 	buf_clear(&note);
 }
 
+/* A first open that died between its keys and its first record: the next one has another name, and the key file names that. */
+static void keys_of_a_first_open_that_died_are_those_of_the_next(void **state)
+{
+	struct place *p = *state;
+	struct store_verdict v;
+	struct store *s;
+	struct error e;
+	struct store_options o = {.dir = p->dir, .guard_dir = p->guard, .origin = "test.example/died"};
+	char command[256];
+	assert_int_equal(store_open(&o, &s, &e), ERR_OK);
+	store_close(s);
+	snprintf(command, sizeof command, "rm -r %s/store.db* %s", p->dir, p->guard);
+	assert_int_equal(system(command), 0);
+	o.origin = "test.example/next";
+	assert_int_equal(store_open(&o, &s, &e), ERR_OK);
+	store_close(s);
+	assert_int_equal(store_verify(p->dir, p->guard, &v, &e), ERR_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +207,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_older_copy_that_went_its_own_way_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_store_ahead_of_its_guard_is_fine, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_exchanged_or_emptied_directory_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(keys_of_a_first_open_that_died_are_those_of_the_next, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_torn_slot_of_the_guard_leaves_the_one_before, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_log_that_was_set_aside_makes_room_for_a_new_one, set_up, tear_down),
 	};

@@ -1,0 +1,577 @@
+#!/usr/bin/env python3
+"""At every place of engine/base/failpoint.h some process dies, stops for a moment, or is told that what it does there failed; the engine is started again, the execution
+taken up, what is unknown answered by looking into the file that the commands append to. Then what DESIGN promises must hold: no line of a `once` call twice, no line
+without a stored intent, nothing acknowledged lost, every interrupted call found, nothing left running, and a journal that verifies.
+
+First each scenario runs untouched, and the places that it passes are counted: a place that none passes is a failure. Then each place once, with one of its actions:
+SEED=n draws them. ANYWHERE=1 draws scenarios evenly (the long loop; else the quick ones come more often), PLACES="a b" only these, ACTIONS="die stop fail". TAP-like
+lines; exit status.
+
+limit: 300"""
+import os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+sys.dont_write_bytecode = True
+import failbook
+import host
+import rungclient as r
+from failtable import Table
+from oracle import Journal, alive
+
+ANYWHERE = os.environ.get("ANYWHERE") == "1"
+SEED = int(os.environ.get("SEED", str(int(time.time()))))
+PLACES = os.environ.get("PLACES", "").split()
+ACTIONS = os.environ.get("ACTIONS", "die stop fail").split()
+ENDS = ("succeeded", "failed", "diverged", "cancelled", "timed_out")
+OTHERS = ("bin", "sys")  # who agree; Debian has both
+POLICY = """version: 1
+groups: {others: [bin, sys], many: [bin, sys, games]}
+rules:
+  - {id: root, allow: [run, read], who: ["user:root"], books: ["**"], grants: ["sh sh -c *", "sh /nonexistent/program", "secret token"]}
+  - {id: look, allow: [read], who: [group:others], books: ["**"]}
+  - {id: two, require: {approvals: 2, from: group:%s}, when: {risk: destructive}}
+"""
+random.seed(SEED)
+
+
+class World:
+    """A workspace with an engine that is killed and started again, and one execution behind the other."""
+
+    def __init__(self, name):
+        self.folder = tempfile.mkdtemp(prefix="rung-fail-")
+        os.chmod(self.folder, 0o755)
+        if not os.stat(os.path.dirname(self.folder)).st_mode & 0o001:
+            os.chmod(os.path.dirname(self.folder), 0o711)  # others come through it to the socket
+        self.is_governed = name == "approval"
+        self.oracle = os.path.join(self.folder, "oracle")
+        self.books = failbook.write(self.folder)
+        self.shared = os.path.join(self.folder, "shared.sock")
+        config = "version: 1\n" + ("socket: {path: %s, group: users}\n" % self.shared if self.is_governed else "")
+        self.table = Table(os.path.join(self.folder, "table"), os.path.abspath(os.path.join(r.BUILD, "rung")))
+        self.engine = host.Engine(self.folder, r.BUILD, config, host.IN_GROUPS if name == "groups" else [], {"RUNG_FAIL_TABLE": self.table.path})
+        self.write("secrets.yaml", "version: 1\nsecrets:\n  token: {file: %s}\n" % os.path.join(self.folder, "token"))
+        with open(os.open(os.path.join(self.folder, "token"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+            f.write("not to be seen\n")
+        self.client = self.armed = None
+
+    def write(self, name, text):
+        with open(os.path.join(self.folder, ".rung", name), "w") as f:
+            f.write(text)
+
+    def end(self):
+        self.table.clear()
+        if self.engine.process:
+            self.engine.stop()
+            self.verify()
+        with open(os.path.join(self.folder, "engine.log")) as f:
+            log = f.read()
+        assert "Sanitizer" not in log and "runtime error" not in log, log[-3000:]
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- the engine
+
+    def arm(self):
+        """From now on what was asked for can happen."""
+        self.table.clear()
+        if self.armed:
+            self.table.ask(*self.armed)
+            if self.armed[1] == "stop":
+                threading.Thread(target=self.wake, args=(self.armed[0],), daemon=True).start()
+
+    def wake(self, place):
+        """A thread: what was made to stop goes on after a moment, in which others went on without it."""
+        while self.armed and self.armed[0] == place:
+            pid = self.table.happened(place)
+            if pid:
+                time.sleep(0.03)
+                os.kill(pid, signal.SIGCONT)
+                return
+            time.sleep(0.003)
+
+    def has_happened(self):
+        return bool(self.armed and self.table.happened(self.armed[0]))
+
+    def try_start(self):
+        """Starts the engine; False where it died of what was asked for, or refused."""
+        a, b = os.pipe()
+        os.set_blocking(a, False)
+        e = self.engine
+        e.process = subprocess.Popen(e.prefix + [e.program, "engine", "--state", e.state, "--ready-fd", str(b)], pass_fds=[b], stdin=subprocess.DEVNULL, stdout=e.log,
+                                     stderr=e.log, start_new_session=True, env=e.environment())
+        os.close(b)
+        said = b""
+
+        def heard():
+            nonlocal said
+            try:
+                got = os.read(a, 4096)
+                said += got
+                return not got
+            except BlockingIOError:
+                return False
+        r.deadline(30, "engine to start or say why not", heard, 0.002)
+        os.close(a)
+        if said == b"ready\n":
+            return True
+        assert self.has_happened(), "the engine did not start: %r" % said
+        self.engine.process.wait(20)
+        return False
+
+    def start(self):
+        if not self.try_start():
+            assert self.try_start(), "the engine does not start after %r" % (self.armed,)
+        self.client = self.engine.client()
+
+    def is_down(self):
+        return self.engine.process.poll() is not None
+
+    def stop(self):
+        """Asked to end, as by a service manager."""
+        self.client.close()
+        self.engine.process.terminate()
+        r.deadline(30, "engine to end", self.is_down, 0.002)
+
+    def verify(self):
+        v = subprocess.run([self.engine.program, "verify", "--state", self.engine.state], env=r.Engine.environment(self.engine), stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True)
+        assert v.returncode == 0, v.stdout + v.stderr
+
+    # --- an execution
+
+    def begin(self, book):
+        self.book = book
+        with open(self.oracle, "w"):
+            pass
+        self.told, self.answers, self.notes, self.x, self.must_succeed = set(), {}, [], None, True
+        while self.x is None:
+            try:
+                self.x = self.client.ask("run", book=self.books[book], mode="auto", declared=not self.is_governed, params={"oracle": self.oracle})["execution"]
+            except r.Closed:
+                self.again()
+            except r.Refused:
+                assert self.is_failing(), "it was refused"
+        self.journal = Journal(self.engine.state, self.x, failbook.key_of)
+
+    def is_failing(self):
+        return bool(self.armed) and self.armed[1] == "fail" and self.has_happened()
+
+    def again(self):
+        """The engine has gone: what is stored is whole, and the next one takes the execution up."""
+        r.deadline(20, "engine to be gone", self.is_down, 0.002)
+        assert self.has_happened() or self.is_expected_down, "the engine ended by itself (status %r)" % self.engine.process.returncode
+        self.client.close()
+        self.verify()
+        if self.x:
+            self.look()
+        self.start()
+        if self.x:
+            self.take_up()
+
+    def take_up(self):
+        try:
+            view = self.client.ask("attach", execution=self.x)
+            if view["interrupted"] and view["state"] not in ENDS:
+                self.client.ask("resume", execution=self.x)
+        except r.Closed:
+            self.again()
+
+    def go(self, is_free):
+        """The slow commands come to their end, or not yet."""
+        if is_free:
+            with open(self.oracle + ".go", "w"):
+                pass
+        elif os.path.exists(self.oracle + ".go"):
+            os.unlink(self.oracle + ".go")
+
+    def lines(self):
+        with open(self.oracle) as f:
+            return f.read().split("\n")[:-1]
+
+    def look(self):
+        lines = self.lines()
+        self.journal.read()
+        bare = [l for l in lines if l not in self.journal.known()]
+        assert not bare, "lines without a stored intent: %r" % bare
+        missing = self.told - {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.finished")}
+        assert not missing, "outcomes that were told are not stored: %r" % missing
+        assert len(self.journal.of("note.added")) >= len(self.notes), "a note that was acknowledged is not stored"
+
+    def person(self, op, **args):
+        try:
+            self.client.ask(op, execution=self.x, **args)
+            return True
+        except r.Refused as e:
+            assert e.kind in ("conflict", "not_found") or self.is_failing(), e
+            return False
+
+    def resolve(self, s):
+        """The oracle says what became of the unknown calls of a step."""
+        self.journal.read()
+        lines = self.lines()
+        unknown = [c for c in s["calls"] if c["attempt"] == s["attempt"] and c["state"] == "unknown"]
+        keys = [self.journal.keys.get((s["id"], c["attempt"], c["call"])) for c in unknown]
+        is_made = any(k and k[0] in lines for k in keys)
+        self.person("resolve", step=s["id"], answer="done" if is_made else "again", reason="the oracle was asked", **({"result": {}} if is_made else {}))
+
+    def act(self, view):
+        for s in view["steps"]:
+            for c in s["calls"]:
+                if c["state"] in ("ok", "failed"):
+                    self.told.add((s["id"], c["attempt"], c["call"]))
+            if s["waiting"] == "resolve":
+                self.resolve(s)
+            elif s["waiting"] == "person":
+                self.person("settle", step=s["id"], outcome="succeeded")
+            elif s["waiting"] == "approval":
+                self.agree()
+        for q in view["questions"]:
+            self.answers.pop(q["step"], None)
+            if self.person("answer", step=q["step"], call=q["call"], value="seven"):
+                self.answers[q["step"]] = "seven"
+
+    def as_other(self, name):
+        import grp, pwd
+        os.setegid(grp.getgrnam("users").gr_gid)
+        os.seteuid(pwd.getpwnam(name).pw_uid)
+        try:
+            return r.Client(None, self.shared)
+        except OSError:
+            raise r.Closed()
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+    def agree(self):
+        for name in OTHERS:
+            other = self.as_other(name)
+            try:
+                shown = other.ask("approval.show", execution=self.x)
+                other.ask("approve", execution=self.x, step=shown["step"], binding=shown["binding"], reason="yes", targets=len(shown["targets"] or []))
+                if name == OTHERS[0] and not self.is_changed:
+                    self.is_changed = True  # what they agree to is not what is asked any more: it is asked anew
+                    self.write("policy.yaml", POLICY % "many")
+            except r.Refused as e:
+                assert e.kind in ("conflict", "denied") or self.is_failing(), e
+            finally:
+                other.close()
+
+    def turn(self):
+        """One look at the execution, and what a person does about it; its view."""
+        try:
+            view = self.client.ask("attach", execution=self.x)
+            if view["state"] not in ENDS:
+                if view["interrupted"]:
+                    self.take_up()
+                self.act(view)
+            self.look()
+            return view
+        except r.Closed:
+            self.again()
+
+    def finish(self):
+        """Goes on until the execution is over, then judges it."""
+        def is_over():
+            view = self.turn()
+            return view if view and view["state"] in ENDS else None
+        view = r.deadline(60, "execution to end", is_over, 0.01)
+        self.judge(view)
+
+    def judge(self, view):
+        r.deadline(15, "nothing of the execution to run", lambda: not alive(self.x))
+        self.look()
+        effects, lines = dict(self.journal.keys.values()), self.lines()
+        for line in set(lines):
+            assert lines.count(line) == 1 or effects[line] == "idempotent", "%s was made %d times" % (line, lines.count(line))
+            assert line.split(":")[0] not in failbook.SKIPPED.get(self.book, ()), "%s, of a step that is skipped" % line
+        asked = {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.started")}
+        known = {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.finished", "call.unknown")}
+        assert asked <= known, "calls of which nobody knows: %r" % (asked - known)
+        why = [(s["id"], s["state"], s["why"]) for s in view["steps"] if s["state"] not in ("succeeded", "skipped")]
+        if self.must_succeed and not self.is_failing():
+            assert view["state"] == "succeeded", "it ended %s: %r" % (view["state"], why)
+        if view["state"] == "succeeded":
+            for s in view["steps"]:
+                if s["id"] in self.answers and s["result"] and "value" in s["result"]:
+                    assert s["result"]["value"] == self.answers[s["id"]], s["result"]
+
+    is_expected_down = is_changed = False
+    uses = 0
+
+
+# --- scenarios: each passes some places between w.arm() and its end
+
+SCENARIOS = {}
+
+
+def scenario(f):
+    SCENARIOS[f.__name__] = f
+    return f
+
+
+def prepared(w):
+    """An engine that is up before anything shall happen."""
+    if not w.client:
+        w.start()
+
+
+@scenario
+def whole(w):
+    """A run from its start to its end, with a person who answers."""
+    prepared(w)
+    w.arm()
+    w.begin("whole")
+    try:
+        w.notes += [1] if w.person("note", text="seen") else []
+    except r.Closed:
+        w.again()
+    w.finish()
+
+
+@scenario
+def groups(w):
+    """The same where commands have a control group."""
+    prepared(w)
+    w.arm()
+    w.begin("quick")
+    w.finish()
+
+
+def under_way(w):
+    """A run whose three slow commands have printed something."""
+    prepared(w)
+    w.go(False)
+    w.begin("slow")
+
+    def is_slow():
+        w.turn()
+        return len([l for l in w.lines() if not l.startswith("s0:")]) == 3 and len(os.listdir(os.path.join(w.engine.state, "spool"))) == 3
+    r.deadline(20, "slow commands under way", is_slow, 0.005)
+
+
+@scenario
+def recovered(w):
+    """The engine is killed while commands run; the next one takes the execution up."""
+    under_way(w)
+    w.arm()
+    w.is_expected_down = True
+    w.engine.kill()
+    w.go(True)
+    w.again()
+    w.finish()
+
+
+@scenario
+def actor_lost(w):
+    under_way(w)
+    w.arm()
+    for pid in w.engine.children():
+        try:
+            with open("/proc/%d/cmdline" % pid, "rb") as f:
+                if b"actor\0" in f.read():
+                    os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    w.go(True)
+    w.finish()
+
+
+@scenario
+def worker_lost(w):
+    under_way(w)
+    w.arm()
+    names = []
+    for pid in w.engine.children():
+        try:
+            with open("/proc/%d/cmdline" % pid, "rb") as f:
+                names += [pid] if b"rung-forkd" in f.read() else []
+        except OSError:
+            pass
+    os.kill(names[1], signal.SIGKILL)  # the first is the fork server itself
+    w.go(True)
+    w.finish()
+
+
+@scenario
+def cancelled(w):
+    under_way(w)
+    w.must_succeed = False
+    w.arm()
+    try:
+        w.person("cancel", reason="enough")
+    except r.Closed:
+        w.again()
+    w.go(True)
+    w.finish()
+
+
+@scenario
+def stopped(w):
+    """The engine is asked to end while commands run."""
+    under_way(w)
+    w.arm()
+    w.is_expected_down = True
+    w.stop()
+    w.go(True)
+    w.again()
+    w.finish()
+
+
+@scenario
+def fresh(w):
+    """The first start of an engine in an empty state directory, and a run."""
+    w.arm()
+    w.start()
+    w.begin("quick")
+    w.finish()
+
+
+@scenario
+def set_aside(w):
+    """A log is set aside and a new one begun. Whatever is left half done, once more brings it to an end, and nothing is deleted."""
+    prepared(w)
+    w.begin("quick")
+    w.finish()
+    w.stop()
+    w.arm()
+    command = [w.engine.program, "init", "--new-log", "--reason", "moved"]
+    for _ in range(2):
+        p = subprocess.Popen(command, cwd=w.folder, env=w.engine.environment(), stdin=subprocess.DEVNULL, stdout=w.engine.log, stderr=w.engine.log)
+        r.deadline(30, "rung init to end", lambda: p.poll() is not None, 0.002)
+        if p.returncode == 0:
+            break
+        assert w.has_happened(), "rung init ended with %d" % p.returncode
+    assert p.returncode == 0, "rung init --new-log does not come to an end once it was interrupted (status %d)" % p.returncode
+    kept = [n for n in os.listdir(w.engine.state) if n.startswith("store.db.aside")]
+    assert kept, "the old log is gone: %r" % os.listdir(w.engine.state)
+    w.start()
+    w.verify()
+    w.begin("quick")
+    w.finish()
+
+
+@scenario
+def approval(w):
+    """A step to which two others must agree; what they agree to changes on the way."""
+    if not w.client:
+        w.write("policy.yaml", POLICY % "others")
+        prepared(w)
+    w.write("policy.yaml", POLICY % "others")
+    w.is_changed = False
+    w.arm()
+    w.begin("agreed")
+    w.finish()
+
+
+NEEDS_ROOT = ("groups", "approval")
+ONE_EACH = ("fresh", "set_aside")  # a world of its own each time
+WORLDS_MAX, USES_MAX = 4, 40  # each has a reserve of 64 MiB; and a journal that is verified at each death
+
+
+def survey():
+    """How often each scenario passes each place, and how long it takes."""
+    counts, took = {}, {}
+    for name, f in SCENARIOS.items():
+        if name in NEEDS_ROOT and os.geteuid() != 0:
+            continue
+        w, started = World(name), time.monotonic()
+        try:
+            f(w)
+            took[name] = time.monotonic() - started
+            counts[name] = {place: n for place, n in w.table.passed().items() if n}
+        finally:
+            w.end()
+    return counts, took
+
+
+class Worlds:
+    """One for each scenario, kept as long as all goes well."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def get(self, name):
+        return self.kept.pop(name, None) or World(name)
+
+    def keep(self, name, w):
+        if name in ONE_EACH or w.uses == USES_MAX or len(self.kept) == WORLDS_MAX:
+            w.end()
+        else:
+            w.armed = None
+            w.is_expected_down = False
+            w.table.clear()
+            self.kept[name] = w
+
+    def end(self):
+        for w in self.kept.values():
+            w.end()
+
+
+def attempt(worlds, place, action, scenario_name, at):
+    """True: it happened, and all held. None: the place was not passed so often this time."""
+    w = worlds.get(scenario_name)
+    w.armed = (place, action, at)
+    try:
+        SCENARIOS[scenario_name](w)
+        happened = w.has_happened()
+        w.uses += 1
+    except BaseException:
+        w.table.clear()
+        print("# kept: %s" % w.folder)
+        if w.engine.process and w.engine.process.poll() is None:
+            w.engine.process.send_signal(signal.SIGCONT)
+            w.engine.stop()
+        raise
+    worlds.keep(scenario_name, w)
+    return True if happened else None
+
+
+def places(worlds, probe, counts, took, done):
+    """Every place that was asked for; how many faults were found."""
+    failed = 0
+    for place, _, _ in probe.places:
+        if PLACES and place not in PLACES:
+            continue
+        by = [s for s in counts if counts[s].get(place)]
+        if not by and os.geteuid() != 0 and place.split(".")[0] in ("group", "approval"):
+            print("ok - %s # skip needs root" % place)
+            continue
+        if not by:
+            failed += 1
+            print("not ok - %s: no scenario passes it" % place, flush=True)
+            continue
+        possible = [a for a in ACTIONS if a != "fail" or probe.may_fail(place)]
+        if not possible:
+            continue
+        action = random.choices(possible, [{"die": 2, "stop": 1, "fail": 2}[a] for a in possible])[0]
+        name = random.choices(by, [1 if ANYWHERE else took[s] ** -3 for s in by])[0]
+        at = random.randint(1, counts[name][place])
+        started = time.monotonic()
+        try:
+            got = attempt(worlds, place, action, name, at) or attempt(worlds, place, action, name, 1)
+            assert got, "it was not passed"
+            done[action] += 1
+            print("ok - %s: %s at %d of %s (%.1f s)" % (place, action, at, name, time.monotonic() - started), flush=True)
+        except Exception as e:
+            failed += 1
+            print("not ok - %s: %s at %d of %s (SEED=%d): %s: %s" % (place, action, at, name, SEED, type(e).__name__, str(e)[:1200]), flush=True)
+    return failed
+
+
+def main():
+    print("# seed %d" % SEED, flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    counts, took = survey()
+    print("# untouched, in s: %s" % ", ".join("%s %.1f" % pair for pair in took.items()), flush=True)
+    folder = tempfile.mkdtemp(prefix="rung-fail-")
+    probe = Table(os.path.join(folder, "table"), os.path.abspath(os.path.join(r.BUILD, "rung")))
+    shutil.rmtree(folder)
+    done, worlds, failed = {a: 0 for a in ACTIONS}, Worlds(), 1
+    try:
+        failed = places(worlds, probe, counts, took, done)
+    finally:
+        worlds.end()
+    print("# %d places, %r happened, %d faults, seed %d" % (len(probe.places), done, failed, SEED))
+    return 1 if failed else 0
+
+
+sys.exit(main())
