@@ -287,7 +287,8 @@ class World:
         known = {(x["s"], x["a"], x["c"]) for x in self.journal.of("call.finished", "call.unknown")}
         assert asked <= known, "calls of which nobody knows: %r" % (asked - known)
         why = [(s["id"], s["state"], s["why"]) for s in view["steps"] if s["state"] not in ("succeeded", "skipped")]
-        if self.must_succeed and not self.is_failing():
+        is_command_killed = bool(self.armed) and self.armed[:2] == ("hand.exec", "die")  # its outcome is known: ended by a signal
+        if self.must_succeed and not self.is_failing() and not is_command_killed:
             assert view["state"] == "succeeded", "it ended %s: %r" % (view["state"], why)
         if view["state"] == "succeeded":
             for s in view["steps"]:
@@ -547,7 +548,9 @@ def places(worlds, probe, counts, took, done):
         at = random.randint(1, counts[name][place])
         started = time.monotonic()
         try:
-            got = attempt(worlds, place, action, name, at) or attempt(worlds, place, action, name, 1)
+            # What depends on who was first is not passed each time: then another scenario, at its first passing.
+            others = [s for s in sorted(by, key=lambda s: -counts[s][place]) if s != name]
+            got = attempt(worlds, place, action, name, at) or any(attempt(worlds, place, action, s, 1) for s in [name] + others)
             assert got, "it was not passed"
             done[action] += 1
             print("ok - %s: %s at %d of %s (%.1f s)" % (place, action, at, name, time.monotonic() - started), flush=True)
