@@ -234,7 +234,7 @@ static int run_book(struct use *u, const struct invocation *in, struct book *b, 
 		json_decref(allow);
 		status = fail(&e, u->json);
 	} else {
-		json_t *wish = json_pack("{s:s,s:O,s:s,s:o,s:b,s:s?,s:s?}", "book", path, "params", params, "mode", is_auto ? "auto" : "guided", "allow", allow,
+		json_t *wish = json_pack("{s:s,s:O,s:s,s:O,s:b,s:s?,s:s?}", "book", path, "params", params, "mode", is_auto ? "auto" : "guided", "allow", allow,
 		                         "declared", declared, "elevate", given_value(in, "elevate"), "reason", given_value(in, "reason"));
 		bool asks = !is_auto && has_person;
 		if (!wish)
@@ -245,6 +245,7 @@ static int run_book(struct use *u, const struct invocation *in, struct book *b, 
 			status = start(u, in, wish);
 		json_decref(wish);
 	}
+	json_decref(allow);
 	return status;
 }
 
