@@ -8,7 +8,7 @@ SEED=n draws them. ANYWHERE=1 draws scenarios evenly (the long loop; else the qu
 lines; exit status.
 
 limit: 300"""
-import os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import contextlib, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
@@ -84,7 +84,8 @@ class World:
             pid = self.table.happened(place)
             if pid:
                 time.sleep(0.03)
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # ended meanwhile by whoever waited for it
+                    os.kill(pid, signal.SIGCONT)
                 return
             time.sleep(0.003)
 
