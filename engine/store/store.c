@@ -122,6 +122,8 @@ static enum err open_owner(struct store *s, const struct store_options *o, struc
 	failpoint(STORE_TABLES);
 	if (!err) err = has_log(s->db) ? open_existing(s, e) : open_new(s, o->origin, e);
 	if (!err) err = guard_open(s->guard_folder, s->dir, s->origin, &s->guard, e);
+	/* The name of the WAL, too: SQLite syncs the folder, but goes on where it cannot be opened for that. */
+	if (!err) err = fs_sync_dir(s->dir, e);
 	if (err) return err;
 	buf_init(&note, NOTE_BYTES_MAX);
 	err = recover_note(s->db, &note, e);

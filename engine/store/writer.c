@@ -118,11 +118,36 @@ static void write_guard(struct store *s, const struct buf *note)
 	if (note->len) guard_write(s->guard, note->data, note->len, &ignored);
 }
 
-/* Copies the WAL into the database. A reader in the way only puts it off; a failure to write or sync is met again, and told, by the next commit. */
+/* Nobody knows what the disk holds: nothing is acknowledged any more. source: DESIGN.md 5.8 */
+static void break_store(struct store *s, const struct error *e)
+{
+	s->broken = *e;
+	s->broken.kind = ERR_IO;
+	set_flag(s, &s->is_broken);
+}
+
+/* Gives up the reserve, where there is one. */
+static bool use_reserve(struct store *s)
+{
+	bool is_released = reserve_release(s->dir);
+	if (is_released) set_flag(s, &s->is_reserve_released);
+	return is_released;
+}
+
+/* Copies the WAL into the database. A reader in the way only puts it off, and so does a full disk, for the records are in the WAL; anything else breaks the
+ * store, as in a commit: the batches before are durable, no later one is taken. */
 static void checkpoint_wal(struct store *s, int mode)
 {
+	struct error e;
 	failpoint(STORE_WAL);
-	if (sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL) == SQLITE_OK) s->wal_pages = 0;
+	int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL);
+	if (rc == SQLITE_FULL && use_reserve(s)) rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, NULL, NULL);
+	if (rc == SQLITE_OK)
+		s->wal_pages = 0;
+	else if ((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED && (rc & 0xff) != SQLITE_FULL) {
+		schema_error(s->db, rc, "copying the WAL into the database", &e);
+		break_store(s, &e);
+	}
 	failpoint(STORE_WAL_COPIED);
 }
 
@@ -145,8 +170,7 @@ static void write_group(struct store *s, struct store_batch *group)
 	buf_init(&note, NOTE_BYTES_MAX);
 	enum err err = s->is_broken ? ERR_IO : check_place(s, &e);
 	if (!err) err = commit_group(s, group, &note, &e);
-	if (err == ERR_FULL && reserve_release(s->dir)) {
-		set_flag(s, &s->is_reserve_released);
+	if (err == ERR_FULL && use_reserve(s)) {
 		buf_reset(&note);
 		err = commit_group(s, group, &note, &e);
 	}
@@ -158,8 +182,7 @@ static void write_group(struct store *s, struct store_batch *group)
 	} else if (err != ERR_FULL) {
 		err = ERR_IO;
 		e.kind = ERR_IO;
-		s->broken = e;
-		set_flag(s, &s->is_broken);
+		break_store(s, &e);
 	}
 	if (err) answer_all(group, err, &e);
 	buf_clear(&note);

@@ -30,7 +30,8 @@ static bool begin(struct run *r)
 	struct store_options o = {.dir = r->p.dir, .guard_dir = r->p.guard, .origin = r->origin, .node = "n1"};
 	struct error e;
 	r->broken = 0;
-	return store_open(&o, &r->s, &e) == ERR_OK;
+	r->was_open = store_open(&o, &r->s, &e) == ERR_OK;
+	return r->was_open;
 }
 
 static void end(struct run *r)
@@ -329,6 +330,7 @@ struct trace *run_scenario(struct run *r, const struct scenario *x, const struct
 	disk_watch(r->p.root);
 	for (int i = 1; i <= r->n; i++) disk_mark(i); /* what was acknowledged before stays so */
 	r->start = disk_length();
+	r->first_new = r->n + 1;
 	disk_fail(fault, nth);
 	x->act(r);
 	return disk_stop();

@@ -25,8 +25,10 @@ struct run {
 	const char *origin;
 	int n; /* items are counted from 1 */
 	int log;
-	size_t start; /* of the trace: what stood there before */
-	int broken;   /* item that was answered ERR_IO since the store was opened; 0: none */
+	size_t start;  /* of the trace: what stood there before */
+	int broken;    /* item that was answered ERR_IO since the store was opened; 0: none */
+	int first_new; /* item of what is watched */
+	bool was_open; /* the last time that it was tried */
 	struct item items[ITEMS_MAX];
 };
 
