@@ -380,12 +380,13 @@ static void apply(struct cut *c, const struct event *x, bool is_durable)
 	}
 }
 
-/* The nearest sync after an event decides whether it is durable. */
+/* The nearest sync after an event decides whether it is durable. Names are not forgotten by a sync of their folder that failed: the next one gets them. */
 static bool *find_durable(const struct trace *t, size_t cut)
 {
 	bool *durable = mem_zero(t->n + 1), synced[FILES_MAX] = {false};
 	for (size_t i = cut; i-- > 0;) {
 		const struct event *x = &t->events[i];
+		if (x->kind == EVENT_SYNC_FAILED && t->files[x->file].is_folder) continue;
 		if (x->kind == EVENT_SYNC || x->kind == EVENT_SYNC_FAILED)
 			synced[x->file] = x->kind == EVENT_SYNC;
 		else if (x->kind != EVENT_MARK)

@@ -8,7 +8,7 @@
 /* What was done to the files below one folder, in order, and what a power cut may leave of it.
  *
  * Durable is what POSIX promises and no more: bytes and sizes of a file once that file was synced, a name once its folder was synced. What was written
- * before a sync that failed may be lost although a later one succeeds, as Linux does. */
+ * before a sync that failed may be lost although a later one succeeds, as Linux does with bytes. */
 struct trace;
 
 /* Starts with what is below root, taken as durable. */
