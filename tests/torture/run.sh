@@ -3,7 +3,7 @@
 # cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
 #
 #   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills, of 50 kills around receipts and of 100 jumps of the clock each (default 20: 300 kills, 1,000 kills, 2,000 jumps),
-#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts, each failpoint 20 times
+#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts, every call to the disk failed in turn, each failpoint 20 times
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -66,6 +66,12 @@ seed=1
 while [ "$seed" -le 20 ]; do
 	round "failpoints seed=$seed" env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/test_failpoints.py
 	seed=$((seed + 1))
+done
+# Every call of 12 scenarios, failed in 22 ways.
+for scenario in $(seq 0 11); do
+	for fault in $(seq 0 21); do
+		round "failed calls scenario=$scenario fault=$fault" env STRIDE=1 SEED=1 SCENARIO="$scenario" FAULT="$fault" "$B/san/test/store/test_io_faults"
+	done
 done
 for t in crash verify guard; do
 	[ -x "$B/san/test/store/test_$t" ] || continue

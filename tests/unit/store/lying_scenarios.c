@@ -31,6 +31,7 @@ static bool begin(struct run *r)
 	struct error e;
 	r->broken = 0;
 	r->was_open = store_open(&o, &r->s, &e) == ERR_OK;
+	r->failed_before = disk_store_failed();
 	return r->was_open;
 }
 
@@ -75,7 +76,7 @@ static int next_item(struct run *r, struct store_batch *b, int records)
 
 static void submit(struct run *r, struct store_batch *b, int i)
 {
-	r->items[i].is_late = disk_store_failed() > 0;
+	r->items[i].is_late = disk_store_failed() > r->failed_before;
 	store_submit(r->s, b, take_item, &r->items[i]);
 }
 

@@ -25,10 +25,11 @@ struct run {
 	const char *origin;
 	int n; /* items are counted from 1 */
 	int log;
-	size_t start;  /* of the trace: what stood there before */
-	int broken;    /* item that was answered ERR_IO since the store was opened; 0: none */
-	int first_new; /* item of what is watched */
-	bool was_open; /* the last time that it was tried */
+	size_t start;      /* of the trace: what stood there before */
+	int broken;        /* item that was answered ERR_IO since the store was opened; 0: none */
+	int first_new;     /* item of what is watched */
+	int failed_before; /* disk_store_failed when it was opened */
+	bool was_open;     /* the last time that it was tried */
 	struct item items[ITEMS_MAX];
 };
 
