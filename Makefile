@@ -6,6 +6,7 @@ endif
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 SEEDS    ?= 20
+FIRST    ?= 1
 VERSION  := 0.1.0
 
 LAYERS   := base book policy flow journal store sandbox report service cli
@@ -151,8 +152,18 @@ $(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(
 	@echo '  link  $@'
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
+# The simulation drives the very objects of flow/ that the program links.
+SIMULATE := $(wildcard tests/simulate/*.c)
+$(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/book.a $(O)/lib/base.a
+	@echo '  link  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(SIMULATE:%.c=$(O)/obj/%.o) -Wl,--start-group $(O)/lib/flow.a $(O)/lib/book.a $(O)/lib/base.a -Wl,--end-group $(LIBS)
+
+.PHONY: simulate
+simulate: $(O)/simulate ## drive decisions and recovery through random worlds (SEEDS=n from FIRST=n)
+	$(O)/simulate $(FIRST) $(SEEDS)
+
 .PHONY: probes
-probes: $(O)/policy-decide $(O)/rung-clock ## build the small programs that tests ask what the engine decides
+probes: $(O)/policy-decide $(O)/simulate $(O)/rung-clock ## build the small programs that tests ask what the engine decides
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

@@ -11,6 +11,27 @@ uint32_t call_range_base(enum call_range r)
 	return (uint32_t)r * CALLS_IN_RANGE;
 }
 
+void call_apply(struct flow_call *c, enum flow_event_kind kind, uint32_t most, bool is_again)
+{
+	if (kind == FLOW_CALL_STARTED) c->state = CALL_STARTED;
+	if (kind == FLOW_CALL_UNKNOWN) c->state = CALL_UNKNOWN;
+	/* Answered as failed, it is followed by the finish that its code sees. */
+	if (kind == FLOW_CALL_RESOLVED && is_again) c->state = CALL_AGAIN;
+	if (kind != FLOW_CALL_FINISHED) return;
+	c->state = CALL_FINISHED;
+	c->order = most + 1;
+}
+
+bool call_is_open(const struct flow_call *c)
+{
+	return c->state == CALL_STARTED;
+}
+
+bool call_is_under_way(const struct flow_call *c)
+{
+	return (c->is_dispatched || c->is_intended) && c->state == CALL_STARTED && call_range_of(c->number) == CALLS_OF_ACTION;
+}
+
 bool call_effect_is_harmless(enum step_effect effect)
 {
 	return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;

@@ -43,6 +43,15 @@ struct flow_call {
 	bool is_out_of_reach;             /* what was kept of it cannot be asked any more: it is as one of effect once */
 };
 
+/* Folds one record of the call. most: the highest order among the calls of its attempt and range. is_again: of FLOW_CALL_RESOLVED. */
+void call_apply(struct flow_call *c, enum flow_event_kind kind, uint32_t most, bool is_again);
+
+/* A call that is made again while its first try is still open in the record is one call: no event of its step. */
+bool call_is_open(const struct flow_call *c);
+
+/* Is it a call of an attempt that is with a target, or will be once its intent is durable? Such an attempt is not over, whoever listens to it. */
+bool call_is_under_way(const struct flow_call *c);
+
 /* May it happen twice? read and idempotent. */
 bool call_effect_is_harmless(enum step_effect effect);
 

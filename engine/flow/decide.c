@@ -121,10 +121,13 @@ static bool all_over(const struct flow *f)
 
 static void decide_cancel(const struct flow *f, struct decision *d)
 {
-	for (size_t i = 0; i < f->graph->count; i++)
-		if (f->steps[i].state == STEP_RUNNING || f->steps[i].is_verifying || f->steps[i].open_calls || f->steps[i].open_questions ||
-		    f->steps[i].open_terminal)
+	for (size_t i = 0; i < f->graph->count; i++) {
+		const struct flow_step *s = &f->steps[i];
+		/* A question beside a call that nobody knows of stays open: to end the step would hide what is unknown. */
+		bool asks = s->open_questions && s->state != STEP_UNKNOWN;
+		if (s->state == STEP_RUNNING || s->is_verifying || s->open_calls || asks || s->open_terminal)
 			add(d, (struct flow_command){.kind = FLOW_DO_STOP, .step = i});
+	}
 	if (d->count == 0) add(d, (struct flow_command){.kind = FLOW_DO_FINISH, .run_state = RUN_CANCELLED});
 }
 

@@ -300,7 +300,7 @@ static void call_event(struct flow *f, const struct flow_event *ev)
 	}
 	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
 	if ((ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN) && s->open_calls) s->open_calls--;
-	if (ev->kind == FLOW_CALL_UNKNOWN) s->unknown_calls++;
+	if (ev->kind == FLOW_CALL_UNKNOWN && s->is_in_attempt) s->unknown_calls++;
 	if (ev->kind == FLOW_CALL_RESOLVED && s->unknown_calls) s->unknown_calls--;
 	if (ev->kind == FLOW_QUESTION_ASKED) s->open_questions++;
 	if (ev->kind == FLOW_QUESTION_ANSWERED && s->open_questions) s->open_questions--;
@@ -351,8 +351,8 @@ static enum err check(const struct flow *f, const struct flow_event *ev, struct 
 	if (!t->name) return ERR_OK; /* of the whole execution */
 	if (ev->step >= f->graph->count) return error_set(e, ERR_NOT_FOUND, "the book has no such step");
 	const struct flow_step *s = &f->steps[ev->step];
-	/* What became of a command on a terminal is told when it ends, whatever its step is by then. */
-	bool is_told = ev->is_terminal && (ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN);
+	/* What became of a call is told when it ends, whatever its step is by then. */
+	bool is_told = ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN;
 	if (!is_told && !(t->from & BIT(s->state)))
 		return error_set(e, ERR_CONFLICT, "step %s is %s: \"%s\" is not possible now", book_step(f, ev->step)->id, step_state_name(s->state), t->name);
 	if (ev->kind == FLOW_SETTLED && ev->outcome != STEP_SUCCEEDED && ev->outcome != STEP_FAILED && ev->outcome != STEP_SKIPPED)

@@ -30,7 +30,13 @@ static bool is_asked(const struct replay *r, const struct flow_call *c)
 
 bool replay_awaits(const struct replay *r, const struct flow_call *c)
 {
-	return is_asked(r, c) && c->state == CALL_STARTED && !c->is_question;
+	bool is_under_way = is_asked(r, c) || c->is_dispatched || c->is_intended;
+	return replay_owns(r, c) && is_under_way && c->state == CALL_STARTED && !c->is_question;
+}
+
+bool replay_abandons(const struct replay *r, const struct flow_call *c)
+{
+	return replay_owns(r, c) && !is_asked(r, c) && c->state == CALL_STARTED && !c->is_question && !c->is_dispatched && !c->is_intended;
 }
 
 bool replay_recorded(struct replay *r, const struct flow_call *c)
@@ -68,7 +74,11 @@ enum replay_next replay_follow(const struct replay *r, enum step_state step, siz
 {
 	if (step == STEP_UNKNOWN && r->range == CALLS_OF_ACTION) return open ? REPLAY_LOSES_WORKER : REPLAY_IS_DROPPED;
 	if (open) return REPLAY_GOES_ON;
-	if (is_stopping) return r->range == CALLS_OF_CONDITION ? REPLAY_IS_DROPPED : REPLAY_IS_STOPPED;
+	static const enum replay_next stopped[] = {[CALLS_OF_ACTION] = REPLAY_IS_STOPPED,
+	                                           [CALLS_OF_CONDITION] = REPLAY_IS_DROPPED,
+	                                           [CALLS_OF_TERMINAL] = REPLAY_GOES_ON,
+	                                           [CALLS_OF_PROOF] = REPLAY_PROVES_NOTHING};
+	if (is_stopping) return stopped[r->range];
 	return has_ended ? REPLAY_CONCLUDES : REPLAY_GOES_ON;
 }
 
@@ -81,8 +91,7 @@ enum step_need step_need_of(const struct flow *f, size_t step, struct step_aroun
 	return s->state == STEP_UNKNOWN && may_prove ? STEP_NEEDS_PROOF : STEP_NEEDS_NOTHING;
 }
 
-bool step_is_resolvable(const struct flow *f, size_t step, bool is_action_live)
+bool step_is_resolvable(const struct flow *f, size_t step, bool is_any_under_way)
 {
-	const struct flow_step *s = &f->steps[step];
-	return s->state == STEP_UNKNOWN && !(is_action_live && s->open_calls);
+	return f->steps[step].state == STEP_UNKNOWN && !is_any_under_way;
 }

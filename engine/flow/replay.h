@@ -25,8 +25,11 @@ void replay_take(struct replay *r, const struct flow_call *c);
 
 bool replay_owns(const struct replay *r, const struct flow_call *c);
 
-/* Is it asked, and not over? Questions are not: they outlive the run. */
+/* Is it asked, or under way since a run before, and not over? Questions are not: they outlive the run. */
 bool replay_awaits(const struct replay *r, const struct flow_call *c);
+
+/* Is it open in the record, and not asked again yet? Where the run is stopped, it is over too: told as failed. */
+bool replay_abandons(const struct replay *r, const struct flow_call *c);
 
 /* A finished call has become durable: true where it is of this run, and there may be something to hand over. */
 bool replay_recorded(struct replay *r, const struct flow_call *c);
@@ -45,10 +48,11 @@ bool replay_left_out(const struct replay *r, const struct flow_call *c);
 /* What follows for an attempt when something of its calls changed. open: calls that replay_awaits. */
 enum replay_next {
 	REPLAY_GOES_ON,
-	REPLAY_IS_DROPPED,   /* without a record: it is run again when its calls are known */
-	REPLAY_LOSES_WORKER, /* its other calls are recorded as they come */
-	REPLAY_IS_STOPPED,   /* over, with the outcome it was stopped for */
-	REPLAY_CONCLUDES     /* over, as its code said */
+	REPLAY_IS_DROPPED,     /* without a record: it is run again when its calls are known */
+	REPLAY_LOSES_WORKER,   /* its other calls are recorded as they come */
+	REPLAY_PROVES_NOTHING, /* a proof was stopped: what is unknown stays so */
+	REPLAY_IS_STOPPED,     /* over, with the outcome it was stopped for */
+	REPLAY_CONCLUDES       /* over, as its code said */
 };
 enum replay_next replay_follow(const struct replay *r, enum step_state step, size_t open, bool is_stopping, bool has_ended);
 
@@ -62,7 +66,7 @@ struct step_around {
 };
 enum step_need step_need_of(const struct flow *f, size_t step, struct step_around around);
 
-/* May a person say what became of the step's unknown calls? Not while others of the same attempt are with a target. */
-bool step_is_resolvable(const struct flow *f, size_t step, bool is_action_live);
+/* May a person say what became of the step's unknown calls? Not while others of the same attempt are, or will be, with a target. */
+bool step_is_resolvable(const struct flow *f, size_t step, bool is_any_under_way);
 
 #endif

@@ -33,8 +33,9 @@ static void failed_to_start(struct attempt *a, const struct error *e)
 
 static void start_worker(struct execution *x, json_t *data)
 {
-	struct attempt *a = x->steps[json_integer_value(data)].live;
-	if (!a || a->worker || a->is_stopping) return;
+	struct attempt *a = x->steps[json_int(data, "step", 0)].live;
+	/* One that was dropped meanwhile speaks for none that began after it. */
+	if (!a || a->serial != (uint64_t)json_int(data, "serial", 0) || a->worker || a->is_stopping) return;
 	struct error e;
 	struct buf sources;
 	if (worker_acquire(a, &e)) {
@@ -48,6 +49,12 @@ static void start_worker(struct execution *x, json_t *data)
 	else
 		failed_to_start(a, &e);
 	buf_clear(&sources);
+}
+
+/* When what was recorded of its beginning is durable. */
+static void start_later(struct execution *x, size_t step)
+{
+	execution_later(x, start_worker, json_pack("{s:I,s:I}", "step", (json_int_t)step, "serial", (json_int_t)x->steps[step].live->serial));
 }
 
 /* --- beginnings ------------------------------------------------------------------------------------------------------------------------ */
@@ -65,6 +72,7 @@ static struct attempt *attempt_new(struct execution *x, size_t step, enum attemp
 	a->x = x;
 	a->step = step;
 	a->purpose = purpose;
+	a->serial = ++x->attempt_serial;
 	bool is_before = ranges[purpose] == CALLS_OF_CONDITION; /* of an attempt that has not begun */
 	replay_begin(&a->replay, x->flow->steps[step].attempt + is_before, ranges[purpose], call_range_base(ranges[purpose]));
 	a->now_us = x->flow->steps[step].started_us;
@@ -110,7 +118,7 @@ void attempt_begin(struct execution *x, size_t step)
 	}
 	x->steps[step].worker_losses = 0;
 	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 void attempt_evaluate(struct execution *x, size_t step)
@@ -118,7 +126,7 @@ void attempt_evaluate(struct execution *x, size_t step)
 	if (x->steps[step].live) return;
 	failpoint(ATTEMPT_CONDITION);
 	over_the_record(attempt_new(x, step, ATTEMPT_CONDITION));
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 void attempt_evaluate_targets(struct execution *x, size_t step)
@@ -126,7 +134,7 @@ void attempt_evaluate_targets(struct execution *x, size_t step)
 	if (x->steps[step].live) return;
 	failpoint(ATTEMPT_TARGETS);
 	attempt_new(x, step, ATTEMPT_TARGETS);
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 void attempt_revive(struct execution *x, size_t step)
@@ -135,7 +143,7 @@ void attempt_revive(struct execution *x, size_t step)
 	struct attempt *a = attempt_new(x, step, ATTEMPT_ACTION);
 	x->steps[step].needs_run = false;
 	over_the_record(a);
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 void attempt_verify_manual(struct execution *x, size_t step, const char *by)
@@ -144,7 +152,7 @@ void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 	    .kind = RECORD_ATTEMPT_STARTED, .step = step, .attempt = x->flow->steps[step].attempt + 1, .by = by, .data = json_pack("{s:s}", "why", "verify")};
 	if (execution_emit(x, em, NULL)) return;
 	over_the_record(attempt_new(x, step, ATTEMPT_ACTION));
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 void attempt_settle_by_verify(struct execution *x, size_t step)
@@ -156,7 +164,7 @@ void attempt_settle_by_verify(struct execution *x, size_t step)
 	execution_emit(
 	    x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->replay.attempt, .data = json_pack("{s:s}", "why", "unknown")},
 	    NULL);
-	execution_later(x, start_worker, json_integer((json_int_t)step));
+	start_later(x, step);
 }
 
 /* A proof that nobody waits for any more. */
@@ -318,6 +326,23 @@ static void conclude_verification(struct attempt *a)
 	free(why);
 }
 
+/* It is over before it asked them again. False: an earlier try of one may have had its effect, and a person says what became of it. */
+static bool abandon_calls(struct attempt *a)
+{
+	struct execution *x = a->x;
+	for (size_t i = 0; i < x->steps[a->step].call_count; i++) {
+		struct call *c = x->steps[a->step].calls[i];
+		struct flow_call seen = call_seen(c);
+		if (!replay_abandons(&a->replay, &seen)) continue;
+		if (call_fate_of(&seen, LOSS_STEP, 0) == FATE_UNKNOWN)
+			call_unknown(x, c, "not_made_again");
+		else
+			call_finish(x, c, "failed",
+			            json_pack("{s:s?}", "error", execution_blob_text(x, "the step was stopped before the call was made again")));
+	}
+	return x->flow->steps[a->step].state != STEP_UNKNOWN;
+}
+
 static void conclude_action(struct attempt *a)
 {
 	const char *word = json_str(a->end, "outcome", "failed"), *to = json_str(a->end, "to", NULL);
@@ -348,12 +373,17 @@ static void conclude_action(struct attempt *a)
 	for (size_t i = 0; i < a->x->steps[a->step].call_count && outcome != STEP_DIVERGED; i++) {
 		const struct call *c = a->x->steps[a->step].calls[i];
 		struct flow_call seen = call_seen(c);
-		if (!replay_left_out(&a->replay, &seen)) continue;
+		if (a->is_cut_off || !replay_left_out(&a->replay, &seen)) continue;
 		free(why);
 		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
 		                 c->module, c->function);
 		outcome = STEP_DIVERGED;
 		to = NULL;
+	}
+	if ((outcome == STEP_DIVERGED || a->is_cut_off) && !abandon_calls(a)) {
+		attempt_drop(a);
+		free(why);
+		return;
 	}
 	json_t *end = json_incref(a->end);
 	finish(a, outcome, to, why, outcome == STEP_SUCCEEDED && !to ? json_object_get(end, "value") : NULL);
@@ -386,8 +416,14 @@ void attempt_calls_changed(struct execution *x, size_t step)
 	case REPLAY_LOSES_WORKER:
 		worker_release(a, false);
 		break;
+	case REPLAY_PROVES_NOTHING:
+		attempt_end_proof(x, step, "cancelled");
+		break;
 	case REPLAY_IS_STOPPED:
-		finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : NULL, NULL);
+		if (!abandon_calls(a))
+			attempt_drop(a);
+		else
+			finish(a, a->stop_outcome, NULL, a->stop_outcome == STEP_TIMED_OUT ? "the step's deadline passed" : a->stop_why, NULL);
 		break;
 	case REPLAY_CONCLUDES:
 		conclude(a);
@@ -408,7 +444,7 @@ void attempt_fail(struct attempt *a, const char *fmt, ...)
 	text_visible(&why, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1, TEXT_KEEP_NOTHING);
 	a->end = json_pack("{s:s,s:s}", "outcome", "failed", "why", why.data ? why.data : "");
 	buf_clear(&why);
-	a->has_ended = true;
+	a->has_ended = a->is_cut_off = true;
 	call_cancel_open(a->x, a->step);
 	attempt_calls_changed(a->x, a->step);
 }
@@ -418,9 +454,13 @@ void attempt_stop(struct execution *x, size_t step, enum step_state outcome)
 	struct attempt *a = x->steps[step].live;
 	if (!a) {
 		/* A question was open, or a condition's call, or commands on a person's terminal: nothing of ours is under way. */
+		call_cancel_open(x, step);
+		/* Its worker has just ended, and what it asked for goes on: we are asked again when that is known. */
+		if (call_any_under_way(x, step)) return;
 		call_settle_open(x, step, "cancelled", LOSS_STEP);
+		attempt_end_proof(x, step, "cancelled");
 		const struct flow_step *f = &x->flow->steps[step];
-		if (!f->is_in_attempt && f->state != STEP_WAITING) return;
+		if (f->state == STEP_UNKNOWN || (!f->is_in_attempt && f->state != STEP_WAITING)) return;
 		json_t *data = json_pack("{s:s}", "outcome", step_state_name(outcome));
 		struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = f->attempt ? f->attempt : 1, .data = data};
 		execution_emit(x, em, NULL);

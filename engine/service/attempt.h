@@ -25,13 +25,16 @@ struct worker {
 struct attempt {
 	struct execution *x;
 	size_t step;
+	uint64_t serial; /* among all that this engine began of the execution */
 	enum attempt_purpose purpose;
 	struct worker *worker;
 	struct replay replay; /* which attempt it is, and what it has asked and got */
 	size_t asked_bytes;   /* of what it asked for */
 	bool is_stopping, has_ended, is_in_verify;
+	bool is_cut_off; /* ended by us, not by its code: it may not have come to all that its record holds */
 	enum step_state stop_outcome;
-	json_t *end; /* the worker's last word, kept until its calls are settled */
+	const char *stop_why; /* in the execution's arena; NULL: as the outcome says */
+	json_t *end;          /* the worker's last word, kept until its calls are settled */
 	struct buf log;
 	int64_t now_us;  /* time.now() */
 	int64_t ends_us; /* of an evaluation or a proof, which has no other deadline: on the monotonic clock; 0: none */

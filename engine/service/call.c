@@ -263,16 +263,11 @@ static void diverged(struct asking *q, char *why)
 		free(why);
 		return;
 	}
-	a->is_stopping = true;
-	a->stop_outcome = STEP_DIVERGED;
-	call_cancel_open(x, a->step);
-	json_t *d = json_pack("{s:s,s:s?,s:i}", "outcome", "diverged", "error", execution_blob_text(x, why), "calls", (int)a->replay.asked);
-	uint32_t number = a->replay.attempt;
-	size_t step = a->step;
-	attempt_drop(a);
-	execution_emit(x, (struct emit){.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = number, .data = d}, NULL);
-	x->steps[step].why = arena_strdup(x->arena, why);
+	/* The call of the record was not asked. What is with a target comes to an outcome first. */
+	a->replay.asked--;
+	a->stop_why = arena_strdup(x->arena, why);
 	free(why);
+	attempt_stop(x, a->step, STEP_DIVERGED);
 }
 
 static enum err call_of_record(struct asking *q, struct call *c, struct error *e)

@@ -32,6 +32,9 @@ void call_end_actor(struct execution *x, const char *why);
 void call_cancel(struct execution *x, struct call *c);
 void call_cancel_open(struct execution *x, size_t step);
 
+/* Is a call of the step's attempts with the actor, or about to be? */
+bool call_any_under_way(const struct execution *x, size_t step);
+
 /* Calls in flight of a step whose process is gone, by effect class; loss is LOSS_ENGINE or LOSS_STEP. */
 void call_settle_open(struct execution *x, size_t step, const char *why, enum call_loss loss);
 

@@ -317,6 +317,15 @@ void call_cancel_open(struct execution *x, size_t step)
 		if (x->flying[i]->step == step) call_cancel(x, x->flying[i]);
 }
 
+bool call_any_under_way(const struct execution *x, size_t step)
+{
+	for (size_t i = 0; i < x->steps[step].call_count; i++) {
+		struct flow_call seen = call_seen(x->steps[step].calls[i]);
+		if (call_is_under_way(&seen)) return true;
+	}
+	return false;
+}
+
 void call_settle_open(struct execution *x, size_t step, const char *why, enum call_loss loss)
 {
 	struct step_data *s = &x->steps[step];

@@ -160,7 +160,7 @@ struct execution {
 	uv_timer_t *timer, *lock_timer;
 	void (*lock_go)(struct execution *x);
 	int64_t lock_since_us;
-	uint64_t next_call_id;
+	uint64_t next_call_id, attempt_serial;
 	struct call **flying; /* dispatched to the actor, no outcome yet */
 	size_t flying_count, flying_capacity;
 	uint64_t output_bytes;

@@ -60,6 +60,14 @@ static enum step_effect effect_find(const char *word)
 	return EFFECT_ONCE;
 }
 
+static void apply_call(const struct folding *f, struct call *c, enum flow_event_kind kind, uint32_t most)
+{
+	struct flow_call seen = call_seen(c);
+	call_apply(&seen, kind, most, str(f, "answer") && strcmp(str(f, "answer"), "again") == 0);
+	c->state = seen.state;
+	c->order = seen.order;
+}
+
 static void fold_call_started(struct folding *f)
 {
 	struct execution *x = f->x;
@@ -74,7 +82,7 @@ static void fold_call_started(struct folding *f)
 	if (c->intents++ == 0) c->intended_us = f->r->t_us;
 	keep(&c->key, str(f, "key"), x->arena);
 	keep(&c->place, str(f, "target"), x->arena);
-	c->state = CALL_STARTED;
+	apply_call(f, c, FLOW_CALL_STARTED, 0);
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
 	c->started_us = f->r->t_us;
 	c->finished_us = 0;
@@ -86,13 +94,12 @@ static void fold_call_finished(struct folding *f)
 	struct execution *x = f->x;
 	struct call *c = execution_call(x, f->step, f->r->attempt, f->r->call);
 	if (!c) return;
-	uint32_t order = 0;
+	uint32_t most = 0;
 	for (size_t i = 0; i < x->steps[f->step].call_count; i++) {
 		const struct call *o = x->steps[f->step].calls[i];
-		if (o->attempt == c->attempt && call_range_of(o->number) == call_range_of(c->number) && o->order > order) order = o->order;
+		if (o->attempt == c->attempt && call_range_of(o->number) == call_range_of(c->number) && o->order > most) most = o->order;
 	}
-	c->order = order + 1;
-	c->state = CALL_FINISHED;
+	apply_call(f, c, FLOW_CALL_FINISHED, most);
 	c->finished_us = f->r->t_us;
 	c->outcome = arena_strdup(x->arena, str(f, "outcome"));
 	keep(&c->answer_blob, str(f, "answer"), x->arena);
@@ -105,12 +112,13 @@ static void fold_call_rest(struct folding *f)
 	struct call *c = execution_call(f->x, f->step, f->r->attempt, f->r->call);
 	if (!c) return;
 	if (f->r->kind == RECORD_CALL_UNKNOWN) {
-		c->state = CALL_UNKNOWN;
+		apply_call(f, c, FLOW_CALL_UNKNOWN, 0);
 		json_decref(c->finished);
 		c->finished = json_incref((json_t *)f->r->data);
 	}
-	if (str(f, "answer") && f->r->kind == RECORD_CALL_RESOLVED && strcmp(str(f, "answer"), "again") == 0) c->state = CALL_AGAIN, c->again++;
-	/* "failed" is followed by the call.finished that Lua sees. */
+	if (f->r->kind != RECORD_CALL_RESOLVED) return;
+	apply_call(f, c, FLOW_CALL_RESOLVED, 0);
+	if (c->state == CALL_AGAIN) c->again++;
 }
 
 static void fold_secret_used(struct folding *f)
@@ -316,7 +324,8 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	if (r->step && f.step == SIZE_MAX) return error_set(e, ERR_VERIFY, "the record names step \"%.100s\", which the plan's book does not have", r->step);
 	/* A call that is made again while its first try is still open in the record is one call. */
 	struct call *known = r->kind == RECORD_CALL_STARTED && f.step != SIZE_MAX ? execution_call(x, f.step, r->attempt, r->call) : NULL;
-	bool is_repeat = known && known->state == CALL_STARTED;
+	struct flow_call seen = known ? call_seen(known) : (struct flow_call){0};
+	bool is_repeat = known && call_is_open(&seen);
 	/* An approval that code asked for in the middle of a step is an answer to its call; the step itself waits for none. */
 	bool is_of_call = r->call && (r->kind == RECORD_APPROVAL_ASKED || r->kind == RECORD_APPROVAL_GIVEN || r->kind == RECORD_APPROVAL_REFUSED);
 	if (events[r->kind] && !is_repeat && !is_about_targets(&f) && !is_of_call) {

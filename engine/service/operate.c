@@ -230,7 +230,7 @@ void op_resolve(struct request *q)
 		request_refuse(q, ERR_USAGE, "a reason is needed: how do you know?");
 		return;
 	}
-	if (!step_is_resolvable(x->flow, step, x->steps[step].live && x->steps[step].live->purpose == ATTEMPT_ACTION)) {
+	if (!step_is_resolvable(x->flow, step, call_any_under_way(x, step))) {
 		request_refuse(q, ERR_CONFLICT, "step %s is %s: nothing of it waits to be resolved", x->book->steps[step].id,
 		               step_state_name(x->flow->steps[step].state));
 		return;

@@ -43,6 +43,11 @@ while [ "$seed" -le "$seeds" ]; do
 	round "receipt kills seed=$seed" env RUNG_BUILD="$B" KILLS=50 SEED="$seed" python3 tests/kill/test_receipt_kill.py
 	seed=$((seed + 1))
 done
+seed=1
+while [ "$seed" -le 981001 ]; do
+	round "simulate seeds=20000 from=$seed" "$B/simulate" "$seed" 20000
+	seed=$((seed + 20000))
+done
 round "flow seeds=1000000" env SEEDS=1000000 "$B/san/test/flow/test_flow"
 seed=1
 while [ "$seed" -le "$seeds" ]; do
