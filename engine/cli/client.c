@@ -117,7 +117,8 @@ enum err client_open(const char *state_dir, struct client **out, struct error *e
 	if (err != ERR_NOT_FOUND) return err;
 	int turn;
 	err = start_take_turn(state_dir, &turn, e);
-	if (err == ERR_DENIED) return error_set(e, err, "no engine is running for %s, and you may not start one there: it takes the user whose it is", state_dir);
+	if (err == ERR_DENIED)
+		return error_set(e, err, "no engine is running for %s, and you may not start one there: it takes the user whose it is", state_dir);
 	if (err) return err;
 	/* Somebody else may have started it while we waited for our turn. */
 	err = client_connect(state_dir, out, e);

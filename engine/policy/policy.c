@@ -95,20 +95,20 @@ bool policy_is_among(const struct policy *p, const char *who, const struct polic
 	return is_among(&a, list, count);
 }
 
-/* The k-th principal of an entry, or NULL. */
+/* The k-th principal of an entry. */
 static const char *principal_at(const struct policy *p, const struct policy_who *w, size_t k)
 {
-	if (w->kind == WHO_PRINCIPAL) return k == 0 ? w->text : NULL;
-	return k < p->groups[w->group].count ? p->groups[w->group].members[k] : NULL;
+	return w->kind == WHO_PRINCIPAL ? w->text : p->groups[w->group].members[k];
 }
 
 size_t policy_count(const struct policy *p, const struct policy_who *list, size_t count, const char *without)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
-		const char *who;
 		if (list[i].kind != WHO_PRINCIPAL && list[i].kind != WHO_GROUP) return SIZE_MAX;
-		for (size_t k = 0; (who = principal_at(p, &list[i], k)); k++) {
+		size_t members = list[i].kind == WHO_PRINCIPAL ? 1 : p->groups[list[i].group].count;
+		for (size_t k = 0; k < members; k++) {
+			const char *who = principal_at(p, &list[i], k);
 			bool is_again = policy_is_among(p, who, list, i) || (without && strcmp(who, without) == 0);
 			for (size_t m = 0; m < k && !is_again; m++) is_again = strcmp(principal_at(p, &list[i], m), who) == 0;
 			n += !is_again;

@@ -24,7 +24,7 @@ struct asking {
 	enum step_effect effect;
 	bool is_in_verify;
 	uint32_t number;
-	const struct right *right; /* what was decided about it; NULL: nobody needs a right for it */
+	struct right right; /* what was decided about it; not allowed where nothing was: nobody needs a right for it */
 };
 
 /* A string with no zero byte in it: what a right can be matched against, and the system take. */
@@ -78,7 +78,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
 	receipt_record(x, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
-	if (q->right) right_record(q->right, d);
+	if (q->right.is_allowed) right_record(&q->right, d);
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);
 }
@@ -200,9 +200,7 @@ static enum err new_call(struct asking *q, struct error *e)
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
 	const char *impossible = read_words(q);
-	struct right right = {0};
-	if (!impossible) right = right_of(q);
-	if (right.is_allowed) q->right = &right;
+	if (!impossible) q->right = right_of(q);
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
@@ -211,10 +209,10 @@ static enum err new_call(struct asking *q, struct error *e)
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, impossible)));
 		return ERR_OK;
 	}
-	if (right.is_allowed)
+	if (q->right.is_allowed)
 		make(q, c);
 	else
-		refuse(q, &right);
+		refuse(q, &q->right);
 	return ERR_OK;
 }
 
@@ -286,13 +284,12 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	failpoint(CALL_AGAIN);
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	read_words(q);
-	struct right right = right_of(q);
-	if (right.is_allowed) q->right = &right;
+	q->right = right_of(q);
 	enum err err = start_record(q, 1, e);
-	if (!err && right.is_allowed)
+	if (!err && q->right.is_allowed)
 		make(q, c);
 	else if (!err) {
-		refuse(q, &right);
+		refuse(q, &q->right);
 		if (c->state == CALL_UNKNOWN) attempt_calls_changed(q->a->x, c->step);
 	}
 	return err;

@@ -91,8 +91,8 @@ static enum err give(struct request *q, struct consent c, const struct demands *
 {
 	struct execution *x = q->x;
 	const struct approval *p = consent_approval(x, c);
-	json_t *d = json_pack("{s:s,s:s?,s:I}", "binding", p->binding, "reason", execution_blob_text(x, json_str(q->args, "reason", "")), "until_us",
-	                      (json_int_t)(clock_now_us() + all->within_us));
+	json_int_t until_us = clock_now_us() + all->within_us;
+	json_t *d = json_pack("{s:s,s:s?,s:I}", "binding", p->binding, "reason", execution_blob_text(x, json_str(q->args, "reason", "")), "until_us", until_us);
 	failpoint(APPROVAL_GIVE);
 	enum err err = execution_emit(x, approval_emit(c, RECORD_APPROVAL_GIVEN, q->client->principal, d), e);
 	if (err) return err;

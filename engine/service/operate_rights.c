@@ -87,6 +87,7 @@ static enum err review(struct request *q, struct error *e)
 {
 	struct execution *x = q->x;
 	const char *reason = json_str(q->args, "reason", "");
+	must(x != NULL);
 	if (strncmp(q->client->principal, "user:", 5) != 0)
 		return error_set(e, ERR_DENIED, "%s is no person: people review what was done", q->client->principal);
 	if (x->is_loaded_for_reading && !x->flow->is_finished)

@@ -103,8 +103,9 @@ enum err rights_elevate(struct execution *x, const char *name, const char *who, 
 	const struct policy_elevation *n;
 	enum err err = find_elevation(x, name, who, reason, &p, &n, e);
 	if (err) return err;
-	json_t *d = json_pack("{s:s,s:I,s:s?,s:s,s:i}", "elevation", name, "until_us", (json_int_t)(clock_now_us() + n->for_us), "reason",
-	                      execution_blob_text(x, reason), "policy", p->digest, "line", n->line);
+	json_int_t until_us = clock_now_us() + n->for_us;
+	json_t *d = json_pack("{s:s,s:I,s:s?,s:s,s:i}", "elevation", name, "until_us", until_us, "reason", execution_blob_text(x, reason), "policy", p->digest,
+	                      "line", n->line);
 	return execution_emit(x, (struct emit){.kind = RECORD_RIGHT_ELEVATED, .step = SIZE_MAX, .by = who, .data = d}, e);
 }
 
