@@ -231,7 +231,6 @@ static int run_book(struct use *u, const struct invocation *in, struct book *b, 
 	json_t *allow = patterns_given(in, &declared);
 	int status;
 	if (client_open(u->workspace.state_dir, &u->client, &e)) {
-		json_decref(allow);
 		status = fail(&e, u->json);
 	} else {
 		json_t *wish = json_pack("{s:s,s:O,s:s,s:O,s:b,s:s?,s:s?}", "book", path, "params", params, "mode", is_auto ? "auto" : "guided", "allow", allow,
