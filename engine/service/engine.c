@@ -34,7 +34,7 @@ struct policy_at {
 struct policy_file *engine_policy(struct engine *en, const char *root)
 {
 	for (struct policy_at *p = en->policies; p; p = p->next)
-		if (root && strcmp(p->root, root) == 0) return p->file;
+		if (strcmp(p->root, root ? root : "") == 0) return p->file;
 	struct policy_at *p = mem_zero(sizeof *p);
 	p->root = mem_strdup(root ? root : "");
 	p->file = policy_file_new(root);

@@ -19,7 +19,7 @@ from failtable import Table
 from oracle import Journal, alive
 
 ANYWHERE = os.environ.get("ANYWHERE") == "1"
-SEED = int(os.environ.get("SEED", str(int(time.time()))))
+SEED = int(os.environ.get("SEED", "21"))  # the same in every check; make torture draws others
 PLACES = os.environ.get("PLACES", "").split()
 ACTIONS = os.environ.get("ACTIONS", "die stop fail").split()
 ENDS = ("succeeded", "failed", "diverged", "cancelled", "timed_out")
@@ -173,6 +173,8 @@ class World:
             view = self.client.ask("attach", execution=self.x)
             if view["interrupted"] and view["state"] not in ENDS:
                 self.client.ask("resume", execution=self.x)
+        except r.Refused as e:
+            assert self.is_failing(), e  # asked again at the next turn
         except r.Closed:
             self.again()
 
@@ -266,6 +268,8 @@ class World:
                 self.act(view)
             self.look()
             return view
+        except r.Refused as e:
+            assert self.is_failing(), e
         except r.Closed:
             self.again()
 

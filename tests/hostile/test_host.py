@@ -210,6 +210,7 @@ def little_memory_ends_the_engine_cleanly_or_not_at_all(w):
             w.step(x, "s0", lambda s: s["state"] not in ("pending", "ready", "running"), 40)
         except (r.Closed, OSError):
             ended += 1
+            r.deadline(30, "the engine that has let go of its client to end", lambda: w.engine.process.poll() is not None)
         except r.Refused as e:
             assert e.text, e
         if w.engine.process.poll() is None:
