@@ -69,7 +69,7 @@ done
 # Each failpoint 20 times.
 seed=1
 while [ "$seed" -le 20 ]; do
-	round "failpoints seed=$seed" env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/test_failpoints.py
+	round "failpoints seed=$seed" env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/failpoints.py
 	seed=$((seed + 1))
 done
 # Every call of 12 scenarios, failed in 22 ways.
