@@ -155,11 +155,12 @@ def test_an_engine_keeps_nothing():
             ended(c, x)
             r.deadline(20, "its processes to end", lambda: len(e.children()) == 1)
             sizes.append((memory(e.process.pid), descriptors(e.process.pid)))
-        # The least of several: a descriptor that is about to be closed, a page that is about to be given back, is nothing that is kept.
+        # The least of several: a descriptor that is about to be closed is nothing that is kept.
         early, late = sizes[4:10], sizes[-6:]
         fds, fds_late = min(f for _, f in early), min(f for _, f in late)
         assert fds_late <= fds, "descriptors after each execution: %s" % [f for _, f in sizes]
-        size, size_late = min(m for m, _ in early), min(m for m, _ in late)
+        # Of memory the middle one: now and then much of it is given back for a moment.
+        size, size_late = sorted(m for m, _ in early)[len(early) // 2], sorted(m for m, _ in late)[len(late) // 2]
         assert size_late <= size + SLACK, "KiB after each execution of %d attempts: %s" % (steps, [m >> 10 for m, _ in sizes])
     finally:
         e.stop()
