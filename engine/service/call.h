@@ -55,6 +55,10 @@ json_t *output_blobs(struct execution *x, struct call *c, int stream);          
 size_t output_add(struct execution *x, const struct call *c, int stream, struct buf *out);     /* appends what was kept */
 void output_begin(struct call *c);                                                             /* nothing yet: it is made, or made again */
 void output_recover(struct execution *x, struct call *c);                                      /* from the spool, after a crash */
-void output_forget(struct execution *x, struct call *c);                                       /* the spool */
+void output_forget(struct execution *x, struct call *c);                                       /* the spool, once its blobs are durable */
+
+/* At the engine's start: what an engine that was killed left in the spool of executions that are over goes. Of those that are open it is read when they are
+ * taken up. */
+enum err output_sweep(struct engine *en, struct error *e);
 
 #endif

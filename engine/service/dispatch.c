@@ -334,9 +334,11 @@ void call_settle_open(struct execution *x, size_t step, const char *why, enum ca
 		struct flow_call seen = call_seen(c);
 		seen.is_out_of_reach = !receipt_can_be_asked(x, c);
 		enum call_fate fate = call_fate_of(&seen, loss, 0);
-		if (fate == FATE_FAILED) call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
-		if (fate != FATE_UNKNOWN) continue;
+		if (fate != FATE_FAILED && fate != FATE_UNKNOWN) continue;
 		output_recover(x, c);
-		call_unknown(x, c, why);
+		if (fate == FATE_FAILED)
+			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
+		else
+			call_unknown(x, c, why);
 	}
 }

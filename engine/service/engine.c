@@ -295,6 +295,7 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	failpoint(ENGINE_STORE);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
+	if (!err) err = output_sweep(en, e);
 	if (!err) err = listen_start(en, e);
 	failpoint(ENGINE_LISTENS);
 	if (!err) err = write_pid(en, e);

@@ -60,8 +60,9 @@ struct call {
 	struct buf tail[2];     /* the last part, once the first is full */
 	uint64_t seen_bytes[2]; /* all that came */
 	int spool_fd[2];
-	uint64_t id;      /* the actor's name for it while it is in flight; 0: it is not */
-	bool is_intended; /* its intent is on the way to the store; it leaves when that is durable */
+	bool is_spooled[2]; /* a file of it is in the spool */
+	uint64_t id;        /* the actor's name for it while it is in flight; 0: it is not */
+	bool is_intended;   /* its intent is on the way to the store; it leaves when that is durable */
 	bool is_dispatched, is_held, is_cancelled, is_started;
 	bool is_redacted; /* a secret was taken out of what it printed */
 	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */

@@ -4,7 +4,9 @@
 #include "service/call.h"
 #include "service/engine_state.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +28,7 @@ static void spool(struct execution *x, struct call *c, int stream, const void *d
 		char *path = spool_path(x, c, stream);
 		c->spool_fd[stream] = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 		free(path);
+		c->is_spooled[stream] = c->spool_fd[stream] >= 0;
 	}
 	/* The spool is for looking at after a crash: where it cannot be written, the outcome's blobs still are. */
 	if (!failpoint(SPOOL_WRITE) && c->spool_fd[stream] >= 0) fs_write_all(c->spool_fd[stream], data, n, NULL);
@@ -53,8 +56,8 @@ void output_recover(struct execution *x, struct call *c)
 		read_piece(fd, 0, first, &c->out[stream]);
 		read_piece(fd, size - (off_t)last, last, &c->out[stream]);
 		c->seen_bytes[stream] = (uint64_t)size;
+		c->is_spooled[stream] = fd >= 0;
 		if (fd >= 0) close(fd);
-		unlink(path);
 		free(path);
 	}
 }
@@ -70,17 +73,51 @@ void output_begin(struct call *c)
 	c->is_redacted = false;
 }
 
+static void spool_remove(struct execution *x, json_t *data)
+{
+	const struct call *c =
+	    execution_call(x, (size_t)json_int(data, "step", 0), (uint32_t)json_int(data, "attempt", 0), (uint32_t)json_int(data, "call", 0));
+	failpoint(SPOOL_FORGET);
+	char *path = spool_path(x, c, (int)json_int(data, "stream", 0));
+	unlink(path);
+	free(path);
+}
+
+/* The file stays until the blobs that hold the same are durable. */
 void output_forget(struct execution *x, struct call *c)
 {
 	for (int stream = 0; stream < 2; stream++) {
-		if (c->spool_fd[stream] < 0) continue;
-		failpoint(SPOOL_FORGET);
-		close(c->spool_fd[stream]);
+		if (c->spool_fd[stream] >= 0) close(c->spool_fd[stream]);
 		c->spool_fd[stream] = -1;
-		char *path = spool_path(x, c, stream);
-		unlink(path);
-		free(path);
+		if (!c->is_spooled[stream]) continue;
+		c->is_spooled[stream] = false;
+		execution_later(x, spool_remove,
+		                json_pack("{s:I,s:I,s:I,s:i}", "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "call", (json_int_t)c->number,
+		                          "stream", stream));
 	}
+}
+
+static bool note_open(void *arg, const struct store_execution *x)
+{
+	json_object_set_new(arg, x->id, json_true());
+	return true;
+}
+
+enum err output_sweep(struct engine *en, struct error *e)
+{
+	json_t *open_ones = json_object();
+	char *folder = mem_printf("%s/spool", en->state_dir);
+	enum err err = store_executions(en->reader, true, NULL, NULL, 0, note_open, open_ones, e);
+	DIR *d = err ? NULL : opendir(folder);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		char id[27];
+		snprintf(id, sizeof id, "%.26s", entry->d_name);
+		if (entry->d_name[0] != '.' && !json_object_get(open_ones, id)) unlinkat(dirfd(d), entry->d_name, 0);
+	}
+	if (d) closedir(d);
+	free(folder);
+	json_decref(open_ones);
+	return err;
 }
 
 void call_output(struct execution *x, struct call *c, int stream, const void *data, size_t n)

@@ -196,6 +196,32 @@ def a_terminal_command_begun_while_recovery_waits_is_the_terminals_to_end(w):
 
 
 @test
+def what_a_command_printed_is_kept_and_its_spool_is_not_when_a_cancelled_run_is_taken_up(w):
+    x = w.run(w.lua(("sh([[trap '' TERM; echo begun; while :; do sleep 0.05; done]])", "effect=idempotent")))
+    w.step(x, "s0", lambda s: s["calls"] and s["calls"][0]["stdout_bytes"] > 0)
+    w.client.ask("cancel", execution=x)
+    resume(w, x)
+    w.over(x)
+    (ended,) = [k["d"] for k in w.records(x) if k["k"] in ("call.finished", "call.unknown")]
+    same((len(ended.get("stdout", [])), os.listdir(os.path.join(w.engine.state, "spool"))), (1, []))
+
+
+@test
+def a_spool_whose_execution_is_over_goes_when_an_engine_starts(w):
+    over, open_one = w.run(w.lua("return {}")), w.run(w.lua("ask('?')"))
+    w.over(over)
+    w.waits(open_one, "s0", "answer")
+    spool = os.path.join(w.engine.state, "spool")
+    for name in (over, open_one, "other"):
+        touch(os.path.join(spool, name + ".s0.1.1.stdout"))
+    w.restart()
+    r.deadline(10, "the spool of the one that is over to go", lambda: os.listdir(spool) == [open_one + ".s0.1.1.stdout"])
+    resume(w, open_one)
+    w.client.ask("cancel", execution=open_one)
+    w.over(open_one)
+
+
+@test
 def a_person_repeats_until_the_proof_holds(w):
     flag = w.path("flag")
     x = w.run(with_read(w.book([{"fences": [("return {}", "lua {id=s0}"), (is_file(flag), "lua {verify}")]}, {"title": "Look", "fences": [(is_file(flag), "lua {verify}")]}]), "sh sh -c *"), mode="guided")

@@ -350,7 +350,7 @@ def under_way(w):
 
     def is_slow():
         w.turn()
-        return len([l for l in w.lines() if not l.startswith("s0:")]) == 3 and len(os.listdir(os.path.join(w.engine.state, "spool"))) == 3
+        return len([l for l in w.lines() if not l.startswith("s0:")]) == 3 and len([n for n in os.listdir(os.path.join(w.engine.state, "spool")) if n.startswith(w.x)]) == 3
     r.deadline(20, "slow commands under way", is_slow, 0.005)
 
 
