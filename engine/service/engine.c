@@ -107,7 +107,7 @@ void engine_remove(struct engine *en, struct execution *x)
 	if (x->is_gone) return;
 	x->is_gone = true;
 	execution_drop_processes(x);
-	if (x->flow->is_finished) {
+	if (x->flow->is_finished && !x->is_ahead) {
 		char *locks[] = {lock_path(x), lock_terminal_path(x)};
 		for (int i = 0; i < 2; i++) {
 			unlink(locks[i]);

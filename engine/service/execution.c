@@ -70,11 +70,11 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 	if (err) {
 		fail_laters(x, l, e ? e->text : "its records could not be stored");
 		log_line(LOG_ERROR, "execution %s: %s", x->id, e ? e->text : "its records could not be stored");
-		/* What was folded is not what is stored: this execution cannot go on in this engine. A broken store ends the engine. */
-		if (err == ERR_IO)
-			engine_end(x->engine, 1);
-		else if (!x->is_gone)
-			engine_remove(x->engine, x);
+		/* What was folded is not what is stored: nobody may see it, and it cannot go on in this engine. A broken store ends the engine, at the end of
+		 * this round of its loop, in which others still ask. */
+		x->is_ahead = true;
+		engine_remove(x->engine, x);
+		if (err == ERR_IO) engine_end(x->engine, 1);
 		return;
 	}
 	failpoint(EXECUTION_DURABLE);

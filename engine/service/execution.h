@@ -150,6 +150,7 @@ struct execution {
 	int commits;
 	struct recent_blob *recent;
 	size_t recent_count, recent_capacity;
+	bool is_ahead;              /* of the store, for good: records of it could not be stored */
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
 	bool is_emitting; /* the record that is folded is of this moment, not read back */
