@@ -46,7 +46,7 @@ LDFLAGS  += $(OPT) $(LDOPT) -pthread
 LIBS      = $(shell pkg-config --libs $(PKGS)) -lm
 LIBS_BOX  = $(shell pkg-config --libs $(PKGS_BOX)) -lm
 
-# One archive a layer, so that a test links its layer and those below it, and nothing else.
+# One archive a layer, so that a test links its layer and those below it, and nothing else. What modules declare and do belongs to sandbox/'s.
 src_of    = $(wildcard engine/$(1)/*.c)
 obj_of    = $(patsubst %.c,$(O)/obj/%.o,$(call src_of,$(1)))
 ARCHIVES := $(foreach l,$(LAYERS),$(O)/lib/$(l).a)
@@ -59,9 +59,9 @@ BOX_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard engine/sandbox/worker/*.c) $(
 all: $(O)/rung $(O)/rung-forkd ## build the program and its fork server into build/
 
 # Archives refer upward nowhere; --start-group only spares listing them from top to bottom.
-$(O)/rung: $(O)/obj/engine/main.o $(ARCHIVES) $(MODULE_OBJ)
+$(O)/rung: $(O)/obj/engine/main.o $(ARCHIVES)
 	@echo '  link  $@'
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o $(MODULE_OBJ) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
 	@echo '  link  $@'
@@ -73,13 +73,14 @@ VARIANT_open       := environment
 VARIANT_unconfined := environment confine limit attempt
 VARIANT_walk       := environment
 VARIANT_hostile    := environment confine
-VARIANT_MORE_hostile := $(O)/lib/sandbox.a
+VARIANT_MORE_hostile := $(foreach l,sandbox policy book,$(O)/lib/$(l).a)
+VARIANT_LIBS_hostile  = $(LIBS)
 VARIANTS           := $(patsubst tests/sandbox/forkd_%.c,%,$(wildcard tests/sandbox/forkd_*.c))
 variant_of          = $(O)/obj/tests/sandbox/forkd_$(1).o $(filter-out $(VARIANT_$(1):%=$(O)/obj/engine/sandbox/worker/%.o),$(BOX_OBJ))
 define variant_rule
 $(O)/rung-forkd-$(1): $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(VARIANT_MORE_$(1)) $(O)/lib/base.a
 	@echo '  link  $$@'
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(VARIANT_MORE_$(1)) $(O)/lib/base.a $$(LIBS_BOX)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $(call variant_of,$(1)) $(O)/obj/gen/modules.o $(VARIANT_MORE_$(1)) $(O)/lib/base.a $$(LIBS_BOX) $$(VARIANT_LIBS_$(1))
 endef
 $(foreach v,$(VARIANTS),$(eval $(call variant_rule,$(v))))
 
@@ -102,7 +103,7 @@ $(O)/obj/gen/%.o: $(O)/gen/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o
+LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o $(MODULE_OBJ)
 define layer_rule
 $(O)/lib/$(1).a: $(call obj_of,$(1)) $(LAYER_MORE_$(1))
 	@mkdir -p $$(@D)
@@ -148,7 +149,7 @@ $(O)/policy-decide: tests/policy/decide.c $(O)/lib/policy.a $(O)/lib/base.a
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $< $(O)/lib/policy.a $(O)/lib/base.a $(LDFLAGS) $(LIBS)
 
 # The program with a wall clock that a test sets: the linker puts tests/hostile/clock_offset.c before clock_gettime, the program's objects are the same.
-$(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(ARCHIVES) $(MODULE_OBJ)
+$(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(ARCHIVES)
 	@echo '  link  $@'
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 

@@ -56,6 +56,9 @@ enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int 
 	case LOSS_ACTOR:
 		if (!repeats) return FATE_UNKNOWN;
 		return losses < ACTOR_LOSSES_MAX && !c->is_cancelled ? FATE_AGAIN : told;
+	case LOSS_PEER:
+		if (!repeats) return FATE_UNKNOWN;
+		return losses < PEER_LOSSES_MAX && !c->is_cancelled ? FATE_AGAIN : told;
 	case LOSS_TIME:
 		/* We ended it: what it had done by then nobody knows. */
 		return call_effect_is_harmless(c->effect) ? FATE_TIMEOUT : FATE_UNKNOWN;

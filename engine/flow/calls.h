@@ -62,6 +62,7 @@ bool call_effect_repeats(enum step_effect effect);
 enum call_loss {
 	LOSS_ENGINE, /* the engine that had made it ended */
 	LOSS_ACTOR,  /* the process that had made it ended */
+	LOSS_PEER,   /* the connection to the host that had it is gone */
 	LOSS_TIME,   /* it was ended at its deadline, or because nobody wanted it any more */
 	LOSS_STEP    /* its step is stopped, and nothing is with a target any more */
 };
@@ -74,9 +75,12 @@ enum call_fate {
 	FATE_UNKNOWN  /* nobody knows; never made again but by a person's word */
 };
 
-enum { ACTOR_LOSSES_MAX = 3 /* then what was in flight is not made again */ };
+enum {
+	ACTOR_LOSSES_MAX = 3, /* then what was in flight is not made again */
+	PEER_LOSSES_MAX = 3
+};
 
-/* What becomes of a call with no outcome. losses: of actors in this execution, this one included. */
+/* What becomes of a call with no outcome. losses: of actors in this execution, or of this call's connections, this one included. */
 enum call_fate call_fate_of(const struct flow_call *c, enum call_loss loss, int losses);
 
 /* It could not be made now: FATE_FAILED, or FATE_UNKNOWN where an earlier try may have had its effect. */

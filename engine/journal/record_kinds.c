@@ -60,9 +60,9 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_CALL_FINISHED] = {"call.finished", "the outcome of a call", SCOPE_CALL, {
 		MUST("outcome", WORD), MAY("why", WORD), MAY("answer", BLOB), MAY("error", BLOB), MAY("code", INT), MAY("signal", INT), MAY("status", INT), MAY("time_us", INT),
 		MAY("duration_us", INT), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("stdout_bytes", INT),
-		MAY("stderr_bytes", INT), MAY("is_truncated", BOOL), MAY("is_redacted", BOOL), MAY("by", WORD), MAY("payload", BLOBS)}},
+		MAY("stderr_bytes", INT), MAY("is_truncated", BOOL), MAY("is_redacted", BOOL), MAY("by", WORD), MAY("payload", BLOBS), MAY("details", BLOB)}},
 	[RECORD_CALL_UNKNOWN] = {"call.unknown", "a call was in flight and nobody knows what became of it", SCOPE_CALL, {
-		MUST("why", WORD), MAY("effect", WORD), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("still_running", INT)}},
+		MUST("why", WORD), MAY("effect", WORD), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("still_running", INT), MAY("error", BLOB)}},
 	[RECORD_CALL_RESOLVED] = {"call.resolved", "what to believe of an unknown call", SCOPE_CALL, {
 		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB), MAY("shown", BLOB)}},
 	[RECORD_QUESTION_ASKED] = {"question.asked", "the step waits for a person", SCOPE_STEP, {

@@ -30,7 +30,13 @@ static void add_cut(struct buf *out, const char *text, size_t n, size_t max)
 static void add_call_words(struct line *l)
 {
 	size_t n, i;
-	char *text = l->b->blob(l->b->arg, json_str(l->d, "arguments", ""), &n);
+	const char *kept = json_str(l->d, "text", NULL);
+	char *text = l->b->blob(l->b->arg, kept ? kept : json_str(l->d, "arguments", ""), &n);
+	if (kept) {
+		add_cut(l->out, text, n, CALL_BYTES_MAX);
+		free(text);
+		return;
+	}
 	json_t *form = json_loadb(text, n, JSON_ALLOW_NUL, NULL), *v, *argv = json_arr(json_obj(form, "arguments"), "argv");
 	struct buf words;
 	buf_init(&words, 2 * n + 16);

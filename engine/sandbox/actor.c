@@ -1,11 +1,14 @@
-/* The actor: makes the commands of one execution. One thread, one poll; the engine's end of file ends everything that it started. */
+/* The actor: makes the calls of one execution. One thread, one poll; the engine's end of file ends everything that it started. What makes calls of a kind is a
+ * hand (hand.h); this file is the loop and the engine's side of it. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/frame.h"
 #include "base/json.h"
 #include "sandbox/actor_command.h"
+#include "sandbox/callable.h"
 #include "sandbox/forkd.h"
+#include "sandbox/hand.h"
 #include "sandbox/redact_forms.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sanitized.h"
@@ -31,10 +34,18 @@
 
 enum {
 	OUT_BYTES_MAX = 8 << 20,
-	OUT_HIGH_BYTES = 1 << 20, /* with more than this unsent, commands' pipes are not read: they stop when their pipe is full */
+	OUT_HIGH_BYTES = 1 << 20, /* with more than this unsent, nothing is read from commands and hosts: they stop when their pipe or window is full */
 	LOCK_FD = 250,            /* what every command inherits; above what shells use for themselves, below bash's 255 */
 	FILES_SOFT_MAX = 1024,
+	WAIT_MS_MAX = 3600000,
 	END_US = 10000000 /* to wait for what SIGKILL cannot end at once */
+};
+
+/* A hand that is at work. */
+struct working {
+	const struct hand *hand;
+	void *state;
+	size_t at; /* of its descriptors in this round */
 };
 
 struct actor {
@@ -42,29 +53,54 @@ struct actor {
 	struct frame_reader in;
 	struct buf out;
 	size_t out_at;
-	struct command *commands;
+	struct hand_call *calls;
+	struct working *working;
+	size_t working_count;
 	struct secret_call *waiting; /* calls whose secrets are on their way */
-	json_int_t last_reader;      /* ids of the commands that print secrets count down from it */
-	struct redactor *redactor;   /* every secret of a call so far: a later command may print what an earlier one wrote */
+	struct redactor *redactor;   /* every secret of a call so far: a later one may print what an earlier one wrote */
 	struct buf shown;            /* output on its way to the engine */
 	struct command_rules rules;
 	bool has_begun; /* setup came, or a call: no setup any more */
 	bool is_over;   /* the engine has gone, or speaks nonsense */
-	struct pollfd *polled;
-	size_t poll_capacity;
+	struct poll_set polled;
 };
+
+size_t poll_set_add(struct poll_set *set, int fd, short events)
+{
+	if (set->count == set->capacity) {
+		set->capacity = set->capacity ? 2 * set->capacity : 16;
+		set->fds = mem_realloc(set->fds, set->capacity * sizeof *set->fds);
+	}
+	set->fds[set->count] = (struct pollfd){.fd = events ? fd : -1, .events = events};
+	return set->count++;
+}
+
+short poll_set_seen(const struct poll_set *set, size_t at)
+{
+	return set->fds[at].revents;
+}
 
 /* ---- to the engine ---- */
 
-static size_t unsent(const struct actor *a)
+size_t actor_unsent(const struct actor *a)
 {
 	return a->out.len - a->out_at;
 }
 
+bool actor_is_blocked(const struct actor *a)
+{
+	return actor_unsent(a) > OUT_HIGH_BYTES;
+}
+
+const struct command_rules *actor_rules(const struct actor *a)
+{
+	return &a->rules;
+}
+
 static void flush(struct actor *a)
 {
-	while (unsent(a) && !a->is_over) {
-		ssize_t n = send(a->socket_fd, a->out.data + a->out_at, unsent(a), MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (actor_unsent(a) && !a->is_over) {
+		ssize_t n = send(a->socket_fd, a->out.data + a->out_at, actor_unsent(a), MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR) continue;
 		if (n < 0 && errno == EAGAIN) break;
 		if (n < 0)
@@ -72,7 +108,7 @@ static void flush(struct actor *a)
 		else
 			a->out_at += (size_t)n;
 	}
-	if (unsent(a) == 0) buf_reset(&a->out), a->out_at = 0;
+	if (actor_unsent(a) == 0) buf_reset(&a->out), a->out_at = 0;
 	/* Moved rarely: what is unsent stays below the mark. */
 	if (a->out_at > OUT_BYTES_MAX / 2) buf_drop(&a->out, a->out_at), a->out_at = 0;
 }
@@ -95,53 +131,155 @@ static void say_failed(struct actor *a, json_int_t id, const struct error *e)
 }
 
 /* What the redactor has let go. */
-static void say_output(struct actor *a, const struct command *c, int which, bool is_redacted)
+static void say_output(struct hand_call *call, int which, bool is_redacted)
 {
 	static const char *const names[] = {"stdout", "stderr"};
+	struct actor *a = call->actor;
 	for (size_t at = 0, n; at < a->shown.len; at += n) {
 		n = a->shown.len - at < WIRE_OUTPUT_BYTES_MAX ? a->shown.len - at : WIRE_OUTPUT_BYTES_MAX;
-		json_t *head = json_pack("{s:s,s:I,s:s}", "t", "output", "id", c->id, "stream", names[which]);
+		json_t *head = json_pack("{s:s,s:I,s:s}", "t", "output", "id", call->id, "stream", names[which]);
 		if (is_redacted) json_object_set_new(head, "redacted", json_true());
 		say(a, head, a->shown.data + at, n);
 	}
 	buf_reset(&a->shown);
 }
 
-static void say_finished(struct actor *a, const struct command *c, int64_t now_us)
+/* ---- what hands say ---- */
+
+static json_t *redacted_text(struct actor *a, const char *text, size_t n)
 {
-	failpoint(HAND_FINISHED);
-	json_t *head = json_pack("{s:s,s:I,s:I}", "t", "finished", "id", c->id, "us", (json_int_t)(now_us - c->started_us));
-	if (c->signal)
-		json_object_set_new(head, "signal", json_integer(c->signal));
-	else
-		json_object_set_new(head, "code", json_integer(c->code));
-	if (c->timed_out) json_object_set_new(head, "timed_out", json_true());
-	if (c->cancelled) json_object_set_new(head, "cancelled", json_true());
+	struct buf b;
+	buf_init(&b, 8 * n + 64);
+	redact_text(a->redactor, text, n, &b);
+	json_t *out = json_bytes(b.data ? b.data : "", b.len);
+	buf_clear(&b);
+	return out;
+}
+
+/* Texts of hosts in an outcome, as output: without secrets. A copy. */
+static json_t *redacted(struct actor *a, const json_t *v)
+{
+	const char *name;
+	json_t *item, *out;
+	size_t i;
+	if (json_is_string(v)) return redacted_text(a, json_string_value(v), json_string_length(v));
+	if (json_is_array(v)) {
+		out = json_array();
+		json_array_foreach(v, i, item) json_array_append_new(out, redacted(a, item));
+		return out;
+	}
+	if (!json_is_object(v)) return json_copy((json_t *)v);
+	out = json_object();
+	json_object_foreach((json_t *)v, name, item)
+	{
+		json_t *key = redacted_text(a, name, strlen(name));
+		json_object_set_new(out, json_string_value(key), redacted(a, item));
+		json_decref(key);
+	}
+	return out;
+}
+
+static void call_free(struct hand_call *call)
+{
+	struct hand_call **at = &call->actor->calls;
+	while (*at != call) at = &(*at)->next;
+	*at = call->next;
+	for (int i = 0; i < 2; i++) redact_clear(&call->streams[i]);
+	free(call);
+}
+
+void actor_started(struct hand_call *call, json_t *facts)
+{
+	struct actor *a = call->actor;
+	json_t *head = facts ? redacted(a, facts) : json_object();
+	json_decref(facts);
+	must(!call->is_started);
+	call->is_started = true;
+	json_object_set_new(head, "t", json_string("started"));
+	json_object_set_new(head, "id", json_integer(call->id));
 	say(a, head, NULL, 0);
+}
+
+void actor_output(struct hand_call *call, int which, const void *bytes, size_t n)
+{
+	say_output(call, which, redact_feed(&call->streams[which], bytes, n, &call->actor->shown));
+}
+
+/* No more comes: what the redactor held back. */
+static void end_output(struct hand_call *call)
+{
+	for (int i = 0; i < 2; i++) {
+		failpoint(HAND_REDACT);
+		say_output(call, i, redact_end(&call->streams[i], &call->actor->shown));
+	}
+}
+
+void actor_finished(struct hand_call *call, json_t *outcome, int64_t duration_us)
+{
+	struct actor *a = call->actor;
+	json_t *data = json_object_get(outcome, "data");
+	end_output(call);
+	failpoint(HAND_FINISHED);
+	if (data) json_object_set_new(outcome, "data", redacted(a, data));
+	json_object_set_new(outcome, "t", json_string("finished"));
+	json_object_set_new(outcome, "id", json_integer(call->id));
+	json_object_set_new(outcome, "us", json_integer(duration_us));
+	say(a, outcome, NULL, 0);
+	call_free(call);
+}
+
+void actor_failed(struct hand_call *call, const struct error *e)
+{
+	must(!call->is_started);
+	say_failed(call->actor, call->id, e);
+	call_free(call);
+}
+
+void actor_lost(struct hand_call *call, enum hand_loss how, const struct error *e)
+{
+	static const char *const words[] = {[LOST_CONNECTION] = "connection", [LOST_TIMED_OUT] = "timed_out", [LOST_CANCELLED] = "cancelled"};
+	struct buf why;
+	end_output(call);
+	buf_init(&why, WIRE_OUTPUT_BYTES_MAX);
+	redact_text(call->actor->redactor, e->text, strlen(e->text), &why);
+	say(call->actor, json_pack("{s:s,s:I,s:s,s:o}", "t", "lost", "id", call->id, "how", words[how], "why", json_text(why.data ? why.data : "")), NULL, 0);
+	buf_clear(&why);
+	call_free(call);
 }
 
 /* ---- from the engine ---- */
 
-static struct command *find(const struct actor *a, json_int_t id)
+static struct hand_call *find(const struct actor *a, json_int_t id)
 {
-	struct command *c = a->commands;
-	while (c && c->id != id) c = c->next;
-	return c;
+	struct hand_call *call = a->calls;
+	while (call && call->id != id) call = call->next;
+	return call;
 }
 
-static void start_command(struct actor *a, json_int_t id, const json_t *head, const void *input, size_t n, const struct secret_call *secrets)
+/* The hand's state; it goes to work with its first call. */
+static void *state_of(struct actor *a, const struct hand *hand)
+{
+	for (size_t i = 0; i < a->working_count; i++)
+		if (a->working[i].hand == hand) return a->working[i].state;
+	a->working = mem_realloc(a->working, (a->working_count + 1) * sizeof *a->working);
+	a->working[a->working_count] = (struct working){.hand = hand, .state = hand->open(a)};
+	return a->working[a->working_count++].state;
+}
+
+static void start(struct actor *a, json_int_t id, const json_t *head, const void *input, size_t n, const struct secret_call *secrets)
 {
 	struct error e;
-	struct command *c;
-	if (command_start(head, input, n, &a->rules, secrets, &c, &e)) {
+	const struct hand *hand = hand_find(json_str(head, "module", ""));
+	if (!hand) {
+		error_set(&e, ERR_INVALID, "this actor makes no calls of %.60s", json_str(head, "module", ""));
 		say_failed(a, id, &e);
 		return;
 	}
-	for (int i = 0; i < 2; i++) redact_begin(&c->streams[i], a->redactor);
-	c->next = a->commands;
-	a->commands = c;
-	failpoint(HAND_STARTED);
-	say(a, json_pack("{s:s,s:I,s:i,s:s?}", "t", "started", "id", id, "pid", (int)c->pid, "path", c->path), NULL, 0);
+	struct hand_call *call = mem_zero(sizeof *call);
+	*call = (struct hand_call){.id = id, .actor = a, .hand = hand, .state = state_of(a, hand), .next = a->calls};
+	a->calls = call;
+	for (int i = 0; i < 2; i++) redact_begin(&call->streams[i], a->redactor);
+	if (hand->start(call->state, call, head, input, n, secrets, &e)) actor_failed(call, &e);
 }
 
 /* Its secrets are here, or will not come. */
@@ -151,25 +289,19 @@ static void start_waiting(struct actor *a, struct secret_call *call)
 	if (call->err)
 		say_failed(a, call->id, &call->error);
 	else
-		start_command(a, call->id, call->head, call->input.data, call->input.len, call);
+		start(a, call->id, call->head, call->input.data, call->input.len, call);
 	secret_call_free(call);
 }
 
 static void on_call(struct actor *a, const struct frame *f)
 {
-	struct error e;
 	json_int_t id = json_int(f->head, "id", 0);
 	failpoint(HAND_CALL);
-	if (strcmp(json_str(f->head, "module", ""), "sh") != 0 || strcmp(json_str(f->head, "function", ""), "run") != 0) {
-		error_set(&e, ERR_INVALID, "this actor makes calls of sh.run only");
-		say_failed(a, id, &e);
-		return;
-	}
 	if (!secret_call_is_needed(f->head)) {
-		start_command(a, id, f->head, f->payload, f->payload_len, NULL);
+		start(a, id, f->head, f->payload, f->payload_len, NULL);
 		return;
 	}
-	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, &a->commands, &a->last_reader);
+	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, state_of(a, &command_hand));
 	frame_reader_wipe(&a->in);
 	if (!secret_call_waits(call)) {
 		start_waiting(a, call);
@@ -186,24 +318,19 @@ static struct secret_call *find_waiting(const struct actor *a, json_int_t id)
 	return call;
 }
 
-static void on_cancel(const struct actor *a, const struct frame *f)
+static void on_cancel(struct actor *a, const struct frame *f)
 {
-	int64_t now = clock_monotonic_us();
+	json_int_t id = json_int(f->head, "id", 0);
 	failpoint(HAND_CANCEL);
-	struct secret_call *call = find_waiting(a, json_int(f->head, "id", 0));
-	if (call) call->is_cancelled = true;
-	for (size_t i = 0; call && i < call->count; i++) {
-		struct command *reader = call->values[i].reader ? find(a, call->values[i].reader) : NULL;
-		if (reader) command_stop(reader, now);
-	}
-	struct command *c = find(a, json_int(f->head, "id", 0));
-	if (!c) return; /* its "finished" is on the way */
-	c->cancelled = true;
-	command_stop(c, now);
+	struct secret_call *waiting = find_waiting(a, id);
+	if (waiting) waiting->is_cancelled = true;
+	for (size_t i = 0; waiting && i < waiting->count; i++)
+		if (waiting->values[i].reader) command_hand_stop_reader(state_of(a, &command_hand), waiting->values[i].reader);
+	struct hand_call *call = find(a, id); /* none: its outcome is on the way */
+	if (call) call->hand->cancel(call->state, call);
 }
 
-/* A command that prints a secret is over: the call that waits for it may be made now. */
-static void on_reader(struct actor *a, const struct command *reader)
+void actor_reader_ended(struct actor *a, const struct command *reader)
 {
 	for (struct secret_call **at = &a->waiting, *call; (call = *at) != NULL; at = &call->next) {
 		if (!secret_call_take(call, reader, a->redactor)) continue;
@@ -247,98 +374,6 @@ static void read_engine(struct actor *a)
 	if (err != ERR_OK && err != ERR_WAITING) a->is_over = true;
 }
 
-/* ---- commands ---- */
-
-/* No more comes: what the redactor held back. */
-static void end_output(struct actor *a, struct command *c, int which)
-{
-	failpoint(HAND_REDACT);
-	if (c->id > 0) say_output(a, c, which, redact_end(&c->streams[which], &a->shown));
-}
-
-/* One piece of output; false where nothing is there now. Closes the pipe at its end. */
-static bool read_output(struct actor *a, struct command *c, int which)
-{
-	static char chunk[WIRE_OUTPUT_BYTES_MAX];
-	ssize_t n = read(c->output_fd[which], chunk, sizeof chunk);
-	if (n < 0 && errno == EINTR) return true;
-	if (n < 0 && errno == EAGAIN) return false;
-	if (n > 0) failpoint(HAND_OUTPUT);
-	if (n > 0 && c->id > 0)
-		say_output(a, c, which, redact_feed(&c->streams[which], chunk, (size_t)n, &a->shown));
-	else if (n > 0 && which == 0 && !buf_add(&c->printed, chunk, (size_t)n))
-		command_stop(c, clock_monotonic_us()); /* no value is as long */
-	if (c->id < 0) explicit_bzero(chunk, sizeof chunk);
-	if (n > 0) return true;
-	close(c->output_fd[which]);
-	c->output_fd[which] = -1;
-	end_output(a, c, which);
-	return false;
-}
-
-static void drain(struct actor *a, struct command *c)
-{
-	for (int i = 0; i < 2; i++) {
-		size_t limit = a->out.len + COMMAND_DRAIN_BYTES;
-		while (c->output_fd[i] >= 0 && a->out.len < limit && read_output(a, c, i)) continue;
-	}
-}
-
-/* Children that are no command of ours: orphans that came to us as the subreaper. One of ours in front is left for command_end. */
-static void reap_orphans(const struct actor *a)
-{
-	for (;;) {
-		siginfo_t info = {0};
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
-		for (const struct command *c = a->commands; c; c = c->next)
-			if (c->pid == info.si_pid) return;
-		waitpid(info.si_pid, NULL, 0);
-	}
-}
-
-/* Is it over: has it exited, and are its pipes closed, or held longer than what it left behind may? */
-static bool is_finished(const struct actor *a, const struct command *c, int64_t now_us)
-{
-	if (!c->exited_us) return false;
-	if (c->output_fd[0] < 0 && c->output_fd[1] < 0) return true;
-	return now_us >= c->exited_us + COMMAND_LINGER_US && unsent(a) <= OUT_HIGH_BYTES;
-}
-
-static void check_deadlines(struct command *c, int64_t now_us)
-{
-	if (c->exited_us) return;
-	if (c->deadline_us && now_us >= c->deadline_us && !c->kill_us) {
-		c->timed_out = true;
-		command_stop(c, now_us);
-	}
-	if (c->kill_us && now_us >= c->kill_us) kill(-c->pid, SIGKILL);
-}
-
-static void settle_commands(struct actor *a)
-{
-	int64_t now = clock_monotonic_us();
-	for (struct command **at = &a->commands, *c; (c = *at) != NULL;) {
-		command_look(c, now);
-		check_deadlines(c, now);
-		if (!is_finished(a, c, now)) {
-			at = &c->next;
-			continue;
-		}
-		command_end(c);
-		drain(a, c);
-		*at = c->next;
-		if (c->id > 0) {
-			for (int i = 0; i < 2; i++) end_output(a, c, i);
-			say_finished(a, c, now);
-		} else {
-			on_reader(a, c);
-			at = &a->commands; /* it may have started others, in front */
-		}
-		command_free(c);
-	}
-	reap_orphans(a);
-}
-
 /* ---- the end ---- */
 
 /* The parent of a process, from /proc; 0 where it has gone. */
@@ -372,7 +407,7 @@ static void end_everything(const struct actor *a)
 {
 	int64_t deadline = clock_monotonic_us() + END_US;
 	failpoint(HAND_END);
-	for (const struct command *c = a->commands; c; c = c->next) kill(-c->pid, SIGKILL);
+	for (size_t i = 0; i < a->working_count; i++) a->working[i].hand->stop(a->working[i].state);
 	for (;;) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
 		if (pid > 0) continue;
@@ -388,57 +423,37 @@ static void end_everything(const struct actor *a)
 static int wait_ms(const struct actor *a)
 {
 	int64_t now = clock_monotonic_us(), least = INT64_MAX;
-	for (const struct command *c = a->commands; c; c = c->next) {
-		int64_t at = c->exited_us ? c->exited_us + COMMAND_LINGER_US : c->kill_us ? c->kill_us : c->deadline_us;
-		/* After SIGKILL, or while the engine does not read, what comes next wakes us anyway. */
-		if (at && at > now && at < least)
-			least = at;
-		else if (at && at <= now && !c->exited_us && !c->kill_us)
-			least = now;
+	for (size_t i = 0; i < a->working_count; i++) {
+		int64_t at = a->working[i].hand->wake_us(a->working[i].state);
+		if (at < least) least = at;
 	}
 	if (least == INT64_MAX) return -1;
-	return least <= now ? 0 : (int)((least - now) / 1000 < 3600000 ? (least - now) / 1000 + 1 : 3600000);
+	return least <= now ? 0 : (int)((least - now) / 1000 < WAIT_MS_MAX ? (least - now) / 1000 + 1 : WAIT_MS_MAX);
 }
 
-static void add_poll(struct actor *a, size_t *n, int fd, short events)
+/* The socket, the signals, then those of each hand. */
+static void fill_poll(struct actor *a)
 {
-	if (*n == a->poll_capacity) {
-		a->poll_capacity = a->poll_capacity ? 2 * a->poll_capacity : 16;
-		a->polled = mem_realloc(a->polled, a->poll_capacity * sizeof *a->polled);
+	a->polled.count = 0;
+	poll_set_add(&a->polled, a->socket_fd, (short)(POLLIN | (actor_unsent(a) ? POLLOUT : 0)));
+	poll_set_add(&a->polled, a->signal_fd, POLLIN);
+	for (size_t i = 0; i < a->working_count; i++) {
+		a->working[i].at = a->polled.count;
+		a->working[i].hand->fill(a->working[i].state, &a->polled);
 	}
-	a->polled[(*n)++] = (struct pollfd){.fd = events ? fd : -1, .events = events};
-}
-
-/* The socket, the signals, then three entries a command, in the order of the list. */
-static size_t fill_poll(struct actor *a)
-{
-	size_t n = 0;
-	bool is_blocked = unsent(a) > OUT_HIGH_BYTES;
-	add_poll(a, &n, a->socket_fd, (short)(POLLIN | (unsent(a) ? POLLOUT : 0)));
-	add_poll(a, &n, a->signal_fd, POLLIN);
-	for (const struct command *c = a->commands; c; c = c->next) {
-		add_poll(a, &n, c->input_fd, c->input_fd >= 0 ? POLLOUT : 0);
-		add_poll(a, &n, c->output_fd[0], c->output_fd[0] >= 0 && !is_blocked ? POLLIN : 0);
-		add_poll(a, &n, c->output_fd[1], c->output_fd[1] >= 0 && !is_blocked ? POLLIN : 0);
-	}
-	return n;
 }
 
 static void serve_once(struct actor *a)
 {
 	struct signalfd_siginfo signals[8];
-	size_t n = fill_poll(a), at = 2;
-	if (poll(a->polled, (nfds_t)n, wait_ms(a)) < 0) return;
-	if (a->polled[1].revents)
+	fill_poll(a);
+	if (poll(a->polled.fds, (nfds_t)a->polled.count, wait_ms(a)) < 0) return;
+	if (poll_set_seen(&a->polled, 1))
 		while (read(a->signal_fd, signals, sizeof signals) > 0) continue;
-	for (struct command *c = a->commands; c; c = c->next, at += 3) {
-		if (a->polled[at].revents) command_feed(c);
-		for (int i = 0; i < 2; i++)
-			if (a->polled[at + 1 + (size_t)i].revents && unsent(a) <= OUT_HIGH_BYTES) read_output(a, c, i);
-	}
-	/* New commands only now: they are not among those polled. */
-	if (a->polled[0].revents & (POLLIN | POLLHUP | POLLERR)) read_engine(a);
-	settle_commands(a);
+	for (size_t i = 0; i < a->working_count; i++) a->working[i].hand->serve(a->working[i].state, &a->polled, a->working[i].at);
+	/* New calls only now: they are not among those polled. */
+	if (poll_set_seen(&a->polled, 0) & (POLLIN | POLLHUP | POLLERR)) read_engine(a);
+	for (size_t i = 0; i < a->working_count; i++) a->working[i].hand->settle(a->working[i].state);
 	flush(a);
 }
 
@@ -511,11 +526,8 @@ int actor_main(void)
 	flush(&a);
 	while (!a.is_over) serve_once(&a);
 	end_everything(&a);
-	while (a.commands) {
-		struct command *c = a.commands;
-		a.commands = c->next;
-		command_free(c);
-	}
+	for (size_t i = 0; i < a.working_count; i++) a.working[i].hand->close(a.working[i].state);
+	while (a.calls) call_free(a.calls);
 	while (a.waiting) {
 		struct secret_call *call = a.waiting;
 		a.waiting = call->next;
@@ -525,6 +537,7 @@ int actor_main(void)
 	frame_reader_clear(&a.in);
 	buf_clear(&a.shown);
 	buf_clear(&a.out);
-	free(a.polled);
+	free(a.polled.fds);
+	free(a.working);
 	return 0;
 }

@@ -242,7 +242,6 @@ enum err command_start(const json_t *head, const void *input, size_t input_bytes
 {
 	struct launch l = {.cwd_fd = -1, .fds = {-1, -1, -1}, .rules = rules};
 	struct command *c = mem_zero(sizeof *c);
-	c->id = json_int(head, "id", 0);
 	c->input_fd = c->output_fd[0] = c->output_fd[1] = -1;
 	enum err err = input_get(head, input, input_bytes, secrets, &c->input, e);
 	if (!err) err = launch_prepare(c, &l, head, secrets, e);
@@ -312,7 +311,6 @@ void command_free(struct command *c)
 	close_fd(&c->output_fd[1]);
 	buf_wipe(&c->input);
 	buf_wipe(&c->printed);
-	for (int i = 0; i < 2; i++) redact_clear(&c->streams[i]);
 	free(c->path);
 	free(c);
 }

@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "sandbox/command_rules.h"
-#include "sandbox/redact.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -19,9 +18,12 @@ enum {
 	COMMAND_DRAIN_BYTES = 1 << 20 /* read at most after that; a pipe holds 64 KiB unless someone made it larger */
 };
 
+struct hand_call;
+
 struct command {
-	json_int_t id;
-	pid_t pid; /* also its process group: kept as a zombie until the group has been killed, so that the number stays its own */
+	struct hand_call *call; /* NULL: it prints a secret */
+	json_int_t reader;      /* of one that does: its number, below 0 */
+	pid_t pid;              /* also its process group: kept as a zombie until the group has been killed, so that the number stays its own */
 	char *path;
 	int input_fd, output_fd[2]; /* -1: closed; output_fd: stdout, stderr */
 	struct buf input;
@@ -29,8 +31,7 @@ struct command {
 	int64_t started_us, deadline_us, kill_us, exited_us; /* monotonic; 0: none, not yet */
 	int code, signal;                                    /* once exited_us is set; signal 0: it exited */
 	bool timed_out, cancelled;
-	struct redact_stream streams[2]; /* what its output goes through */
-	struct buf printed;              /* of one that prints a secret (id below 0): its standard output, which goes nowhere else */
+	struct buf printed; /* of one that prints a secret: its standard output, which goes nowhere else */
 	struct command *next;
 };
 

@@ -1,68 +1,59 @@
 #include "sandbox/callable.h"
 
-#include <limits.h>
 #include <string.h>
 
-#define TIMEOUT_US_MAX (INT64_C(1) << 60)
+static const struct module *const modules[] = {&module_approve, &module_ask, &module_sh};
+
+static const struct module *module_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+		if (strcmp(modules[i]->name, name) == 0) return modules[i];
+	return NULL;
+}
+
+const struct callable *callable_find(const char *module_name, const char *function, const struct module **module)
+{
+	const struct module *m = module_find(module_name);
+	for (const struct callable *c = m ? m->callables : NULL; c && c->function; c++) {
+		if (strcmp(c->function, function) != 0) continue;
+		*module = m;
+		return c;
+	}
+	return NULL;
+}
+
+const struct hand *hand_find(const char *module_name)
+{
+	const struct module *m = module_find(module_name);
+	return m ? m->hand : NULL;
+}
 
 static const char *const effects[] = {"once", "read", "idempotent", "keyed", "receipt", NULL};
 
-/* ---- sh ---- */
+const struct shape callable_no_options[] = {{.key = NULL}};
 
-static const struct shape sh_word = {.key = "a word", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
-
-static const struct shape sh_variable = {.key = "a variable", .kind = SHAPE_VALUE, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
-
-static const struct shape sh_arguments[] = {
-    {.key = "argv", .kind = SHAPE_LIST, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &sh_word},
-    {.key = "stdin", .kind = SHAPE_VALUE, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
-    {.key = "env", .kind = SHAPE_MAP, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &sh_variable},
-    {.key = "cwd", .kind = SHAPE_BYTES, .most = 2 * PATH_MAX},
-    {.key = NULL},
-};
-
-static const struct shape sh_options[] = {
+const struct shape callable_sent_options[] = {
     {.key = "effect", .kind = SHAPE_WORD, .words = effects},
-    {.key = "timeout_us", .kind = SHAPE_INTEGER, .most = TIMEOUT_US_MAX},
+    {.key = "timeout_us", .kind = SHAPE_INTEGER, .most = CALLABLE_TIMEOUT_US_MAX},
     {.key = NULL},
 };
 
-/* ---- ask ---- */
+const struct shape callable_word = {.key = "a word", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
 
-static const char *const ask_types[] = {"string", "int", "number", "bool", "enum", "duration", NULL};
-static const struct shape ask_choice = {.key = "a choice", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
-
-static const struct shape ask_arguments[] = {
-    {.key = "prompt", .kind = SHAPE_BYTES, .is_required = true, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
-    {.key = "type", .kind = SHAPE_WORD, .is_required = true, .words = ask_types},
-    {.key = "choices", .kind = SHAPE_LIST, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &ask_choice},
-    {.key = "default", .kind = SHAPE_ANY, .most = CALLABLE_ARGUMENTS_DEPTH_MAX},
-    {.key = NULL},
-};
-
-/* ---- approve ---- */
-
-static const struct shape approve_arguments[] = {
-    {.key = "prompt", .kind = SHAPE_BYTES, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX},
-    {.key = "from", .kind = SHAPE_BYTES, .least = 1, .most = 64},
-    {.key = "needed", .kind = SHAPE_INTEGER, .is_required = true, .least = 1, .most = 9},
-    {.key = "within_us", .kind = SHAPE_INTEGER, .least = 1000000, .most = TIMEOUT_US_MAX},
-    {.key = NULL},
-};
-
-static const struct shape no_options[] = {{.key = NULL}};
-
-/* ---- all of them ---- */
-
-static const struct callable callables[] = {
-    {"sh", "run", CALLABLE_ACTOR, sh_arguments, sh_options},
-    {"ask", "ask", CALLABLE_PERSON, ask_arguments, no_options},
-    {"approve", "ask", CALLABLE_PERSON, approve_arguments, no_options},
-};
-
-const struct callable *callable_find(const char *module, const char *function)
+bool callable_is_plain(const json_t *v)
 {
-	for (size_t i = 0; i < sizeof callables / sizeof *callables; i++)
-		if (strcmp(callables[i].module, module) == 0 && strcmp(callables[i].function, function) == 0) return &callables[i];
+	return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
+}
+
+const char *callable_argv(const json_t *argv, struct call_request *out)
+{
+	const json_t *v;
+	size_t i;
+	if (json_array_size(argv) > CALLABLE_WORDS_MAX) return "a command may have 4096 words";
+	json_array_foreach(argv, i, v)
+	{
+		if (!callable_is_plain(v)) return "a command's words must be UTF-8 without zero bytes";
+		out->words[out->count++] = json_string_value(v);
+	}
 	return NULL;
 }

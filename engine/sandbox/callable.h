@@ -1,28 +1,81 @@
 #ifndef RUNG_SANDBOX_CALLABLE_H
 #define RUNG_SANDBOX_CALLABLE_H
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/shape.h"
+#include "book/book.h"
 
-/* What a step can call: one row a function of a module. A worker that asks for anything else, or with arguments that the row does not have, is ended. */
+/* What a step can call. A module that reaches outside is modules/NAME/: NAME.lua is what the step calls, in the worker; NAME.c declares the calls behind it, a
+ * row each, and the hand that makes them in the actor. A worker that asks for anything else, or with arguments that the row does not have, is ended. */
+
+struct hand;
 
 enum callable_by {
 	CALLABLE_ACTOR, /* makes it, once its intent is durable */
 	CALLABLE_PERSON /* answers it */
 };
 
-struct callable {
-	const char *module, *function;
-	enum callable_by by;
-	const struct shape *arguments, *options;
+/* What a call needs a right to: as capability_request_make takes it. */
+struct call_request {
+	const char *kind;
+	const char **words;
+	size_t count;
 };
 
-/* The row, or NULL where no module declares it. */
-const struct callable *callable_find(const char *module, const char *function);
+/* What the engine knows where a call is made. */
+struct call_site {
+	const char *workspace; /* absolute: where commands start */
+	const char *key;       /* of a keyed call: what its target knows it by; else NULL */
+	/* The whole environment of a command with variables of its own (may be NULL) in it. New reference. */
+	json_t *(*environment)(const struct call_site *site, json_t *own);
+	void *engine, *execution; /* for environment */
+};
+
+/* One function of a module. */
+struct callable {
+	const char *function; /* NULL: the row behind the last */
+	enum callable_by by;
+	enum step_effect effect; /* where neither the call nor its step says */
+	const struct shape *arguments, *options;
+	/* What it needs a right to; words live in the arena or in the arguments. NULL; or why it cannot be made, where it is a call of the protocol and yet
+	 * none that anything could do. Not for those that a person answers. */
+	const char *(*request)(struct arena *a, const json_t *arguments, const struct call_site *site, struct call_request *out);
+	/* What the actor gets of it beside "id", "module", "function", "timeout_us", "secrets" and "receipt": members of head, and the frame's payload. */
+	enum err (*frame)(const struct call_site *site, const json_t *arguments, json_t *head, struct buf *payload, struct error *e);
+};
+
+struct module {
+	const char *name;
+	const struct callable *callables;
+	const struct hand *hand; /* NULL: nothing that an actor makes */
+};
+
+extern const struct module module_approve, module_ask, module_sh;
+
+/* The row, or NULL where no module declares it. *module is its module. */
+const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);
+
+/* The hand that makes the calls of a module, or NULL. */
+const struct hand *hand_find(const char *module_name);
+
+/* ---- what rows are made of ---- */
 
 enum {
 	CALLABLE_WORDS_MAX = 4096,              /* of a command; more fails that call only */
 	CALLABLE_ARGUMENTS_BYTES_MAX = 1 << 20, /* of one call, as a frame bounds them */
 	CALLABLE_ARGUMENTS_DEPTH_MAX = 16
 };
+#define CALLABLE_TIMEOUT_US_MAX (INT64_C(1) << 60)
+
+extern const struct shape callable_no_options[];   /* none */
+extern const struct shape callable_sent_options[]; /* effect, timeout_us: of what an actor makes */
+extern const struct shape callable_word;           /* of an argument list */
+
+/* A string with no zero byte in it: what a right can be matched against, and the system take. */
+bool callable_is_plain(const json_t *v);
+
+/* The words of an argument list, behind those that words has already (room for CALLABLE_WORDS_MAX more). NULL, or why it is none. */
+const char *callable_argv(const json_t *argv, struct call_request *out);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sandbox/secret_call.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "sandbox/hand.h"
 #include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
 
@@ -31,29 +32,14 @@ static void settle(struct secret_call *c, struct secret_value *v, struct redacto
 	if (err) fail(c, v, &e);
 }
 
-/* source is a frame of a call but for its type: argv, env, cwd, timeout_us. */
-static enum err start_reader(struct secret_value *v, const json_t *source, const struct command_rules *rules, struct command **commands, json_int_t *reader,
-                             struct error *e)
-{
-	struct command *command;
-	enum err err = command_start(source, NULL, 0, rules, NULL, &command, e);
-	if (err) return err;
-	command->id = v->reader = --*reader;
-	buf_init(&command->printed, REDACT_VALUE_BYTES_MAX + 2); /* a line's end may follow */
-	command->next = *commands;
-	*commands = command;
-	return ERR_OK;
-}
-
-static void fetch(struct secret_call *c, struct secret_value *v, const json_t *source, struct redactor *r, const struct command_rules *rules,
-                  struct command **commands, json_int_t *reader)
+static void fetch(struct secret_call *c, struct secret_value *v, const json_t *source, struct redactor *r, const struct command_rules *rules, void *commands)
 {
 	struct error e;
 	const char *file = json_str(source, "file", NULL);
 	json_t *value = json_object_get(source, "value");
 	enum err err = ERR_OK;
 	if (json_arr(source, "argv"))
-		err = start_reader(v, source, rules, commands, reader, &e);
+		err = command_hand_reader(commands, source, &v->reader, &e);
 	else if (file)
 		err = secret_file_read(file, rules->trusted_uid, &v->bytes, &e);
 	else if (!json_bytes_get(value, &v->bytes))
@@ -66,8 +52,7 @@ static void fetch(struct secret_call *c, struct secret_value *v, const json_t *s
 		settle(c, v, r);
 }
 
-struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules,
-                                    struct command **commands, json_int_t *reader)
+struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules, void *commands)
 {
 	struct secret_call *c = mem_zero(sizeof *c);
 	json_t *sources = json_obj(head, "secrets"), *source;
@@ -83,7 +68,7 @@ struct secret_call *secret_call_new(const json_t *head, const void *input, size_
 		v->name = name;
 		v->is_optional = json_bool(source, "is_optional", false);
 		buf_init(&v->bytes, REDACT_VALUE_BYTES_MAX + 2);
-		fetch(c, v, source, r, rules, commands, reader);
+		fetch(c, v, source, r, rules, commands);
 	}
 	return c;
 }
@@ -118,7 +103,7 @@ bool secret_call_take(struct secret_call *c, const struct command *reader, struc
 {
 	struct error e;
 	struct secret_value *v = c->values;
-	while (v < c->values + c->count && v->reader != reader->id) v++;
+	while (v < c->values + c->count && v->reader != reader->reader) v++;
 	if (v == c->values + c->count) return false;
 	v->reader = 0;
 	if (check_reader(reader, &e)) {

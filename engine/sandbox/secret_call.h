@@ -28,10 +28,8 @@ struct secret_call {
 /* Does the frame of a call name secrets? */
 bool secret_call_is_needed(const json_t *head);
 
-/* Keeps the frame, reads what can be read and starts the commands that print the rest: these are put in front of *commands, with ids below 0 counted down in
- * *reader. What is wrong is in err. */
-struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules,
-                                    struct command **commands, json_int_t *reader);
+/* Keeps the frame, reads what can be read and has the commands started that print the rest: commands is the state of command_hand. What is wrong is in err. */
+struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules, void *commands);
 void secret_call_free(struct secret_call *c);
 
 /* Does it wait for a command? */

@@ -101,8 +101,10 @@ static const struct shape actor_ready[] = {
 
 static const struct shape actor_started[] = {
     CALL_ID,
-    {.key = "pid", .kind = SHAPE_INTEGER, .is_required = true, .least = 1, .most = INT_MAX},
-    {.key = "path", .kind = SHAPE_STRING, .is_required = true, .least = 1, .most = 8 * PATH_MAX},
+    {.key = "pid", .kind = SHAPE_INTEGER, .least = 1, .most = INT_MAX},
+    {.key = "path", .kind = SHAPE_STRING, .least = 1, .most = 8 * PATH_MAX},
+    {.key = "peer", .kind = SHAPE_STRING, .least = 1, .most = NAME_BYTES_MAX},
+    {.key = "host_key", .kind = SHAPE_STRING, .least = 1, .most = NAME_BYTES_MAX},
     {.key = NULL},
 };
 
@@ -119,9 +121,19 @@ static const struct shape actor_finished[] = {
     CALL_ID,
     {.key = "code", .kind = SHAPE_INTEGER, .most = 255},
     {.key = "signal", .kind = SHAPE_INTEGER, .least = 1, .most = SIGNAL_MAX},
+    {.key = "data", .kind = SHAPE_ANY, .most = WIRE_DATA_DEPTH_MAX},
     {.key = "us", .kind = SHAPE_INTEGER, .is_required = true, .most = DURATION_US_MAX},
     {.key = "timed_out", .kind = SHAPE_TRUE},
     {.key = "cancelled", .kind = SHAPE_TRUE},
+    {.key = NULL},
+};
+
+static const char *const losses[] = {"connection", "timed_out", "cancelled", NULL};
+
+static const struct shape actor_lost_call[] = {
+    CALL_ID,
+    {.key = "how", .kind = SHAPE_WORD, .is_required = true, .words = losses},
+    {.key = "why", .kind = SHAPE_STRING, .is_required = true, .most = ACTOR_WHY_BYTES_MAX},
     {.key = NULL},
 };
 
@@ -137,7 +149,7 @@ static const struct shape actor_failed[] = {
 static enum err check_call(const json_t *head, struct wire_message *m, struct error *e)
 {
 	const char *module = json_str(head, "module", ""), *function = json_str(head, "function", "");
-	m->callable = callable_find(module, function);
+	m->callable = callable_find(module, function, &m->module);
 	if (!m->callable) return error_set(e, ERR_PROTOCOL, "no module declares %.60s.%.60s", module, function);
 	const json_t *arguments = json_obj(head, "arguments"), *options = json_obj(head, "options");
 	if (!arguments || !options) return error_set(e, ERR_PROTOCOL, "arguments and options must be objects");
@@ -165,11 +177,26 @@ static enum err check_end(const json_t *head, struct wire_message *m, struct err
 	return ERR_OK;
 }
 
-static enum err check_finished(const json_t *head, struct wire_message *m, struct error *e)
+static enum err check_started(const json_t *head, struct wire_message *m, struct error *e)
 {
 	(void)m;
-	if (!json_object_get(head, "code") != !json_object_get(head, "signal")) return ERR_OK;
-	return error_set(e, ERR_PROTOCOL, "either a code or a signal was expected");
+	bool has_pid = json_object_get(head, "pid") != NULL, has_path = json_object_get(head, "path") != NULL;
+	bool has_peer = json_object_get(head, "peer") != NULL, has_key = json_object_get(head, "host_key") != NULL;
+	if (has_pid == has_path && has_path != has_peer && (has_peer || !has_key)) return ERR_OK;
+	return error_set(e, ERR_PROTOCOL, "either a pid and a path, or a peer, were expected");
+}
+
+static enum err check_finished(const json_t *head, struct wire_message *m, struct error *e)
+{
+	const json_t *data = json_object_get(head, "data");
+	bool has_code = json_object_get(head, "code") != NULL, has_signal = json_object_get(head, "signal") != NULL;
+	(void)m;
+	if (has_code ? has_signal : !has_signal && !data) return error_set(e, ERR_PROTOCOL, "a code, a signal or data was expected");
+	if (!data) return ERR_OK;
+	if (!json_is_object(data)) return error_set(e, ERR_PROTOCOL, "\"data\" must be an object");
+	if (json_dumpb(data, NULL, 0, JSON_COMPACT) > WIRE_DATA_BYTES_MAX)
+		return error_set(e, ERR_PROTOCOL, "\"data\" is larger than %d KiB", WIRE_DATA_BYTES_MAX >> 10);
+	return ERR_OK;
 }
 
 static enum err check_failed(const json_t *head, struct wire_message *m, struct error *e)
@@ -200,9 +227,10 @@ static const struct row rows[] = {
     {WIRE_WORKER, "end", WIRE_END, worker_end, 0, 0, check_end},
     {WIRE_WORKER, "broken", WIRE_BROKEN, worker_broken, 0, 0, NULL},
     {WIRE_ACTOR, "ready", WIRE_READY, actor_ready, 0, 0, NULL},
-    {WIRE_ACTOR, "started", WIRE_STARTED, actor_started, 0, 0, NULL},
+    {WIRE_ACTOR, "started", WIRE_STARTED, actor_started, 0, 0, check_started},
     {WIRE_ACTOR, "output", WIRE_OUTPUT, actor_output, 1, WIRE_OUTPUT_BYTES_MAX, NULL},
     {WIRE_ACTOR, "finished", WIRE_FINISHED, actor_finished, 0, 0, check_finished},
+    {WIRE_ACTOR, "lost", WIRE_LOST, actor_lost_call, 0, 0, NULL},
     {WIRE_ACTOR, "failed", WIRE_FAILED, actor_failed, 0, 0, check_failed},
 };
 

@@ -51,23 +51,26 @@
  *
  * {"t":"setup","limits":{"open_files":N,...},"no_new_privileges":bool,"trusted_uid":N}    at most once, before any other; what bounds its commands
  *     (sandbox/command_rules.h); without it there are no limits, and program files may be root's and the actor's own user's
- * {"t":"call","id":N,"module":"sh","function":"run","argv":[..],"env":{..},"cwd":"..","stdin":bytes of payload,"timeout_us":N}
- *     env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; timeout_us 0 or absent: none; payload is the standard input. id is
- * the engine's, unique for this actor.
+ * {"t":"call","id":N,"module":"sh","function":"run","timeout_us":N,...}
+ *     id is the engine's, unique for this actor; timeout_us 0 or absent: none. The rest is the module's (its `frame`); of sh.run:
+ * "argv":[..],"env":{..},"cwd":"..". env is the whole environment; argv and env may have {"b64"}; without cwd the engine's; payload is the standard input.
  *     Values of env may be {"secret":name}; "stdin_secret":name in place of a payload. "secrets":{name:source,...} says where each comes from:
  *     {"file":"/path"}, {"argv":[..],"env":{},"cwd":"..","timeout_us":N} for a command that prints it, {"value":string|{"b64"}} from the engine's environment,
  * a parameter, or a file that the engine has read, for an actor of another user. With "is_optional":true it is one of an earlier call of the execution: nothing
  * fails where it cannot be read, but it is taken out of the output.
- * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; "finished" still follows
+ * {"t":"cancel","id":N}      SIGTERM to the process group, SIGKILL 2 s later; the connection of another call is closed; its outcome still follows
  *
  * ACTOR -> ENGINE
  *
  * {"t":"ready","pid":N,"uid":N}      first, once; its own
- * {"t":"started","id":N,"pid":P,"path":"/usr/bin/systemctl"}    once, before anything else of the call but "failed"
+ * {"t":"started","id":N}     its effect may happen from now on; once, before anything else of the call but "failed". Of a command "pid":P and
+ *     "path":"/usr/bin/systemctl"; of what another host does "peer":"address:port", and "host_key":"SHA256:..." where it proved one
  * {"t":"output","id":N,"stream":"stdout"|"stderr"}      payload: bytes as they come, 1 to 65536 of them; "redacted":true where a secret was taken out
- * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; code is 0..255; "timed_out":true where the deadline ended it,
- *     "cancelled":true where it was asked to end, and only there; everything of its output has been sent; what is left of its process group has been killed
- * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not start; kind: a name of base/error.h
+ * {"t":"finished","id":N,"code":0,"us":N}               or "signal":9 in place of code; code is 0..255; or neither, and "data":{...}, which the module's Lua
+ * gets; data may stand beside a code; "timed_out":true where the deadline ended it, "cancelled":true where it was asked to end, and only there; everything of
+ * its output has been sent; what is left of its process group has been killed
+ * {"t":"lost","id":N,"how":"connection"|"timed_out"|"cancelled","why":"..."}    it started, and nobody will know what became of it
+ * {"t":"failed","id":N,"kind":"not_found","why":"..."}   it definitely did not happen; kind: a name of base/error.h
  *
  * Flow control is the socket's: a peer that does not read stops the writer. The actor goes on reading while its output is blocked. */
 
@@ -75,6 +78,8 @@ enum {
 	WIRE_HEAD_BYTES_MAX = 1 << 20,     /* arguments, results (256 KiB of JSON, escaped), params */
 	WIRE_PAYLOAD_BYTES_MAX = 12 << 20, /* an answer's stdout and stderr: 10 MiB kept of a call, and sources */
 	WIRE_OUTPUT_BYTES_MAX = 65536,
+	WIRE_DATA_BYTES_MAX = 262144, /* what a host's answer says of itself */
+	WIRE_DATA_DEPTH_MAX = 6,
 	WIRE_SOURCE_BYTES_MAX = 65536, /* one fence */
 	WIRE_RESULT_BYTES_MAX = 262144,
 	WIRE_RESULT_DEPTH_MAX = 16,
@@ -86,14 +91,15 @@ enum {
 enum wire_peer { WIRE_WORKER, WIRE_ACTOR };
 
 /* What a worker or an actor said. */
-enum wire_said { WIRE_READY, WIRE_CALL, WIRE_LOG, WIRE_IDLE, WIRE_END, WIRE_BROKEN, WIRE_STARTED, WIRE_OUTPUT, WIRE_FINISHED, WIRE_FAILED };
+enum wire_said { WIRE_READY, WIRE_CALL, WIRE_LOG, WIRE_IDLE, WIRE_END, WIRE_BROKEN, WIRE_STARTED, WIRE_OUTPUT, WIRE_FINISHED, WIRE_LOST, WIRE_FAILED };
 
 struct wire_message {
 	enum wire_said said;
 	json_t *head; /* its members, without "t"; all as they must be */
 	const char *payload;
 	size_t payload_len, head_len;
-	const struct callable *callable; /* of a WIRE_CALL */
+	const struct callable *callable; /* of a WIRE_CALL, and its module */
+	const struct module *module;
 };
 
 /* A frame from a worker or an actor, held for hostile: what it says, whatever the order. ERR_PROTOCOL, e filled, where it is anything that is not in the list

@@ -13,43 +13,18 @@
 
 /* What a worker asks: is it the call that the record holds, is it allowed; then its intent is recorded. */
 
-enum { WORDS_BYTES_MAX = 4096 /* of a call, in one line for people */ };
-
 struct asking {
 	struct attempt *a;
 	const struct callable *what;
+	const struct module *module;
 	json_t *arguments, *options;
-	const char *words[CALLABLE_WORDS_MAX];
-	size_t word_count;
+	struct call_request request; /* lives in words */
+	struct arena *words;
 	enum step_effect effect;
 	bool is_in_verify;
 	uint32_t number;
 	struct right right; /* what was decided about it; not allowed where nothing was: nobody needs a right for it */
 };
-
-/* A string with no zero byte in it: what a right can be matched against, and the system take. */
-static bool is_plain(const json_t *v)
-{
-	return json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v);
-}
-
-/* The words of a command. NULL; or why it cannot be made, where it is a call of the protocol and yet none that anything could do. */
-static const char *read_words(struct asking *q)
-{
-	json_t *argv = json_arr(q->arguments, "argv"), *cwd = json_object_get(q->arguments, "cwd"), *v;
-	const char *name;
-	size_t i;
-	if (json_array_size(argv) > CALLABLE_WORDS_MAX) return "a command may have 4096 words";
-	json_array_foreach(argv, i, v)
-	{
-		if (!is_plain(v)) return "a command's words must be UTF-8 without zero bytes";
-		q->words[q->word_count++] = json_string_value(v);
-	}
-	if (cwd && !is_plain(cwd)) return "a command's folder must be UTF-8 without zero bytes";
-	json_object_foreach(json_object_get(q->arguments, "env"), name,
-	                    v) if (!is_plain(v) && !json_object_get(v, "secret")) return "a command's environment must be UTF-8 without zero bytes";
-	return NULL;
-}
 
 static enum step_effect effect_of(const struct asking *q)
 {
@@ -58,7 +33,7 @@ static enum step_effect effect_of(const struct asking *q)
 	for (int i = EFFECT_ONCE; word && i <= EFFECT_RECEIPT; i++)
 		if (strcmp(word, effect_word((enum step_effect)i)) == 0) return (enum step_effect)i;
 	enum step_effect of_step = q->a->x->book->steps[q->a->step].effect;
-	return of_step == EFFECT_UNSET ? EFFECT_ONCE : of_step;
+	return of_step == EFFECT_UNSET ? q->what->effect : of_step;
 }
 
 static json_t *recorded_form(const struct asking *q)
@@ -70,50 +45,21 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 {
 	struct execution *x = q->a->x;
 	json_t *form = recorded_form(q);
-	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s}", "module", q->what->module, "function", q->what->function, "effect", effect_word(q->effect), "arguments",
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s}", "module", q->module->name, "function", q->what->function, "effect", effect_word(q->effect), "arguments",
 	                      execution_blob_json(x, form), "purpose",
 	                      q->a->purpose == ATTEMPT_CONDITION ? "if"
 	                      : q->is_in_verify                  ? "verify"
 	                                                         : "action");
 	json_decref(form);
 	if (again) json_object_set_new(d, "again", json_integer(again));
+	/* What the right was asked for, where more than the arguments says what that is. */
+	if (q->request.count && strcmp(q->request.kind, "sh") != 0)
+		json_object_set_new(d, "text",
+		                    json_string(execution_blob_text(x, capability_exact(q->words, q->request.kind, q->request.words, q->request.count))));
 	receipt_record(x, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
 	if (q->right.is_allowed) right_record(&q->right, d);
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);
-}
-
-static const char *cut_words(struct arena *a, const char *text)
-{
-	size_t n = strlen(text);
-	if (n <= WORDS_BYTES_MAX) return arena_strdup(a, text);
-	return arena_printf(a, "%.*s...", (int)text_cut(text, n, WORDS_BYTES_MAX), text);
-}
-
-/* Words for people. */
-static const char *words_of(struct arena *a, const json_t *arguments)
-{
-	json_t *argv = json_arr(arguments, "argv"), *v;
-	const char *words[CALLABLE_WORDS_MAX];
-	size_t n = json_array_size(argv), i;
-	if (n == 0) return cut_words(a, json_str(arguments, "prompt", ""));
-	if (n > CALLABLE_WORDS_MAX) n = CALLABLE_WORDS_MAX;
-	json_array_foreach(argv, i, v) if (i < n) words[i] = json_is_string(v) ? json_string_value(v) : "(bytes)";
-	if (n == 3 && strcmp(words[0], "sh") == 0 && strcmp(words[1], "-c") == 0) return cut_words(a, words[2]);
-	struct arena *scratch = arena_new();
-	const char *cut = cut_words(a, capability_exact(scratch, words[0], words + 1, n - 1));
-	arena_free(scratch);
-	return cut;
-}
-
-const char *call_words(struct execution *x, struct call *c)
-{
-	if (c->words) return c->words;
-	json_t *form = call_arguments(x, c);
-	const char *text = json_str(form, "command", NULL);
-	c->words = text ? arena_strdup(x->arena, text) : words_of(x->arena, json_obj(form, "arguments"));
-	json_decref(form);
-	return c->words;
 }
 
 /* approve{...}: a question to those who may agree. With nobody to ask, the call is denied. */
@@ -149,8 +95,7 @@ static enum err ask_person(struct asking *q, struct error *e)
 	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
 	failpoint(QUESTION_ASKED);
 	c->is_question = true;
-	c->words = words_of(x->arena, q->arguments);
-	if (strcmp(q->what->module, "approve") == 0) return ask_others(q, c, e);
+	if (strcmp(q->module->name, "approve") == 0) return ask_others(q, c, e);
 	json_t *d =
 	    json_pack("{s:s,s:s?}", "type", json_str(q->arguments, "type", "string"), "prompt", execution_blob_text(x, json_str(q->arguments, "prompt", "")));
 	if (json_object_get(q->arguments, "choices"))
@@ -163,13 +108,14 @@ static void refuse(struct asking *q, const struct right *right)
 {
 	struct execution *x = q->a->x;
 	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
-	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "by", right->by, "words", c->words,
+	json_array_append_new(x->denied, json_pack("{s:s,s:s,s:s,s:s,s:b}", "step", x->book->steps[q->a->step].id, "by", right->by, "words", call_words(x, c),
 	                                           "pattern", right->pattern, "allowable", right->is_allowable));
 	json_t *d = json_pack("{s:b,s:s?}", "allowed", 0, "pattern", execution_blob_text(x, right->pattern));
 	right_record(right, d);
 	execution_emit(x, (struct emit){.kind = RECORD_RIGHT_DECIDED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d}, NULL);
 	const char *fmt = right->is_allowable ? "not allowed: %s; %s (`%s` would allow it)" : "not allowed: %s; %s (`%s` would)";
-	char *text = strcmp(right->by, "policy") == 0 ? mem_printf("not allowed: %s", right->why) : mem_printf(fmt, c->words, right->why, right->pattern);
+	char *text =
+	    strcmp(right->by, "policy") == 0 ? mem_printf("not allowed: %s", right->why) : mem_printf(fmt, call_words(x, c), right->why, right->pattern);
 	call_not_made(x, c, "denied", text);
 	free(text);
 }
@@ -177,7 +123,7 @@ static void refuse(struct asking *q, const struct right *right)
 /* The right to the command; where that is there and the right to one of its secrets is not, what that one lacks. */
 static struct right right_of(struct asking *q)
 {
-	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, "sh", q->words, q->word_count);
+	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, q->request.kind, q->request.words, q->request.count);
 	if (!right.is_allowed) return right;
 	json_t *names = secret_names(q->arguments);
 	struct right lacking = secret_right(q->a->x, q->a->step, q->is_in_verify, names);
@@ -195,16 +141,26 @@ static void make(struct asking *q, struct call *c)
 	call_dispatch_later(q->a->x, c);
 }
 
+/* What it needs a right to. NULL, or why nothing could make it. */
+static const char *read_request(struct asking *q)
+{
+	struct call_site site;
+	call_site_make(q->a->x, &site);
+	return q->what->request(q->words, q->arguments, &site, &q->request);
+}
+
 static enum err new_call(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
-	const char *impossible = read_words(q);
-	if (!impossible) q->right = right_of(q);
+	const char *impossible = read_request(q);
+	if (impossible)
+		q->request.count = 0;
+	else
+		q->right = right_of(q);
 	enum err err = start_record(q, 0, e);
 	if (err) return err;
 	struct call *c = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
-	c->words = words_of(x->arena, q->arguments);
 	if (impossible) {
 		call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, impossible)));
 		return ERR_OK;
@@ -236,10 +192,10 @@ static bool same_call(struct asking *q, const struct call *c, char **why)
 	buf_init(&is, WIRE_HEAD_BYTES_MAX * 2);
 	json_canonical(before, &was);
 	json_canonical(form, &is);
-	bool same = strcmp(c->module, q->what->module) == 0 && strcmp(c->function, q->what->function) == 0 && was.len == is.len &&
+	bool same = strcmp(c->module, q->module->name) == 0 && strcmp(c->function, q->what->function) == 0 && was.len == is.len &&
 	            memcmp(was.data, is.data, is.len) == 0;
 	if (!same) {
-		char *old = shown(c->module, c->function, before), *new = shown(q->what->module, q->what->function, form);
+		char *old = shown(c->module, c->function, before), *new = shown(q->module->name, q->what->function, form);
 		*why = mem_printf("run again over its recorded answers, the step asked something else as call %u: the record has %s, now it asked %s",
 		                  q->number, old, new);
 		free(old);
@@ -277,13 +233,16 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 		diverged(q, why);
 		return ERR_OK;
 	}
-	if (!c->words) c->words = words_of(q->a->x->arena, q->arguments);
 	if (met == MEETS_ANSWER) return ERR_OK;
 	if (met == MEETS_UNKNOWN) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
 	failpoint(CALL_AGAIN);
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
-	read_words(q);
+	const char *impossible = read_request(q);
+	if (impossible) {
+		call_not_made(q->a->x, c, "failed", impossible);
+		return ERR_OK;
+	}
 	q->right = right_of(q);
 	enum err err = start_record(q, 1, e);
 	if (!err && q->right.is_allowed)
@@ -299,6 +258,7 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 {
 	struct asking q = {.a = a,
 	                   .what = m->callable,
+	                   .module = m->module,
 	                   .arguments = json_obj(m->head, "arguments"),
 	                   .options = json_obj(m->head, "options"),
 	                   .is_in_verify = strcmp(json_str(m->head, "part", "action"), "verify") == 0 || a->purpose != ATTEMPT_ACTION};
@@ -313,7 +273,10 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 	q.number = a->replay.first_call + a->replay.asked;
 	q.effect = effect_of(&q);
 	struct call *c = execution_call(a->x, a->step, a->replay.attempt, q.number);
-	return c ? call_of_record(&q, c, e) : new_call(&q, e);
+	q.words = arena_new();
+	enum err err = c ? call_of_record(&q, c, e) : new_call(&q, e);
+	arena_free(q.words);
+	return err;
 }
 
 enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e)

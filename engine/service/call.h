@@ -16,6 +16,9 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 /* What the call does, in one line for people; in the execution's arena. */
 const char *call_words(struct execution *x, struct call *c);
 
+/* Where the calls of an execution are made. */
+void call_site_make(struct execution *x, struct call_site *out);
+
 /* The recorded arguments and options: {"arguments","options"}. New reference, never NULL. */
 json_t *call_arguments(struct execution *x, const struct call *c);
 
@@ -41,6 +44,9 @@ void call_settle_open(struct execution *x, size_t step, const char *why, enum ca
 /* The outcome's record, with what the call printed. data (code, signal, error, ...) is taken. */
 void call_finish(struct execution *x, struct call *c, const char *outcome, json_t *data);
 void call_unknown(struct execution *x, struct call *c, const char *why);
+
+/* The same with what was said of it, for people. */
+void call_unknown_because(struct execution *x, struct call *c, const char *why, const char *sentence);
 
 /* A person's answer to a question. */
 enum err call_answered(struct execution *x, struct call *c, const json_t *value, const char *by, struct error *e);

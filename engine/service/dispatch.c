@@ -26,6 +26,8 @@ static void fly(struct execution *x, struct call *c)
 	c->is_dispatched = true;
 	/* Made again, it is a call of its own: not ended yet, and what the first try printed is not its output. */
 	c->is_cancelled = c->is_started = false;
+	json_decref(c->facts);
+	c->facts = NULL;
 	c->ends_us = 0;
 	output_begin(c);
 }
@@ -64,6 +66,14 @@ static void receipt_finished(struct execution *x, struct call *c, json_int_t num
 	buf_clear(&said);
 }
 
+/* Which program, which host; and what its answer says beside its output, which is what the code gets. */
+static void record_details(struct execution *x, const struct call *c, const json_t *head, json_t *data)
+{
+	json_t *details = json_pack("{s:O*,s:O*}", "facts", c->facts, "data", json_object_get(head, "data"));
+	if (json_object_size(details)) json_object_set_new(data, "details", json_string(execution_blob_json(x, details)));
+	json_decref(details);
+}
+
 static void actor_finished(struct execution *x, struct call *c, const json_t *head)
 {
 	const json_t *code = json_object_get(head, "code"), *signal = json_object_get(head, "signal");
@@ -87,21 +97,59 @@ static void actor_finished(struct execution *x, struct call *c, const json_t *he
 		if (json_is_integer(code)) json_object_set(data, "code", (json_t *)code);
 		if (json_is_integer(signal)) json_object_set(data, "signal", (json_t *)signal);
 		if (json_is_integer(json_object_get(head, "us"))) json_object_set(data, "duration_us", json_object_get(head, "us"));
+		record_details(x, c, head, data);
 		call_finish(x, c, "ok", data);
 	}
 	attempt_calls_changed(x, c->step);
 }
 
-static void actor_failed(struct execution *x, struct call *c, const json_t *head)
+/* What an actor says may quote an argument, or a host. Allocated. */
+static char *visible(const char *why)
 {
-	const char *why = json_str(head, "why", "");
 	struct buf text;
-	/* It may quote an argument of the command. */
 	buf_init(&text, 8 * strlen(why) + 8);
 	text_visible(&text, why, strlen(why), TEXT_KEEP_NOTHING);
+	return text.data ? buf_take(&text) : mem_strdup("");
+}
+
+static void actor_failed(struct execution *x, struct call *c, const json_t *head)
+{
+	char *why = visible(json_str(head, "why", ""));
 	land(x, c);
-	call_not_made(x, c, "failed", text.data ? text.data : "it did not start");
-	buf_clear(&text);
+	call_not_made(x, c, "failed", *why ? why : "it did not start");
+	free(why);
+	attempt_calls_changed(x, c->step);
+}
+
+/* The same call under the same number, with an intent of its own. */
+static void make_again(struct execution *x, struct call *c)
+{
+	json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s*,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect), "arguments",
+	                      c->arguments_blob, "text", c->text_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
+	receipt_record(x, c->effect, c->step, c->attempt, c->number, d);
+	execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d}, NULL);
+	call_dispatch_later(x, c);
+}
+
+/* It started, and its host will not say how it ended. */
+static void actor_lost(struct execution *x, struct call *c, const json_t *head)
+{
+	struct step_data *s = &x->steps[c->step];
+	const char *how = json_str(head, "how", "");
+	bool is_by_us = strcmp(how, "connection") != 0;
+	const char *ended_by = s->live && s->live->is_stopping && s->live->stop_outcome == STEP_CANCELLED ? "cancelled" : "deadline";
+	struct flow_call seen = call_seen(c);
+	enum call_fate fate = call_fate_of(&seen, is_by_us ? LOSS_TIME : LOSS_PEER, (int)c->intents);
+	land(x, c);
+	failpoint(CALL_HEARD);
+	char *why = visible(json_str(head, "why", ""));
+	if (fate == FATE_AGAIN)
+		make_again(x, c);
+	else if (fate == FATE_TIMEOUT || fate == FATE_FAILED)
+		call_finish(x, c, fate == FATE_TIMEOUT ? "timeout" : "failed", json_pack("{s:s?}", "error", execution_blob_text(x, why)));
+	else
+		call_unknown_because(x, c, is_by_us ? ended_by : "connection", why);
+	free(why);
 	attempt_calls_changed(x, c->step);
 }
 
@@ -110,11 +158,15 @@ static enum err hear_of_call(struct execution *x, struct call *c, const struct w
 {
 	bool is_first = m->said == WIRE_STARTED || m->said == WIRE_FAILED;
 	if (is_first == c->is_started) return error_set(e, ERR_PROTOCOL, is_first ? "a call that has started already" : "a call that has not started");
-	if (json_object_get(m->head, "cancelled") && !c->is_cancelled) return error_set(e, ERR_PROTOCOL, "a call that nobody asked to end");
+	bool is_cancelled = json_object_get(m->head, "cancelled") || strcmp(json_str(m->head, "how", ""), "cancelled") == 0;
+	if (is_cancelled && !c->is_cancelled) return error_set(e, ERR_PROTOCOL, "a call that nobody asked to end");
 	switch (m->said) {
 	case WIRE_STARTED:
 		failpoint(ACTOR_STARTED);
 		c->is_started = true;
+		json_object_del(m->head, "id");
+		json_object_del(m->head, "pid");
+		c->facts = json_incref(m->head);
 		return ERR_OK;
 	case WIRE_OUTPUT:
 		failpoint(ACTOR_OUTPUT);
@@ -124,6 +176,10 @@ static enum err hear_of_call(struct execution *x, struct call *c, const struct w
 	case WIRE_FINISHED:
 		failpoint(ACTOR_FINISHED);
 		actor_finished(x, c, m->head);
+		break;
+	case WIRE_LOST:
+		failpoint(ACTOR_FINISHED);
+		actor_lost(x, c, m->head);
 		break;
 	case WIRE_FAILED:
 		failpoint(ACTOR_FAILED);
@@ -170,12 +226,7 @@ static void settle_flying(struct execution *x)
 		enum call_fate fate = call_fate_of(&seen, LOSS_ACTOR, x->actor_losses);
 		land(x, c);
 		if (fate == FATE_AGAIN) {
-			json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect),
-			                      "arguments", c->arguments_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
-			receipt_record(x, c->effect, c->step, c->attempt, c->number, d);
-			execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d},
-			               NULL);
-			call_dispatch_later(x, c);
+			make_again(x, c);
 		} else if (fate == FATE_FAILED) {
 			call_finish(x, c, "failed", json_pack("{s:s?}", "error", execution_blob_text(x, "the process that runs commands ended")));
 		} else {
@@ -248,30 +299,42 @@ json_t *call_arguments(struct execution *x, const struct call *c)
 	return v ? v : json_object();
 }
 
+/* What the actor gets of a call: its module's part, its secrets and its receipt. *wait_us: how long its secrets may take. */
+static enum err frame_make(struct execution *x, struct call *c, const json_t *form, json_t *head, struct buf *payload, int64_t *wait_us, struct error *e)
+{
+	const struct module *module;
+	const struct callable *what = callable_find(c->module, c->function, &module);
+	struct call_site site;
+	json_t *arguments = json_obj(form, "arguments");
+	if (!what || !what->frame) return error_set(e, ERR_INVALID, "this rung has no call %.60s.%.60s", c->module, c->function);
+	call_site_make(x, &site);
+	if (c->effect == EFFECT_KEYED) site.key = c->key ? c->key : "";
+	enum err err = what->frame(&site, arguments, head, payload, e);
+	receipt_provide(x, c, head);
+	return err ? err : secret_provide(x, arguments, head, wait_us, e);
+}
+
 /* To the actor. Where it cannot be put together, nothing has happened. */
 static enum err send_call(struct execution *x, struct call *c, struct error *e)
 {
-	json_t *arguments = call_arguments(x, c), *options = json_obj(arguments, "options"), *inner = json_obj(arguments, "arguments");
-	json_t *head = json_pack("{s:s,s:s,s:s,s:O,s:o,s:s*,s:I}", "t", "call", "module", c->module, "function", c->function, "argv",
-	                         json_object_get(inner, "argv"), "env", engine_environment(x->engine, x->id, json_obj(inner, "env")), "cwd",
-	                         json_str(inner, "cwd", x->workspace), "timeout_us", json_int(options, "timeout_us", 0));
+	json_t *form = call_arguments(x, c);
+	json_int_t timeout_us = json_int(json_obj(form, "options"), "timeout_us", 0);
+	json_t *head = json_pack("{s:s,s:s,s:s,s:I}", "t", "call", "module", c->module, "function", c->function, "timeout_us", timeout_us);
+	struct buf payload;
 	int64_t wait_us = 0;
-	receipt_provide(x, c, head);
-	enum err err = secret_provide(x, inner, head, &wait_us, e);
+	buf_init(&payload, WIRE_PAYLOAD_BYTES_MAX);
+	enum err err = frame_make(x, c, form, head, &payload, &wait_us, e);
 	if (!err) {
-		struct buf input;
-		buf_init(&input, WIRE_PAYLOAD_BYTES_MAX);
-		if (json_object_get(inner, "stdin")) json_bytes_get(json_object_get(inner, "stdin"), &input);
 		fly(x, c);
 		json_object_set_new(head, "id", json_integer((json_int_t)c->id));
-		if (json_int(options, "timeout_us", 0)) c->ends_us = clock_monotonic_us() + wait_us + json_int(options, "timeout_us", 0);
-		link_send_secret(x->actor, head, input.data, input.len);
+		if (timeout_us) c->ends_us = clock_monotonic_us() + wait_us + timeout_us;
+		link_send_secret(x->actor, head, payload.data, payload.len);
 		failpoint(CALL_DISPATCHED);
-		buf_clear(&input);
 	}
+	buf_clear(&payload);
 	secret_forget_sources(json_obj(head, "secrets"));
 	json_decref(head);
-	json_decref(arguments);
+	json_decref(form);
 	return err;
 }
 

@@ -46,6 +46,7 @@ struct call {
 	uint64_t client;                    /* of a shell command that a client runs; else 0 */
 	const char *words;                  /* for people: the command as one line */
 	char *arguments_blob, *answer_blob; /* names; NULL: none */
+	char *text_blob;                    /* what the right was asked for; NULL: its arguments say it */
 	char digest[65];                    /* of the canonical arguments */
 	char *key, *place;                  /* of keyed and receipt calls, as their intent says; NULL: none */
 	uint32_t intents, again;            /* how often it was begun under this key; how often a person had it made anew */
@@ -65,6 +66,7 @@ struct call {
 	bool is_intended;   /* its intent is on the way to the store; it leaves when that is durable */
 	bool is_dispatched, is_held, is_cancelled, is_started;
 	bool is_redacted; /* a secret was taken out of what it printed */
+	json_t *facts;    /* what the actor said of the command or the host */
 	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
 };
 

@@ -84,6 +84,7 @@ static void fold_call_started(struct folding *f)
 	keep(&c->place, str(f, "target"), x->arena);
 	apply_call(f, c, FLOW_CALL_STARTED, 0);
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
+	keep(&c->text_blob, str(f, "text"), x->arena);
 	c->started_us = f->r->t_us;
 	c->finished_us = 0;
 	c->outcome = NULL;

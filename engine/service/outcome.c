@@ -29,6 +29,18 @@ struct flow_call call_seen(const struct call *c)
 	                          .has_left_before = c->intents > 1};
 }
 
+/* What a host's answer says beside its output. */
+static void add_details(struct execution *x, const struct call *c, json_t *value)
+{
+	const char *name = json_str(c->finished, "details", NULL);
+	size_t n;
+	char *text = name ? execution_read_blob(x, name, &n) : NULL;
+	json_t *details = text ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
+	if (json_obj(details, "data")) json_object_update(value, json_obj(details, "data"));
+	json_decref(details);
+	free(text);
+}
+
 static void send_answer(struct attempt *a, struct call *c)
 {
 	struct buf payload;
@@ -43,6 +55,7 @@ static void send_answer(struct attempt *a, struct call *c)
 		static const char *const keys[][2] = {{"code", "code"}, {"signal", "signal"}, {"is_truncated", "truncated"}, {"is_redacted", "redacted"}};
 		for (int i = 0; i < 4; i++)
 			if (json_object_get(c->finished, keys[i][0])) json_object_set(value, keys[i][1], json_object_get(c->finished, keys[i][0]));
+		add_details(a->x, c, value);
 		if (c->answer_blob) {
 			json_decref(value);
 			size_t n;
@@ -119,12 +132,18 @@ void call_finish(struct execution *x, struct call *c, const char *outcome, json_
 
 void call_unknown(struct execution *x, struct call *c, const char *why)
 {
+	call_unknown_because(x, c, why, NULL);
+}
+
+void call_unknown_because(struct execution *x, struct call *c, const char *why, const char *sentence)
+{
 	failpoint(CALL_UNKNOWN);
 	output_whole(c);
 	json_t *data =
 	    json_pack("{s:s,s:s,s:o*,s:o*}", "why", why, "effect", effect_word(c->effect), "stdout", output_blobs(x, c, 0), "stderr", output_blobs(x, c, 1));
 	if (c->seen_bytes[0] + c->seen_bytes[1])
 		json_object_set_new(data, "output_bytes", json_integer((json_int_t)c->seen_bytes[0] + (json_int_t)c->seen_bytes[1]));
+	if (sentence && *sentence) json_object_set_new(data, "error", json_string(execution_blob_text(x, sentence)));
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_UNKNOWN, .step = c->step, .attempt = c->attempt, .call = c->number, .data = data}, NULL);
 	c->is_dispatched = false;
 	output_forget(x, c);

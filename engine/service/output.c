@@ -193,5 +193,6 @@ void call_release(struct call *c)
 		c->spool_fd[s] = -1;
 	}
 	json_decref(c->finished);
-	c->finished = NULL;
+	json_decref(c->facts);
+	c->finished = c->facts = NULL;
 }

@@ -44,7 +44,6 @@ void receipt_record(struct execution *x, enum step_effect effect, size_t step, u
 
 void receipt_provide(struct execution *x, const struct call *c, json_t *head)
 {
-	if (c->effect == EFFECT_KEYED) json_object_set_new(json_obj(head, "env"), "RUNG_KEY", json_string(c->key ? c->key : ""));
 	if (c->effect != EFFECT_RECEIPT) return;
 	char *name = key_of(x, c->step, c->attempt, c->number, c->again);
 	char *folder = x->engine->commands_as ? NULL : mem_printf("%s/receipts", x->engine->state_dir);

@@ -11,7 +11,7 @@ enum { RECEIPT_DAYS = 7 /* how long a receipt is asked; it is removed a day late
  * to be made anew. */
 void receipt_record(struct execution *x, enum step_effect effect, size_t step, uint32_t attempt, uint32_t number, json_t *data);
 
-/* What the actor gets of it: the variable RUNG_KEY, or "receipt" in the frame. The call's intent is recorded. */
+/* What the actor gets of a receipt: "receipt" in the frame. The call's intent is recorded. */
 void receipt_provide(struct execution *x, const struct call *c, json_t *head);
 
 /* Can the call be asked for again: is its receipt still there, and where this engine would look? True of every other effect. */

@@ -15,13 +15,14 @@ static void check(enum wire_peer from, const struct wire_message *m)
 	must(m->payload_len <= WIRE_OUTPUT_BYTES_MAX && (m->said == WIRE_OUTPUT || m->payload_len == 0));
 	must(from == WIRE_ACTOR || (m->said != WIRE_STARTED && m->said != WIRE_OUTPUT && m->said != WIRE_FINISHED && m->said != WIRE_FAILED));
 	if (m->said == WIRE_CALL) {
-		must(m->callable && strcmp(m->callable->module, json_str(m->head, "module", "")) == 0);
+		must(m->callable && strcmp(m->module->name, json_str(m->head, "module", "")) == 0);
 		must(json_obj(m->head, "arguments") && json_obj(m->head, "options"));
 		must(json_int(m->head, "c", 0) >= 1 && json_int(m->head, "c", 0) <= WIRE_CALLS_MAX);
 	}
 	if (m->said == WIRE_FINISHED) {
 		must(json_int(m->head, "code", 0) >= 0 && json_int(m->head, "code", 0) <= 255 && json_int(m->head, "us", -1) >= 0);
-		must(!json_object_get(m->head, "code") != !json_object_get(m->head, "signal"));
+		must(!json_object_get(m->head, "code") || !json_object_get(m->head, "signal"));
+		must(json_object_get(m->head, "code") || json_object_get(m->head, "signal") || json_obj(m->head, "data"));
 	}
 	if (m->said == WIRE_END) must(!value == (strcmp(json_str(m->head, "outcome", ""), "succeeded") != 0));
 	if (value) must(json_depth(value) <= WIRE_RESULT_DEPTH_MAX);

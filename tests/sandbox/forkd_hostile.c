@@ -17,6 +17,7 @@ bool confine_worker(int socket_fd, int parent_pid, struct confined *out);
 static enum err command_start_or_play(const json_t *head, const void *input, size_t input_bytes, const struct command_rules *rules,
                                       const struct secret_call *secrets, struct command **out, struct error *e);
 #include "sandbox/actor.c"
+#include "sandbox/command_hand.c"
 #undef command_start
 
 #include <linux/futex.h>

@@ -54,7 +54,8 @@ STARTED = {"t": "started", "id": 1, "pid": 5, "path": "/usr/bin/true"}
 OUTPUT = {"t": "output", "id": 1, "stream": "stdout"}
 FINISHED = {"t": "finished", "id": 1, "code": 0, "us": 5}
 NOT_STARTED = {"t": "failed", "id": 1, "kind": "not_found", "why": "there is no such program"}
-ACTOR = [STARTED, OUTPUT, FINISHED, NOT_STARTED, {"t": "ready", "pid": 5, "uid": 0}]
+LOST = {"t": "lost", "id": 1, "how": "connection", "why": "it went away"}
+ACTOR = [STARTED, OUTPUT, FINISHED, NOT_STARTED, LOST, {"t": "ready", "pid": 5, "uid": 0}]
 
 OF_A_TEXT = [None, 1, 1.5, True, [], {}, ["x"], "a\x00b"]
 OF_A_WORD = OF_A_TEXT + ["", "no such word", "x" * 70000, "ACTION"]
@@ -167,13 +168,14 @@ def out_of_order(rng):
 
 def disorder(rng):
     """The same of an actor, for a call that is $ID: heads, each with whether a payload goes with it."""
-    started, output, finished, failed = (dict(h, id="$ID") for h in (STARTED, OUTPUT, FINISHED, NOT_STARTED))
+    started, output, finished, failed, lost = (dict(h, id="$ID") for h in (STARTED, OUTPUT, FINISHED, NOT_STARTED, LOST))
     stranger = rng.choice([2, 77, 1 << 40, BIG - 1])
     return rng.choice([
         [output], [finished], [started, started], [started, failed], [started, output, started], [started, output, failed], [failed, started],
         [started, finished, output], [started, finished, finished], [failed, failed], [dict(STARTED, id=stranger)], [dict(OUTPUT, id=stranger)],
         [dict(FINISHED, id=stranger)], [started, dict(FINISHED, id=stranger)], [dict(NOT_STARTED, id=stranger)], [{"t": "ready", "pid": 5, "uid": 0}],
-        [started, {"t": "ready", "pid": 5, "uid": 0}], [started, dict(finished, cancelled=True)],
+        [started, {"t": "ready", "pid": 5, "uid": 0}], [started, dict(finished, cancelled=True)], [lost], [started, lost, lost], [failed, lost],
+        [started, dict(lost, how="cancelled")],
     ])
 
 

@@ -1,0 +1,61 @@
+#include "base/text.h"
+#include "service/call.h"
+#include "service/configure.h"
+#include "service/engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A call in one line for people. */
+
+enum { WORDS_BYTES_MAX = 4096 };
+
+static json_t *environment(const struct call_site *site, json_t *own)
+{
+	const struct execution *x = site->execution;
+	return engine_environment(site->engine, x->id, own);
+}
+
+void call_site_make(struct execution *x, struct call_site *out)
+{
+	*out = (struct call_site){.workspace = x->workspace, .environment = environment, .engine = x->engine, .execution = x};
+}
+
+static const char *cut(struct arena *a, const char *text)
+{
+	size_t n = strlen(text);
+	if (n <= WORDS_BYTES_MAX) return arena_strdup(a, text);
+	return arena_printf(a, "%.*s...", (int)text_cut(text, n, WORDS_BYTES_MAX), text);
+}
+
+/* As one would type it; a text for the shell as it is. */
+static const char *of_command(struct arena *a, const json_t *argv)
+{
+	json_t *v;
+	size_t n = json_array_size(argv), i;
+	if (n > CALLABLE_WORDS_MAX) n = CALLABLE_WORDS_MAX;
+	struct arena *scratch = arena_new();
+	const char **words = arena_alloc(scratch, (n + 1) * sizeof *words);
+	json_array_foreach(argv, i, v) if (i < n) words[i] = json_is_string(v) ? json_string_value(v) : "(bytes)";
+	bool is_text = n == 3 && strcmp(words[0], "sh") == 0 && strcmp(words[1], "-c") == 0;
+	const char *text = cut(a, is_text ? words[2] : capability_exact(scratch, words[0], words + 1, n - 1));
+	arena_free(scratch);
+	return text;
+}
+
+const char *call_words(struct execution *x, struct call *c)
+{
+	if (c->words) return c->words;
+	char *kept = c->text_blob ? execution_read_blob(x, c->text_blob, NULL) : NULL;
+	json_t *form = kept && *kept ? NULL : call_arguments(x, c);
+	const json_t *arguments = json_obj(form, "arguments");
+	if (!form)
+		c->words = cut(x->arena, kept);
+	else if (json_array_size(json_arr(arguments, "argv")))
+		c->words = of_command(x->arena, json_arr(arguments, "argv"));
+	else
+		c->words = cut(x->arena, json_str(form, "command", json_str(arguments, "prompt", "")));
+	json_decref(form);
+	free(kept);
+	return c->words;
+}
