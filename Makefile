@@ -201,8 +201,8 @@ check: packages-test ## install what the tests need, build, run all tests
 	@B=$(B) sh tests/run.sh
 
 .PHONY: torture
-torture: all ## the long loops: random kills, bit flips, frames; resumable, seeds printed (SEEDS=n)
-	@B=$(B) sh tests/torture/run.sh $(SEEDS)
+torture: ## the long loops: kills, failpoints, power cuts, I/O faults, seeds; resumable, totals at the end (ROUNDS=n ONLY="kills cuts")
+	@B=$(B) sh tests/torture/run.sh $(or $(ROUNDS),0) $(ONLY)
 
 .PHONY: bench
 bench: all ## measure: books, decisions and steps a second, memory; ratios in one run

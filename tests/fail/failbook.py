@@ -7,8 +7,8 @@ LINE = """local function line(label, more)
 end
 """
 HELD = """return sh({"sh", "-c", "grep -qxF " .. run.step .. ":a:" .. run.attempt .. " " .. params.oracle}, {check = false}).code == 0"""
-# Under way until the file beside the oracle says go, for 5 s at most.
-SLOW = 'line("a", "; echo out; for i in $(seq 250); do [ -e " .. params.oracle .. ".go ] && break; sleep 0.02; done")'
+# Under way until the file beside the oracle says go, for 60 s at most.
+SLOW = 'line("a", "; echo out; for i in $(seq 3000); do [ -e " .. params.oracle .. ".go ] && break; sleep 0.02; done")'
 
 
 def key_of(script):

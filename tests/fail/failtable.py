@@ -36,6 +36,10 @@ class Table:
         struct.pack_into("=I", self.memory, at_byte + 12, 0)
         struct.pack_into("=I", self.memory, at_byte + 4, ACTIONS[action])
 
+    def disarm(self, name):
+        """What was asked for and has not happened does not happen."""
+        struct.pack_into("=I", self.memory, self.index[name] * ROW.size + 4, 0)
+
     def happened(self, name):
         """The process to which it happened; 0: not yet."""
         return self.row(name)[3]

@@ -4,7 +4,7 @@ takes an execution up, while a person answers, resolves and cancels. Over a book
 Proves what an execution promises: at any moment no line without a durable intent; no line twice for a `once` call; no outcome and no answer lost; answers in the
 order of their outcomes, run again too; nothing settled while anything of a dead engine runs; no line after the end; and a journal that verifies after every kill.
 
-KILLS=n kills (30; the long loop uses 15 with each of many seeds), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
+KILLS=n kills (30; the long loop has 100 with each of many seeds), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
 status."""
 import contextlib, os, random, shutil, signal, sys, tempfile, threading, time
 
@@ -54,9 +54,19 @@ class Run:
                 except OSError:
                     pass
             return out
-        boxes = named(b"rung-forkd")
-        kinds = {"actor": named(b"actor\0"), "forkd": boxes[:1], "worker": boxes[1:]}
+        boxes, actors = named(b"rung-forkd"), named(b"actor\0")
+        # What an actor has cloned is called as it is until it becomes a command, whose end by a signal is an outcome like another.
+        actors = [k for k in actors if self.parent(k) not in actors]
+        kinds = {"actor": actors, "forkd": boxes[:1], "worker": boxes[1:]}
         return kinds[what] if what in kinds else kinds["actor"] + kinds["worker"]
+
+    @staticmethod
+    def parent(pid):
+        try:
+            with open("/proc/%d/stat" % pid) as f:
+                return int(f.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            return 0
 
     def send(self, pid, number):
         try:
@@ -69,21 +79,22 @@ class Run:
             if self.kills >= KILLS or self.engine.process.poll() is not None:
                 return
             what = random.choice(WHAT)
-            self.kills += 1
-            self.counts[what] += 1
+            victims = [] if what in ("engine", "all") else self.victims(what)
             if what == "engine":
                 self.engine.kill()
             elif what == "all":
                 for k in [self.engine.process.pid] + self.engine.children():
                     self.send(k, signal.SIGKILL)
                 self.engine.process.wait()
+            elif victims:
+                victim = random.choice(victims)
+                self.send(victim, signal.SIGSTOP if what == "stop" else signal.SIGKILL)
+                if what == "stop":
+                    threading.Timer(random.uniform(0.002, 0.08), self.send, (victim, signal.SIGCONT)).start()
             else:
-                victims = self.victims(what)
-                if victims:
-                    victim = random.choice(victims)
-                    self.send(victim, signal.SIGSTOP if what == "stop" else signal.SIGKILL)
-                    if what == "stop":
-                        threading.Timer(random.uniform(0.002, 0.08), self.send, (victim, signal.SIGCONT)).start()
+                return  # none was there: nothing to be counted
+            self.kills += what != "stop"
+            self.counts[what] += 1
 
     @contextlib.contextmanager
     def risk(self, odds=0.3):

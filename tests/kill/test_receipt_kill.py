@@ -88,6 +88,9 @@ class Run:
             return False
 
     def kill(self, what):
+        victims = [] if what in ("engine", "stalled") else self.victims(what)
+        if not victims and what not in ("engine", "stalled"):
+            return  # none was there: nothing to be counted
         self.kills += 1
         self.counts[what] += 1
         if what == "stalled":
@@ -96,7 +99,7 @@ class Run:
             time.sleep(random.random() * 0.3)
         if what in ("engine", "stalled", "all"):
             self.engine.kill()
-        for pid in [] if what in ("engine", "stalled") else self.victims(what):
+        for pid in victims:
             try:
                 os.kill(pid, signal.SIGKILL)
             except OSError:

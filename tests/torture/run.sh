@@ -1,85 +1,117 @@
 #!/bin/sh
-# The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed and not run again, so that a run that was
-# cut off goes on where it was. A round that fails prints its seed and stops everything. `rm -r build/torture` starts anew.
+# The long loops. Each is cut into rounds with a seed; a round that passed is written to $B/torture/passed with what it counted, and not run again, so that a run
+# that was cut off goes on where it was, and runs beside each other share the work by areas. A round that fails prints its seed, keeps its log and stops everything.
+# Each run ends with the totals of all so far. `rm -r build/torture` starts anew.
 #
-#   tests/torture/run.sh [SEEDS]     SEEDS rounds of 15 kills, of 50 kills around receipts and of 100 jumps of the clock each (default 20: 300 kills, 1,000 kills, 2,000 jumps),
-#                                    and the fixed rounds: of policies 1,000,000 pairs, 20,000 power cuts, every call to the disk failed in turn, each failpoint 20 times
+#   tests/torture/run.sh [ROUNDS [AREA...]]     at most ROUNDS rounds of each area (0 or nothing: all); of these areas only (the functions below)
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
-seeds=${1:-20}
+rounds=${1:-0}
+[ $# -eq 0 ] || shift
 work=$B/torture
 mkdir -p "$work"
 touch "$work/passed"
+tab=$(printf '\t')
 make --no-print-directory B="$B" all probes >/dev/null
 make --no-print-directory B="$B" SAN=1 units all >/dev/null
+# What the rounds count, and what the whole shall come to.
+goals="20000 kills
+$((20 * $("$B/san/rung" failpoints | wc -l))) failpoints
+20000 power cuts
+12 I/O scenarios
+1000000 simulation seeds
+1000000 flow seeds
+1000000 policy pairs
+2000 clock jumps"
 
-# round NAME COMMAND...
+# totals: what all rounds that passed count together
+totals() {
+	echo "$goals" | while read -r goal what; do
+		awk -F '\t' -v what="$what" -v goal="$goal" '{ at = index($2, " "); if (substr($2, at + 1) == what) n += substr($2, 1, at - 1) }
+			END { printf "  %9d of %d %s\n", n, goal, what }' "$work/passed"
+	done
+	awk -F '\t' '{ at = index($2, " "); if (substr($2, at + 1) == "failed calls") n += substr($2, 1, at - 1) } END { printf "  %9d failed I/O calls\n", n }' "$work/passed"
+	echo "$(wc -l <"$work/passed") rounds passed in all"
+}
+
+# round NAME WHAT COMMAND...: WHAT is "N things", or "things" where the command says "N things" itself
 round() {
-	name=$1
-	shift
-	if grep -qxF "$name" "$work/passed"; then
-		echo "passed before: $name"
-		return
-	fi
+	name=$1 what=$2
+	shift 2
+	if grep -qF "$name$tab" "$work/passed"; then return; fi
 	started=$(date +%s)
-	if "$@" >"$work/log" 2>&1; then
-		echo "$name" >>"$work/passed"
-		echo "passed: $name ($(($(date +%s) - started)) s) $(grep -E '^(# .*(kills|pairs|jumps|places)|[0-9]+ power cuts|[0-9]+ failed calls)' "$work/log" | tail -n 1)"
+	log=$work/log.$$
+	if "$@" >"$log" 2>&1; then
+		case $what in [0-9]*) count=$what ;; *) count="$(sed -nE "s/^[^0-9]*([0-9]+) $what.*/\\1/p" "$log" | tail -n 1) $what" ;; esac
+		printf '%s\t%s\n' "$name" "$count" >>"$work/passed"
+		echo "passed: $name: $count ($(($(date +%s) - started)) s)"
 	else
-		cat "$work/log"
-		echo "FAILED: $name"
+		cat "$log"
+		mv "$log" "$work/failed.$$"
+		echo "FAILED: $name (its log is $work/failed.$$)"
+		totals
 		exit 1
 	fi
 }
 
-seed=1
-while [ "$seed" -le "$seeds" ]; do
-	round "kills seed=$seed" env RUNG_BUILD="$B" KILLS=15 SEED="$seed" python3 tests/kill/test_kill.py
-	seed=$((seed + 1))
-done
-seed=1
-while [ "$seed" -le "$seeds" ]; do
-	round "receipt kills seed=$seed" env RUNG_BUILD="$B" KILLS=50 SEED="$seed" python3 tests/kill/test_receipt_kill.py
-	seed=$((seed + 1))
-done
-seed=1
-while [ "$seed" -le 981001 ]; do
-	round "simulate seeds=20000 from=$seed" "$B/simulate" "$seed" 20000
-	seed=$((seed + 20000))
-done
-round "flow seeds=1000000" env SEEDS=1000000 "$B/san/test/flow/test_flow"
-seed=1
-while [ "$seed" -le "$seeds" ]; do
-	round "clock seed=$seed" env RUNG_BUILD="$B" JUMPS=100 SEED="$seed" python3 tests/hostile/test_clock.py jumps_and_kills_at_random_moments_lose_nothing_and_make_nothing_twice
-	seed=$((seed + 1))
-done
-round "host" env RUNG_BUILD="$B" RUNG_RELEASE="$PWD/$B/rung" LONG=1 python3 tests/hostile/test_host.py
-seed=1
-while [ "$seed" -le 20 ]; do
-	round "policy pairs=50000 seed=$seed" env RUNG_BUILD="$B" PAIRS=50000 SEED="$seed" python3 tests/policy/test_reference.py
-	seed=$((seed + 1))
-done
-# 20,000 power cuts.
-seed=1
-while [ "$seed" -le 20 ]; do
-	round "power cuts=1000 seed=$seed" env CUTS=1008 SEED="$seed" "$B/san/test/store/test_power"
-	seed=$((seed + 1))
-done
-# Each failpoint 20 times.
-seed=1
-while [ "$seed" -le 20 ]; do
-	round "failpoints seed=$seed" env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/failpoints.py
-	seed=$((seed + 1))
-done
-# Every call of 12 scenarios, failed in 22 ways.
-for scenario in $(seq 0 11); do
-	for fault in $(seq 0 21); do
-		round "failed calls scenario=$scenario fault=$fault" env STRIDE=1 SEED=1 SCENARIO="$scenario" FAULT="$fault" "$B/san/test/store/test_io_faults"
+# seeds N: the seeds of an area with N rounds
+seeds() { if [ "$rounds" -gt 0 ] && [ "$rounds" -lt "$1" ]; then seq "$rounds"; else seq "$1"; fi; }
+
+kills() { # every fourth round with sanitizers
+	for seed in $(seeds 160); do
+		build=$B
+		[ $((seed % 4)) -ne 0 ] || build=$B/san
+		round "kills=100 seed=$seed" kills env RUNG_BUILD="$build" KILLS=100 SEED="$seed" python3 tests/kill/test_kill.py
 	done
+}
+receipts() {
+	for seed in $(seeds 40); do
+		round "receipt kills=100 seed=$seed" kills env RUNG_BUILD="$B" KILLS=100 SEED="$seed" python3 tests/kill/test_receipt_kill.py
+	done
+}
+failpoints() {
+	for seed in $(seeds 20); do
+		round "failpoints seed=$seed" failpoints env RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/test_failpoints.py
+	done
+}
+cuts() {
+	for seed in $(seeds 20); do
+		round "power cuts=1008 seed=$seed" "power cuts" env CUTS=1008 SEED="$seed" "$B/san/test/store/test_power"
+	done
+}
+disk() { # every call of 12 scenarios, failed in 22 ways
+	for scenario in $(seq 0 11); do
+		for fault in $(seq 0 21); do
+			round "failed calls scenario=$scenario fault=$fault" "failed calls" env STRIDE=1 SEED=1 SCENARIO="$scenario" FAULT="$fault" "$B/san/test/store/test_io_faults"
+		done
+		round "failed calls scenario=$scenario whole" "1 I/O scenarios" true
+	done
+}
+simulate() {
+	for n in $(seeds 50); do
+		round "simulate seeds=20000 from=$((n * 20000 - 19999))" "20000 simulation seeds" "$B/simulate" $((n * 20000 - 19999)) 20000
+	done
+}
+flow() { round "flow seeds=1000000" "1000000 flow seeds" env SEEDS=1000000 "$B/san/test/flow/test_flow"; }
+policy() {
+	for seed in $(seeds 20); do
+		round "policy pairs=50000 seed=$seed" "50000 policy pairs" env RUNG_BUILD="$B" PAIRS=50000 SEED="$seed" python3 tests/policy/test_reference.py
+	done
+}
+clock() {
+	for seed in $(seeds 20); do
+		round "clock jumps=100 seed=$seed" "100 clock jumps" env RUNG_BUILD="$B" JUMPS=100 SEED="$seed" python3 tests/hostile/test_clock.py jumps_and_kills_at_random_moments_lose_nothing_and_make_nothing_twice
+	done
+}
+host() { round "host" "1 hosts" env RUNG_BUILD="$B" RUNG_RELEASE="$PWD/$B/rung" LONG=1 python3 tests/hostile/test_host.py; }
+stores() {
+	for t in crash verify guard; do
+		round "store $t" "1 stores" env TORTURE=1 "$B/san/test/store/test_$t"
+	done
+}
+
+for area in ${*:-stores flow policy host clock simulate cuts disk kills receipts failpoints}; do
+	$area
 done
-for t in crash verify guard; do
-	[ -x "$B/san/test/store/test_$t" ] || continue
-	round "store $t" env TORTURE=1 "$B/san/test/store/test_$t"
-done
-echo "$(wc -l <"$work/passed") rounds passed in all"
+totals
