@@ -41,6 +41,7 @@ static const struct rule {
     {"parameter-type", LINT_ERROR, "A parameter's type is unknown."},
     {"parameter-pattern", LINT_ERROR, "A parameter's pattern is no regular expression."},
     {"parameter-default", LINT_ERROR, "A parameter's default is not a value of its type."},
+    {"unknown-hosts", LINT_WARNING, "A parameter's hosts are not in the inventory, or its query matches none."},
     {"permission", LINT_WARNING, "A line of Permissions holds no pattern."},
     {"permission-unknown", LINT_ERROR, "A permission is no pattern that can be read, or could never match."},
     {"permission-interpreter", LINT_ERROR, "A permission lets an interpreter run anything."},

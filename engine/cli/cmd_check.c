@@ -3,18 +3,30 @@
 #include "book/lint.h"
 #include "cli/commands.h"
 #include "cli/finding.h"
+#include "cli/inventory_use.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
+#include "policy/book_hosts.h"
 #include "policy/book_rights.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* The inventory of the workspace whose book was looked at last. */
+struct inventory_at {
+	struct arena *arena;
+	const char *root;
+	const struct inventory *inventory; /* NULL: it is wrong, which was reported */
+	bool is_read;
+};
 
 struct tally {
 	size_t files, errors, warnings, infos;
 	json_t *findings; /* NULL: printed as they come */
 	json_t *calls;    /* with findings */
 	bool shows_calls;
+	struct inventory_at at;
 };
 
 static void report(struct tally *t, const char *path, const struct lint_finding *f)
@@ -82,6 +94,35 @@ static void tell_calls(struct tally *t, const struct book *b, const char *path)
 	book_calls_free(all);
 }
 
+/* The place that the sentence begins with is the finding's. */
+static void report_inventory(struct tally *t, const char *root, const struct error *e)
+{
+	struct lint_finding f = {.rule = "inventory", .severity = LINT_ERROR, .line = 1, .column = 1, .mend = "`rung help inventory` shows how it is written"};
+	char *text = mem_strdup(e->text);
+	const char *path = workspace_relative(t->at.arena, &(struct workspace){.root = root}, arena_printf(t->at.arena, "%s/.rung/inventory.yaml", root));
+	int n = 0;
+	if (sscanf(text, ".rung/inventory.yaml:%d:%d: %n", &f.line, &f.column, &n) < 2) n = 0;
+	f.text = text + n;
+	report(t, path, &f);
+	free(text);
+}
+
+/* Nothing is run for it: of what a command would name lint says nothing. */
+static const struct inventory *inventory_of(struct tally *t, const char *path)
+{
+	struct error e;
+	const char *root = inventory_use_root_of(t->at.arena, path);
+	bool is_same = t->at.is_read && (root && t->at.root ? strcmp(root, t->at.root) == 0 : root == t->at.root);
+	if (is_same) return t->at.inventory;
+	t->at.root = root;
+	t->at.is_read = true;
+	if (inventory_use_file(t->at.arena, root, &t->at.inventory, &e)) {
+		t->at.inventory = NULL;
+		report_inventory(t, root, &e);
+	}
+	return t->at.inventory;
+}
+
 static void check_book(struct tally *t, const char *path)
 {
 	struct book *b;
@@ -93,6 +134,7 @@ static void check_book(struct tally *t, const char *path)
 	}
 	struct lint_report *l = lint_book(b, clock_now_us());
 	book_rights_lint(b, l);
+	if (book_has_hosts(b)) book_hosts_lint(b, inventory_of(t, path), l);
 	for (size_t i = 0; i < l->count; i++) report(t, path, &l->findings[i]);
 	lint_free(l);
 	if (t->shows_calls) tell_calls(t, b, path);
@@ -124,7 +166,7 @@ static int run(const struct invocation *in)
 	struct paths paths = {0};
 	struct error e = {0};
 	bool json = given(in, "json");
-	struct tally t = {.findings = json ? json_array() : NULL, .calls = json ? json_array() : NULL};
+	struct tally t = {.at = {.arena = a}, .findings = json ? json_array() : NULL, .calls = json ? json_array() : NULL};
 	enum err err = ERR_OK;
 	for (size_t i = 0; i < in->arg_count && !err; i++) err = paths_find(a, in->args[i], &paths, &e);
 	t.shows_calls = json || paths.count == 1 || given(in, "calls");

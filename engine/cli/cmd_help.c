@@ -191,11 +191,64 @@ static int help_config(bool json)
 	return 0;
 }
 
+static void print_table(const char *title, const char *const (*rows)[2], int width)
+{
+	printf("\n%s\n\n", title);
+	for (; (*rows)[0]; rows++) printf("  %-*s  %s\n", width, (*rows)[0], (*rows)[1]);
+}
+
+static int help_inventory(bool json)
+{
+	static const char *const keys[][2] = {{"address",
+	                                       "where it is reached, else by its name; \"{name}\" in it is the name, a range goes with that of the name"},
+	                                      {"port, login", "22; none"},
+	                                      {"jump", "the name of the host through which it is reached"},
+	                                      {"host_keys", "keys (\"ssh-ed25519 AAAA...\") or fingerprints (\"SHA256:...\") that it may have, no others"},
+	                                      {"labels", "role: web, zone: a"},
+	                                      {"groups", "of a host: those that it is in"},
+	                                      {"hosts, children", "of a group: hosts that are in it, too; groups within it"},
+	                                      {NULL, NULL}},
+	                         *const queries[][2] = {{"role=web", "hosts with that label; role=web|db one of these, zone=eu-* with a star"},
+	                                                {"role!=web", "the others, also those without the label"},
+	                                                {"zone in a|b, zone not in (a, b)", "the same in words"},
+	                                                {"web-01, web, all", "a host, the hosts of a group, every host"},
+	                                                {"web-*, web-[01:10]", "by name; a star crosses no dot"},
+	                                                {"name=..., group=...", "by name alone, by group alone"},
+	                                                {"not A, A and B, A or B, ( )", "not binds first, then and, then or"},
+	                                                {"web-01, role=web", "one after another, no host twice: web-01 is the first"},
+	                                                {NULL, NULL}},
+	                         *const dynamic[][2] = {
+	                             {"command", "its arguments; runs as the user of commands, in the workspace's folder; there is no shell"},
+	                             {"cache, timeout", "how long its answer is good (5m); how long it may take (30s)"},
+	                             {"labels", "which of its variables are labels (\"*\": all); others, passwords too, are not kept"},
+	                             {NULL, NULL}};
+	(void)json;
+	printf(".rung/inventory.yaml names the hosts that steps act on; rung hosts [QUERY] lists them\n\n"
+	       "  version: 1\n"
+	       "  hosts:\n"
+	       "    gate: {address: 203.0.113.9, login: jump, host_keys: [\"SHA256:...\"]}\n"
+	       "    web-[01:40]: {address: \"10.0.1.[1:40]\", groups: [web], labels: {role: web, zone: a}}\n"
+	       "    db-[a:c]: {labels: {role: db}}\n"
+	       "  groups:\n"
+	       "    all: {login: deploy}\n"
+	       "    web: {jump: gate}\n"
+	       "  dynamic: {command: [ansible-inventory, --list], cache: 5m, labels: [role, zone]}\n");
+	print_table("A host, and but for its address a group, may have", keys, 15);
+	printf(
+	    "\nA range is [FROM:TO] or [FROM:TO:STEP] of numbers or letters; [01:40] keeps the zero. What a host says wins over its groups, a group over the\n"
+	    "groups around it. The group all is around every host.\n");
+	print_table("Queries: parameters of type hosts, and hosts(\"...\") in Lua", queries, 31);
+	print_table("dynamic: a command that prints hosts as Ansible's --list does", dynamic, 15);
+	printf("\nOf Ansible's variables ansible_host, ansible_port and ansible_user are read, rung_jump and rung_host_keys too; what the file says of a host "
+	       "wins.\n");
+	return 0;
+}
+
 static const struct topic *topic_table(void)
 {
-	static const struct topic topics[] = {
-	    {"states", help_states},         {"records", help_records},           {"keys", help_keys},     {"exit", help_exit},
-	    {"attributes", help_attributes}, {"capabilities", help_capabilities}, {"config", help_config}, {NULL, NULL}};
+	static const struct topic topics[] = {{"states", help_states}, {"records", help_records},       {"keys", help_keys},
+	                                      {"exit", help_exit},     {"attributes", help_attributes}, {"capabilities", help_capabilities},
+	                                      {"config", help_config}, {"inventory", help_inventory},   {NULL, NULL}};
 	return topics;
 }
 

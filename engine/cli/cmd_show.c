@@ -5,74 +5,103 @@
 #include "book/graph.h"
 #include "book/render.h"
 #include "cli/commands.h"
+#include "cli/inventory_use.h"
 #include "cli/lines.h"
 #include "cli/print.h"
 #include "cli/screen_parts.h"
 #include "cli/workspace.h"
+#include "policy/book_hosts.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static enum err document_stage(const struct book *b, json_t **out, struct error *e)
+struct shown {
+	const struct book *book;
+	const struct workspace *workspace;
+};
+
+static enum err document_stage(const struct shown *s, json_t **out, struct error *e)
 {
 	(void)e;
-	*out = document_json(b->document);
+	*out = document_json(s->book->document);
 	return ERR_OK;
 }
 
-static enum err book_stage(const struct book *b, json_t **out, struct error *e)
+static enum err book_stage(const struct shown *s, json_t **out, struct error *e)
 {
 	(void)e;
-	*out = book_json(b);
+	*out = book_json(s->book);
 	return ERR_OK;
 }
 
-static enum err graph_stage(const struct book *b, json_t **out, struct error *e)
+static enum err graph_stage(const struct shown *s, json_t **out, struct error *e)
 {
 	struct graph *g;
-	enum err err = graph_build(b, &g, e);
+	enum err err = graph_build(s->book, &g, e);
 	if (err) return err;
 	*out = graph_json(g);
 	graph_free(g);
 	return ERR_OK;
 }
 
-/* What an execution would be bound to, with the defaults of its parameters. */
-static enum err plan_stage(const struct book *b, json_t **out, struct error *e)
+/* The hosts that the defaults stand for, as the inventory is now. */
+static enum err bind_hosts(const struct shown *s, json_t *params, json_t *asked, struct error *e)
 {
-	struct graph *g;
-	json_t *params = json_object(), *permissions = json_array();
-	enum err err = graph_build(b, &g, e);
+	if (!book_has_hosts(s->book)) return ERR_OK;
+	struct arena *a = arena_new();
+	const struct inventory *inv;
+	struct workspace w = {.root = inventory_use_root_of(a, s->book->path), .state_dir = s->workspace->state_dir};
+	enum err err = inventory_use_whole(a, &w, &inv, e);
+	if (!err) err = book_hosts_bind(s->book, inv, params, asked, e);
+	arena_free(a);
+	return err;
+}
+
+static json_t *default_params(const struct book *b)
+{
+	json_t *params = json_object();
 	for (size_t i = 0; i < b->param_count; i++) {
 		const struct book_param *p = &b->params[i];
 		json_object_set_new(params, p->name, p->type == PARAM_SECRET || !p->default_text ? json_null() : json_string(p->default_text));
 	}
+	return params;
+}
+
+/* What an execution would be bound to, with the defaults of its parameters. */
+static enum err plan_stage(const struct shown *s, json_t **out, struct error *e)
+{
+	const struct book *b = s->book;
+	struct graph *g;
+	json_t *params = default_params(b), *asked = json_object(), *permissions = json_array();
+	enum err err = graph_build(b, &g, e);
 	for (size_t i = 0; i < b->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", b->permissions[i].pattern, "read", b->permissions[i].is_read));
-	if (!err) {
-		*out = json_pack("{s:s,s:s?,s:s,s:O,s:O,s:o}", "book", b->path, "anchor", b->anchor, "digest", b->digest, "params", params, "permissions",
-		                 permissions, "graph", graph_json(g));
-		graph_free(g);
-	}
+	bool has_graph = !err;
+	if (!err) err = bind_hosts(s, params, asked, e);
+	if (!err)
+		*out = json_pack("{s:s,s:s?,s:s,s:O,s:O,s:O,s:o}", "book", b->path, "anchor", b->anchor, "digest", b->digest, "params", params, "queries",
+		                 asked, "permissions", permissions, "graph", graph_json(g));
+	if (has_graph) graph_free(g);
 	json_decref(params);
+	json_decref(asked);
 	json_decref(permissions);
 	return err;
 }
 
 static const struct stage {
 	const char *name;
-	enum err (*make)(const struct book *b, json_t **out, struct error *e);
+	enum err (*make)(const struct shown *s, json_t **out, struct error *e);
 } stages[] = {{"document", document_stage}, {"book", book_stage}, {"graph", graph_stage}, {"plan", plan_stage}};
 
-static int show_stage(const struct book *b, const char *name, struct error *e)
+static int show_stage(const struct shown *s, const char *name, struct error *e)
 {
 	const char *names[8] = {0};
 	for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
 		json_t *v;
 		names[i] = stages[i].name;
 		if (strcmp(stages[i].name, name) != 0) continue;
-		if (stages[i].make(b, &v, e)) return fail(e, false);
+		if (stages[i].make(s, &v, e)) return fail(e, false);
 		print_json(v);
 		json_decref(v);
 		return 0;
@@ -159,7 +188,7 @@ static int run(const struct invocation *in)
 	if (workspace_find(a, NULL, &w, &e) || workspace_book(a, &w, in->args[0], &path, &e) || book_open(path, &b, &e))
 		status = fail(&e, json);
 	else if (stage || json)
-		status = show_stage(b, stage ? stage : "book", &e);
+		status = show_stage(&(struct shown){b, &w}, stage ? stage : "book", &e);
 	else
 		status = show_page(a, b);
 	book_free(b);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "policy/policy.h"
+#include "policy/star.h"
 
 #include <string.h>
 
@@ -51,24 +52,6 @@ const char *policy_book_fault(const char *glob)
 
 /* ---- whether it matches ---- */
 
-/* One name against one name with stars: the last star is the only one that may need to take more. */
-static bool name_matches(const char *glob, size_t n, const char *name, size_t m)
-{
-	size_t g = 0, at = 0, star = SIZE_MAX, taken = 0;
-	while (at < m) {
-		if (g < n && glob[g] == '*')
-			star = g++, taken = at;
-		else if (g < n && glob[g] == name[at])
-			g++, at++;
-		else if (star != SIZE_MAX)
-			g = star + 1, at = ++taken;
-		else
-			return false;
-	}
-	while (g < n && glob[g] == '*') g++;
-	return g == n;
-}
-
 static size_t name_length(const char *p, const char *end)
 {
 	const char *slash = memchr(p, '/', (size_t)(end - p));
@@ -96,7 +79,7 @@ static bool path_matches(const char *glob, const char *glob_end, const char *pat
 		if (g && is_all_names(g, n)) {
 			star = g, taken = p;
 			g = after_name(g, glob_end);
-		} else if (g && name_matches(g, n, p, name_length(p, path_end))) {
+		} else if (g && star_matches(g, n, p, name_length(p, path_end), 0)) {
 			g = after_name(g, glob_end), p = after_name(p, path_end);
 		} else if (star) {
 			g = after_name(star, glob_end);
@@ -129,5 +112,5 @@ bool policy_book_matches(const char *glob, const char *book)
 	if (strncmp(book, "external/", 9) == 0 && (!is_everything || glob_anchor)) return false;
 	if (!is_everything && !path_matches(glob, glob_end, book, book_end)) return false;
 	if (!glob_anchor) return true;
-	return book_anchor && name_matches(glob_anchor + 1, strlen(glob_anchor + 1), book_anchor + 1, strlen(book_anchor + 1));
+	return book_anchor && star_matches(glob_anchor + 1, strlen(glob_anchor + 1), book_anchor + 1, strlen(book_anchor + 1), 0);
 }
