@@ -77,6 +77,7 @@ void guided_act(struct guided *g, enum action action);
 void guided_question_key(struct guided *g, int key); /* a digit, y or n as the answer to an open question */
 bool guided_takes_question_key(const struct guided *g, int key);
 void guided_interrupt(struct guided *g);
+void guided_resolve(struct guided *g);     /* says what became of the unknown calls of the step in front of the person */
 void guided_take_up(struct guided *g);     /* goes on with what was paused, or left open by an engine's end */
 void guided_show_output(struct guided *g); /* of the step in front of the person, or of the last that printed */
 /* Gives the values of the book's inputs to the commands, once. */

@@ -1,6 +1,5 @@
 #include "base/clock.h"
 #include "cli/guided.h"
-#include "cli/unknown.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -164,40 +163,6 @@ void guided_question_key(struct guided *g, int key)
 	json_decref(q);
 }
 
-enum { RESOLVE_LINES_MAX = 40 };
-
-static void resolve(struct guided *g)
-{
-	static const struct choice choices[] = {{'a', "a", "again"}, {'f', "f", "failed"}, {'d', "d", "done"}, {KEY_ESCAPE, "Esc", "back"}, {0, NULL, NULL}};
-	static const char *const text[] = {
-	    "again: it did not happen, or may safely happen twice. Only the unknown calls are made again; recorded answers are kept.",
-	    "failed: it did not happen and shall not be tried. The step sees the calls fail and goes on from there.",
-	    "done: it did happen. The whole step counts as succeeded; calls that it had not made yet are not made.",
-	    NULL,
-	};
-	const char *shown[RESOLVE_LINES_MAX + 4] = {NULL};
-	struct arena *a = arena_new();
-	struct lines facts;
-	lines_init(&facts, a);
-	if (guided_step(g)) unknown_lines(&facts, guided_step(g), (size_t)guided_screen(g).columns - 4);
-	/* Where there is no room for all of it, what holds for every call; `rung resolve` tells the rest. */
-	size_t n = 0, room = guided_screen(g).rows > 12 ? (size_t)guided_screen(g).rows - 12 : 0;
-	if (facts.count <= room && facts.count <= RESOLVE_LINES_MAX)
-		for (; n < facts.count; n++) shown[n] = facts.line[n];
-	for (size_t i = 0; n == 0 && text[i]; i++) shown[i] = text[i];
-	char *id = mem_strdup(g->current);
-	int key = guided_ask_key(g, "Nobody saw what became of the call. Look at the target, then say:", shown, choices);
-	arena_free(a);
-	const char *word = key == 'a' ? "again" : key == 'f' ? "failed" : "done";
-	char *reason = key == KEY_ESCAPE ? NULL : guided_ask_line(g, "How do you know? (goes into the record)", NULL, "");
-	if (reason && *reason)
-		request(g, "resolve", id, json_pack("{s:n,s:s,s:s}", "call", "answer", word, "reason", reason));
-	else if (reason)
-		guided_notice(g, "A reason is needed: what did you see?");
-	free(reason);
-	free(id);
-}
-
 void guided_take_up(struct guided *g)
 {
 	struct error e = {0};
@@ -214,7 +179,7 @@ static void go(struct guided *g)
 	else if (when & WHEN_ANSWER)
 		ask_for_answer(g);
 	else if (when & WHEN_RESOLVE)
-		resolve(g);
+		guided_resolve(g);
 	else if (when & WHEN_GO)
 		request(g, "go", g->current, NULL);
 	else if (when & WHEN_SHELL)

@@ -2,6 +2,7 @@
 #include "cli/screen.h"
 #include "cli/screen_parts.h"
 #include "cli/session.h"
+#include "cli/unknown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -179,9 +180,11 @@ static void add_trouble(struct lines *out, const struct panel *p, const struct s
 static void add_unknown(struct lines *out, const struct panel *p, const struct screen *s)
 {
 	struct arena *a = out->arena;
+	const json_t *proof = json_obj(p->step, "proof");
+	bool is_proving = strcmp(json_str(proof, "state", ""), "running") == 0 && strcmp(json_str(p->step, "state", ""), "unknown") == 0;
 	size_t i;
 	json_t *call;
-	if (strcmp(json_str(p->step, "waiting", ""), "resolve") != 0) return;
+	if (strcmp(json_str(p->step, "waiting", ""), "resolve") != 0 && !is_proving) return;
 	lines_add(out, screen_paint(a, s, "1;35", "  Sent, but nobody saw what became of it:"));
 	json_array_foreach(json_arr(p->step, "calls"), i, call)
 	{
@@ -189,7 +192,8 @@ static void add_unknown(struct lines *out, const struct panel *p, const struct s
 		lines_printf(out, "    call %lld, sent %s: %s", (long long)json_int(call, "call", 0), screen_time(a, json_int(call, "started_us", 0)),
 		             line_safe(a, json_str(call, "words", "")));
 	}
-	lines_add(out, "  Look at the target first. Enter tells what each answer means.");
+	if (proof) wrap_fact(out, s, "Its verify", proof_words(a, proof));
+	if (!is_proving) lines_add(out, "  Look at the target first. Enter: what is known, what each answer brings.");
 }
 
 static void add_question(struct lines *out, const struct panel *p, const struct screen *s)
@@ -390,6 +394,9 @@ void screen_panel(struct lines *out, const struct panel *p, const struct screen 
 	    [PART_FOOT] = {.least = 12, .keeps_end = true},
 	};
 	size_t rows = s->rows > 2 ? (size_t)s->rows - 1 : 1;
+	/* What is asked is read before what stands above it. */
+	if (p->dialog && p->dialog->title && rows > 2 * parts[PART_HEADING].least + parts[PART_FOOT].least)
+		parts[PART_FOOT].least = rows - 2 * parts[PART_HEADING].least;
 	for (size_t i = 0; i < PART_N; i++) lines_init(&parts[i].lines, out->arena);
 	const char *waiting = p->step ? json_str(p->step, "waiting", "") : "";
 	bool is_running = p->step && (!*waiting || strcmp(waiting, "retry") == 0);

@@ -21,6 +21,15 @@ void flow_free(struct flow *f)
 	free(f);
 }
 
+struct flow *flow_copy(const struct flow *f)
+{
+	struct flow *copy = mem_zero(sizeof *copy);
+	*copy = *f;
+	copy->steps = mem_zero(f->graph->count * sizeof *copy->steps);
+	memcpy(copy->steps, f->steps, f->graph->count * sizeof *copy->steps);
+	return copy;
+}
+
 static const struct book_step *book_step(const struct flow *f, size_t i)
 {
 	return &f->graph->book->steps[i];

@@ -129,6 +129,9 @@ struct flow {
 struct flow *flow_new(const struct graph *g, enum flow_mode mode);
 void flow_free(struct flow *f);
 
+/* A copy to try out on what would follow: events applied to it leave f as it is. */
+struct flow *flow_copy(const struct flow *f);
+
 /* Folds one event. ERR_CONFLICT, and nothing changed, where the table of transitions does not allow it now. */
 enum err flow_apply(struct flow *f, const struct flow_event *ev, struct error *e);
 

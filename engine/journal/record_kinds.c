@@ -38,7 +38,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_STEP_SKIPPED] = {"step.skipped", "the step does not run", SCOPE_STEP, {
 		MUST("why", WORD), MAY("to", NAME), MAY("reason", BLOB)}},
 	[RECORD_STEP_SETTLED] = {"step.settled", "a person's word on what became of the step", SCOPE_STEP, {
-		MUST("outcome", WORD), MAY("why", WORD), MAY("note", BLOB), MAY("reason", BLOB), MAY("result", BLOB), MAY("to", NAME), MAY("not_made", INT)}},
+		MUST("outcome", WORD), MAY("why", WORD), MAY("note", BLOB), MAY("reason", BLOB), MAY("result", BLOB), MAY("to", NAME), MAY("not_made", INT), MAY("shown", BLOB),
+		MAY("is_seen", BOOL)}},
 	[RECORD_STEP_RESET] = {"step.reset", "the step is pending again", SCOPE_STEP, {
 		MUST("why", WORD), MAY("attempt", INT), MAY("from", NAME), MAY("count", INT)}},
 	[RECORD_CONDITION_EVALUATED] = {"condition.evaluated", "an expression of the step gave an answer", SCOPE_STEP, {
@@ -64,7 +65,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_CALL_UNKNOWN] = {"call.unknown", "a call was in flight and nobody knows what became of it", SCOPE_CALL, {
 		MUST("why", WORD), MAY("effect", WORD), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("still_running", INT), MAY("error", BLOB)}},
 	[RECORD_CALL_RESOLVED] = {"call.resolved", "what to believe of an unknown call", SCOPE_CALL, {
-		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB), MAY("shown", BLOB)}},
+		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB), MAY("shown", BLOB), MAY("is_seen", BOOL)}},
 	[RECORD_QUESTION_ASKED] = {"question.asked", "the step waits for a person", SCOPE_STEP, {
 		MAY("type", WORD), MAY("why", WORD), MAY("prompt", BLOB), MAY("choices", BLOB), MAY("from", NAME), MAY("needed", INT), MAY("due_us", INT)}},
 	[RECORD_QUESTION_ANSWERED] = {"question.answered", "a person's answer", SCOPE_STEP, {

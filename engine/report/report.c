@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALL_BYTES_MAX = 2000 };
+enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000 };
 
 struct building {
 	json_t *timeline;
@@ -104,11 +104,29 @@ static void of_skipped(struct line *l)
 	say(l, ": ", "reason", 300);
 }
 
+/* What stood when somebody said what became of a call, in the words that were kept with the answer. */
+static void say_shown(struct line *l)
+{
+	const char *name = json_str(l->d, "shown", NULL);
+	size_t n = 0;
+	char *text = name ? l->b->blob(l->b->arg, name, &n) : NULL;
+	json_t *shown = n ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
+	const char *summary = json_str(shown, "summary", "");
+	if (*summary) {
+		buf_str(l->out, json_bool(l->d, "is_seen", false) ? "; shown before: " : "; known then, not shown: ");
+		add_cut(l->out, summary, strlen(summary), SHOWN_BYTES_MAX);
+	}
+	json_decref(shown);
+	free(text);
+}
+
 static void of_settled(struct line *l)
 {
 	buf_printf(l->out, "settled as %s by %s", json_str(l->d, "outcome", "?"), json_str(l->d, "why", "?"));
 	say(l, ": ", "note", 300);
 	say(l, ": ", "reason", 300);
+	say(l, ", result ", "result", 200);
+	say_shown(l);
 }
 
 static void of_reset(struct line *l)
@@ -142,7 +160,7 @@ static void of_outcome(struct line *l)
 
 static void of_verification(struct line *l)
 {
-	buf_str(l->out, "its proof is run");
+	buf_printf(l->out, "its proof is run%s", strcmp(json_str(l->d, "why", ""), "person") == 0 ? " on request" : "");
 }
 
 /* Which rule of the policy allowed it. */
@@ -177,6 +195,7 @@ static void of_resolved(struct line *l)
 {
 	buf_printf(l->out, "unknown call resolved: %s", json_str(l->d, "answer", "?"));
 	say(l, ": ", "reason", 300);
+	say_shown(l);
 }
 
 static void of_question(struct line *l)

@@ -112,6 +112,18 @@ void cgroup_kill(const char *path)
 	free(file);
 }
 
+int cgroup_list(const char *path, pid_t *pids, int max)
+{
+	char *file = mem_printf("%s/cgroup.procs", path);
+	FILE *f = fopen(file, "re");
+	int count = f ? 0 : -1;
+	for (int pid; f && fscanf(f, "%d", &pid) == 1; count++)
+		if (count < max) pids[count] = pid;
+	if (f) fclose(f);
+	free(file);
+	return count;
+}
+
 static bool remove_below(const char *path, int deep)
 {
 	if (rmdir(path) == 0 || errno == ENOENT) return true;

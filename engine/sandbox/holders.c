@@ -38,7 +38,8 @@ static bool end_holder(pid_t pid, const char *name)
 	return ended;
 }
 
-int holders_end(int fd, pid_t ended[HOLDERS_ENDED_MAX])
+/* Each process but this one and its parent that has that file open, or, with ends, each that was killed. */
+static int walk(int fd, pid_t *pids, int max, bool ends)
 {
 	char link[64], name[PATH_MAX + 1];
 	int count = 0;
@@ -48,12 +49,22 @@ int holders_end(int fd, pid_t ended[HOLDERS_ENDED_MAX])
 	if (n > 0) name[n] = 0;
 	for (struct dirent *entry; d && (entry = readdir(d));) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? (pid_t)atoi(entry->d_name) : 0;
-		if (pid <= 1 || pid == getpid() || pid == getppid() || !end_holder(pid, name)) continue;
-		if (count < HOLDERS_ENDED_MAX) ended[count] = pid;
+		if (pid <= 1 || pid == getpid() || pid == getppid() || !(ends ? end_holder(pid, name) : holds(pid, name))) continue;
+		if (count < max) pids[count] = pid;
 		count++;
 	}
 	if (d) closedir(d);
 	return count;
+}
+
+int holders_end(int fd, pid_t ended[HOLDERS_ENDED_MAX])
+{
+	return walk(fd, ended, HOLDERS_ENDED_MAX, true);
+}
+
+int holders_list(int fd, pid_t *pids, int max)
+{
+	return walk(fd, pids, max, false);
 }
 
 unsigned long long holders_start_of(pid_t pid)

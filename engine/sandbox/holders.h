@@ -12,6 +12,9 @@ enum { HOLDERS_ENDED_MAX = 16 };
  * behind it, so that a number that was given to another process is left alone. Gives how many, the first of them in ended. */
 int holders_end(int fd, pid_t ended[HOLDERS_ENDED_MAX]);
 
+/* The same processes, as far as this user may look: nothing is done to them. Gives how many, the first max of them in pids. */
+int holders_list(int fd, pid_t *pids, int max);
+
 /* When that process started, in the kernel's ticks since boot; 0 where it has gone. With its number it names a process of this boot. */
 unsigned long long holders_start_of(pid_t pid);
 

@@ -155,15 +155,14 @@ void attempt_verify_manual(struct execution *x, size_t step, const char *by)
 	start_later(x, step);
 }
 
-void attempt_settle_by_verify(struct execution *x, size_t step)
+void attempt_settle_by_verify(struct execution *x, size_t step, const char *by)
 {
 	x->steps[step].is_verify_tried = true;
 	failpoint(ATTEMPT_PROOF);
 	struct attempt *a = attempt_new(x, step, ATTEMPT_VERIFICATION);
 	over_the_record(a);
-	execution_emit(
-	    x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->replay.attempt, .data = json_pack("{s:s}", "why", "unknown")},
-	    NULL);
+	json_t *data = json_pack("{s:s}", "why", by ? "person" : "unknown");
+	execution_emit(x, (struct emit){.kind = RECORD_VERIFICATION_STARTED, .step = step, .attempt = a->replay.attempt, .by = by, .data = data}, NULL);
 	start_later(x, step);
 }
 

@@ -47,11 +47,16 @@ const struct book_step *attempt_step(const struct attempt *a);
  * results that the code asks for are more than a frame holds. source: sandbox/wire.h */
 json_t *attempt_message(struct attempt *a, struct buf *sources, struct error *e);
 
-void attempt_begin(struct execution *x, size_t step);                         /* records attempt.started; the worker starts when that is durable */
-void attempt_evaluate(struct execution *x, size_t step);                      /* `if` */
-void attempt_evaluate_targets(struct execution *x, size_t step);              /* `targets` */
-void attempt_revive(struct execution *x, size_t step);                        /* again, over the record */
-void attempt_settle_by_verify(struct execution *x, size_t step);              /* an unknown `once`: true settles the step, false proves nothing */
+/* Which results a source asks for, the ids after `steps.` or in `steps["..."]`, into ids ({id: true}). False where it mentions steps in any other way: it may
+ * want all. */
+bool attempt_results_named(const char *source, json_t *ids);
+
+void attempt_begin(struct execution *x, size_t step);            /* records attempt.started; the worker starts when that is durable */
+void attempt_evaluate(struct execution *x, size_t step);         /* `if` */
+void attempt_evaluate_targets(struct execution *x, size_t step); /* `targets` */
+void attempt_revive(struct execution *x, size_t step);           /* again, over the record */
+/* An unknown call: true settles the step, false proves nothing. by: who asked for it; NULL: nobody, the engine tries it. */
+void attempt_settle_by_verify(struct execution *x, size_t step, const char *by);
 void attempt_verify_manual(struct execution *x, size_t step, const char *by); /* a person says it is done: the step's proof runs */
 
 void attempt_end_proof(struct execution *x, size_t step, const char *why); /* where one runs; what is unknown stays so */

@@ -339,7 +339,7 @@ static void revive(struct execution *x)
 		                             .is_proof_tried = s->is_verify_tried};
 		enum step_need need = step_need_of(x->flow, i, around);
 		if (need == STEP_NEEDS_RUN) attempt_revive(x, i);
-		if (need == STEP_NEEDS_PROOF) attempt_settle_by_verify(x, i);
+		if (need == STEP_NEEDS_PROOF) attempt_settle_by_verify(x, i, s->proof.finished_us ? NULL : s->proof.by);
 	}
 }
 

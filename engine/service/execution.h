@@ -51,11 +51,13 @@ struct call {
 	char *key, *place;                  /* of keyed and receipt calls, as their intent says; NULL: none */
 	uint32_t intents, again;            /* how often it was begun under this key; how often a person had it made anew */
 	int64_t intended_us;                /* when first under this key */
-	json_t *finished;                   /* d of its call.finished */
+	json_t *finished;                   /* d of its call.finished or call.unknown */
 	uint32_t order;                     /* among the finished calls of its attempt and range, from 1: the order of delivery */
 	int64_t started_us, finished_us;
-	const char *outcome;      /* "ok", "failed", "denied", "timeout": of call.finished */
-	struct approval approval; /* where the code asked others to agree */
+	int64_t lost_us;                       /* when it became unknown; 0: it never did */
+	const char *resolved_by, *resolved_as; /* who answered last what became of it, and what; or NULL */
+	const char *outcome;                   /* "ok", "failed", "denied", "timeout": of call.finished */
+	struct approval approval;              /* where the code asked others to agree */
 	/* Live only. */
 	struct buf out[2];      /* the bytes kept; moved to blobs when it ends */
 	struct buf tail[2];     /* the last part, once the first is full */
@@ -76,6 +78,15 @@ struct elevation {
 	struct clock_until until;
 };
 
+/* A proof that was run to settle what is unknown of a step. */
+struct proof {
+	int64_t started_us, finished_us; /* 0: there was none, it is not over */
+	const char *by;                  /* who asked for it; NULL: the engine, by itself */
+	const char *outcome, *why;       /* "succeeded", "failed"; a word where it did not come to its end: "engine_ended", "resolved" */
+	char *error_blob;
+	uint32_t first; /* its calls have numbers behind that one */
+};
+
 struct step_data {
 	struct approval approval;
 	json_t *targets;        /* what `targets` gave, texts; NULL: not evaluated, or no list */
@@ -88,6 +99,8 @@ struct step_data {
 	char *result_blob, *why_blob, *note_blob;
 	char *why; /* read from the blob when it is asked for */
 	const char *to;
+	struct proof proof;                  /* the last one of this attempt */
+	const char *settled_by, *settled_as; /* who said last what became of the step (NULL: the engine), and why: "person", "resolved", "verify"; or NULL */
 	struct attempt *live;
 	int worker_losses;
 	uint32_t condition_attempt, condition_end; /* before that attempt, the condition's calls up to this number belong to evaluations that are over */

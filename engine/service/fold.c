@@ -83,6 +83,7 @@ static void fold_call_started(struct folding *f)
 	keep(&c->key, str(f, "key"), x->arena);
 	keep(&c->place, str(f, "target"), x->arena);
 	apply_call(f, c, FLOW_CALL_STARTED, 0);
+	c->lost_us = 0;
 	keep(&c->arguments_blob, str(f, "arguments"), x->arena);
 	keep(&c->text_blob, str(f, "text"), x->arena);
 	c->started_us = f->r->t_us;
@@ -114,11 +115,14 @@ static void fold_call_rest(struct folding *f)
 	if (!c) return;
 	if (f->r->kind == RECORD_CALL_UNKNOWN) {
 		apply_call(f, c, FLOW_CALL_UNKNOWN, 0);
+		c->lost_us = f->r->t_us;
 		json_decref(c->finished);
 		c->finished = json_incref((json_t *)f->r->data);
 	}
 	if (f->r->kind != RECORD_CALL_RESOLVED) return;
 	apply_call(f, c, FLOW_CALL_RESOLVED, 0);
+	c->resolved_by = arena_strdup(f->x->arena, f->r->by ? f->r->by : "?");
+	c->resolved_as = arena_strdup(f->x->arena, str(f, "answer"));
 	if (c->state == CALL_AGAIN) c->again++;
 }
 
@@ -196,11 +200,30 @@ static void fold_targets(struct folding *f)
 	free(text);
 }
 
+static void fold_proof(struct folding *f)
+{
+	struct execution *x = f->x;
+	struct step_data *s = &x->steps[f->step];
+	if (f->r->kind == RECORD_VERIFICATION_STARTED) {
+		uint32_t attempt = x->flow->steps[f->step].attempt;
+		s->proof = (struct proof){.started_us = f->r->t_us, .first = execution_next_call(x, f->step, attempt, CALLS_OF_PROOF) - 1};
+		if (str(f, "why") && strcmp(str(f, "why"), "person") == 0) s->proof.by = arena_strdup(x->arena, f->r->by ? f->r->by : "?");
+		return;
+	}
+	s->is_verify_tried = true;
+	s->proof.finished_us = f->r->t_us;
+	s->proof.outcome = arena_strdup(x->arena, str(f, "outcome"));
+	s->proof.why = str(f, "why") ? arena_strdup(x->arena, str(f, "why")) : NULL;
+	keep(&s->proof.error_blob, str(f, "error"), x->arena);
+}
+
 static void fold_step(struct folding *f)
 {
 	struct step_data *s = &f->x->steps[f->step];
 	switch (f->r->kind) {
 	case RECORD_STEP_SETTLED:
+		s->settled_by = f->r->by ? arena_strdup(f->x->arena, f->r->by) : NULL;
+		s->settled_as = arena_strdup(f->x->arena, str(f, "why") ? str(f, "why") : "?");
 		json_decref(s->result);
 		s->result = NULL;
 		keep(&s->result_blob, str(f, "result"), f->x->arena);
@@ -217,9 +240,11 @@ static void fold_step(struct folding *f)
 		keep(&s->why_blob, NULL, NULL);
 		s->why = NULL;
 		s->is_verify_tried = false;
+		s->proof = (struct proof){0};
 		break;
+	case RECORD_VERIFICATION_STARTED:
 	case RECORD_VERIFICATION_FINISHED:
-		s->is_verify_tried = true;
+		fold_proof(f);
 		break;
 	case RECORD_STEP_RESET:
 		fold_reset(f->x);

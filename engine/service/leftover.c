@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,6 +122,39 @@ void leftover_find(struct execution *x)
 	if (x->group) return;
 	note_read(x->engine, x->id, &note);
 	if (note.group[0]) x->group = mem_strdup(note.group);
+}
+
+/* ---- what of them runs ---- */
+
+static int add_new(pid_t *pids, int count, int max, const pid_t *more, int more_count, pid_t actor)
+{
+	for (int i = 0; i < more_count && count < max; i++) {
+		bool is_there = more[i] == actor;
+		for (int k = 0; k < count && !is_there; k++) is_there = pids[k] == more[i];
+		if (!is_there) pids[count++] = more[i];
+	}
+	return count;
+}
+
+int leftover_list(struct execution *x, pid_t *pids, int max)
+{
+	enum { LOOK_MAX = 64 };
+	pid_t found[LOOK_MAX], actor = x->actor ? x->actor_child.pid : 0;
+	int count = 0, n = x->group ? cgroup_list(x->group, found, LOOK_MAX) : 0;
+	bool is_group_seen = x->group && n >= 0;
+	count = add_new(pids, count, max, found, n < LOOK_MAX ? n : LOOK_MAX, actor);
+	char *path = lock_path(x);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	free(path);
+	/* A lock that can be had is nobody's. It is let go with the descriptor. */
+	bool is_free = fd < 0 || (!x->actor && flock(fd, LOCK_EX | LOCK_NB) == 0);
+	if (!is_free) {
+		n = holders_list(fd, found, LOOK_MAX);
+		count = add_new(pids, count, max, found, n < LOOK_MAX ? n : LOOK_MAX, actor);
+	}
+	if (fd >= 0) close(fd);
+	/* Of another user's processes it is not seen what they hold. */
+	return count == 0 && !is_free && !is_group_seen && x->engine->commands_as ? -1 : count;
 }
 
 /* ---- their end ---- */

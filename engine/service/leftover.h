@@ -3,6 +3,8 @@
 
 #include "service/engine_state.h"
 
+#include <sys/types.h>
+
 /* What the commands of an execution may leave behind, and how all of it ends: its control group where the host allows one, else whoever holds its lock. The
  * lock file says which group and which actor, so that the next engine finds them as well. */
 
@@ -17,6 +19,10 @@ void leftover_remember(struct execution *x);
 
 /* Reads what an earlier engine wrote down. */
 void leftover_find(struct execution *x);
+
+/* Processes of the execution's commands that run now: in its control group, or holding its lock. The first max of them in pids, the actor not among them. Gives
+ * how many; -1 where some may run that this user cannot see. */
+int leftover_list(struct execution *x, pid_t *pids, int max);
 
 /* Kills the group; true once it is empty and removed, or where there was none. */
 bool leftover_end_group(struct execution *x);

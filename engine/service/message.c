@@ -70,8 +70,7 @@ static void add_parts(struct parts *p, const struct attempt *a)
 	if (verify) add_part(p, a, "verify", verify->source, verify->line);
 }
 
-/* Which results a source asks for: the ids after `steps.` or in `steps["..."]`. False where it mentions steps in any other way: it may want all. */
-static bool names_results(const char *source, json_t *ids)
+bool attempt_results_named(const char *source, json_t *ids)
 {
 	for (const char *at = source; (at = strstr(at, "steps")); at += 5) {
 		const char *p = at + 5;
@@ -97,7 +96,7 @@ static bool names_results(const char *source, json_t *ids)
 static json_t *results_for(struct execution *x, const struct parts *p)
 {
 	json_t *results = json_object(), *ids = json_object();
-	bool is_all = p->sources.data && !names_results(p->sources.data, ids);
+	bool is_all = p->sources.data && !attempt_results_named(p->sources.data, ids);
 	for (size_t i = 0; i < x->graph->count && (is_all || json_object_size(ids)); i++) {
 		const char *id = x->book->steps[i].id;
 		if (!is_all && !json_object_get(ids, id)) continue;

@@ -7,7 +7,6 @@
 #include "service/operations.h"
 #include "service/rights.h"
 #include "service/secret.h"
-#include "service/unknown.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,18 +149,11 @@ static bool fits(const struct request *q, const struct call *c, const json_t *va
 	return good;
 }
 
-/* The call that was named; 0: none. */
-static uint32_t call_number(const struct request *q)
-{
-	json_int_t n = json_int(q->args, "call", 0);
-	return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
-}
-
 void op_answer(struct request *q)
 {
 	size_t step = request_step(q);
 	if (step == SIZE_MAX) return;
-	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, call_number(q));
+	struct call *c = execution_call(q->x, step, q->x->flow->steps[step].attempt, request_call(q));
 	json_t *value = json_object_get(q->args, "value");
 	struct error e;
 	if (!c || !c->is_question || c->state != CALL_STARTED || strcmp(c->module, "approve") == 0)
@@ -172,93 +164,6 @@ void op_answer(struct request *q)
 		request_fail(q, &e);
 	else
 		request_answer_durable(q, NULL);
-}
-
-/* --- an unknown outcome -------------------------------------------------------------------------------------------------------------- */
-
-static void resolve_done(struct request *q, size_t step, const char *reason)
-{
-	struct execution *x = q->x;
-	const json_t *result = json_object_get(q->args, "result");
-	json_t *d = json_pack("{s:s,s:s,s:s?,s:s?}", "outcome", "succeeded", "why", "resolved", "reason", execution_blob_text(x, reason), "result",
-	                      result ? execution_blob_json(x, result) : NULL);
-	struct error e;
-	if (x->steps[step].live) attempt_drop(x->steps[step].live);
-	struct emit em = {.kind = RECORD_STEP_SETTLED, .step = step, .attempt = x->flow->steps[step].attempt, .by = q->client->principal, .data = d};
-	if (execution_emit(x, em, &e)) {
-		request_fail(q, &e);
-		return;
-	}
-	if (result) x->steps[step].result = json_deep_copy(result);
-	request_answer_durable(q, NULL);
-}
-
-static void resolve_call(struct request *q, struct call *c, const char *answer, const char *reason)
-{
-	struct execution *x = q->x;
-	json_t *facts = unknown_facts(x, c);
-	json_t *d = json_pack("{s:s,s:s?,s:s}", "answer", answer, "reason", execution_blob_text(x, reason), "shown", execution_blob_json(x, facts));
-	json_decref(facts);
-	execution_emit(
-	    x, (struct emit){.kind = RECORD_CALL_RESOLVED, .step = c->step, .attempt = c->attempt, .call = c->number, .by = q->client->principal, .data = d},
-	    NULL);
-	if (strcmp(answer, "failed") != 0) return;
-	char *why = mem_printf("%s says that the call failed: %s", q->client->principal, reason);
-	call_finish(x, c, "failed", json_pack("{s:s?,s:s}", "error", execution_blob_text(x, why), "why", "resolved"));
-	free(why);
-}
-
-/* Is it an unknown call of the attempt, and the one that was named (0: any)? What was run on a terminal settles nothing of the attempt. */
-static bool is_asked_for(const struct execution *x, const struct call *c, uint32_t number)
-{
-	bool is_ours = c->attempt == x->flow->steps[c->step].attempt && call_range_of(c->number) != CALLS_OF_TERMINAL;
-	return c->state == CALL_UNKNOWN && is_ours && (!number || c->number == number);
-}
-
-void op_resolve(struct request *q)
-{
-	size_t step = request_step(q);
-	if (step == SIZE_MAX) return;
-	struct execution *x = q->x;
-	const char *answer = json_str(q->args, "answer", ""), *reason = json_str(q->args, "reason", "");
-	bool is_done = strcmp(answer, "done") == 0;
-	if (!is_done && strcmp(answer, "again") != 0 && strcmp(answer, "failed") != 0) {
-		request_refuse(q, ERR_USAGE, "the answer is again, failed or done");
-		return;
-	}
-	if (!*reason) {
-		request_refuse(q, ERR_USAGE, "a reason is needed: how do you know?");
-		return;
-	}
-	if (!step_is_resolvable(x->flow, step, call_any_under_way(x, step))) {
-		request_refuse(q, ERR_CONFLICT, "step %s is %s: nothing of it waits to be resolved", x->book->steps[step].id,
-		               step_state_name(x->flow->steps[step].state));
-		return;
-	}
-	const json_t *named = json_object_get(q->args, "call");
-	uint32_t number = call_number(q);
-	if (named && !json_is_null(named) && !number) {
-		request_refuse(q, ERR_USAGE, "call is a call's number, or null for all");
-		return;
-	}
-	size_t found = 0;
-	for (size_t i = 0; i < x->steps[step].call_count; i++) found += is_asked_for(x, x->steps[step].calls[i], number);
-	if (!found) {
-		request_refuse(q, ERR_NOT_FOUND, "step %s has no unknown call %u", x->book->steps[step].id, number);
-		return;
-	}
-	failpoint(CALL_RESOLVED);
-	attempt_end_proof(x, step, "resolved");
-	if (is_done) {
-		resolve_done(q, step, reason);
-		return;
-	}
-	if (x->steps[step].live) attempt_drop(x->steps[step].live);
-	x->steps[step].needs_run = true;
-	x->steps[step].is_verify_tried = false;
-	for (size_t i = 0; i < x->steps[step].call_count; i++)
-		if (is_asked_for(x, x->steps[step].calls[i], number)) resolve_call(q, x->steps[step].calls[i], answer, reason);
-	request_answer_durable(q, json_pack("{s:I}", "resolved", (json_int_t)found));
 }
 
 /* --- the whole execution ------------------------------------------------------------------------------------------------------------- */
@@ -429,7 +334,7 @@ static struct call *shell_call(struct request *q)
 	/* The step may be at a later attempt by now. */
 	struct step_data *s = &q->x->steps[step];
 	for (size_t i = s->call_count; i-- > 0;)
-		if (s->calls[i]->number == call_number(q) && s->calls[i]->client == q->client->id && s->calls[i]->state == CALL_STARTED) return s->calls[i];
+		if (s->calls[i]->number == request_call(q) && s->calls[i]->client == q->client->id && s->calls[i]->state == CALL_STARTED) return s->calls[i];
 	request_refuse(q, ERR_CONFLICT, "no such command of this terminal is open");
 	return NULL;
 }

@@ -18,8 +18,9 @@ enum { REQUEST_BYTES_MAX = 512 << 10 };
 
 enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE };
 
-/* Who may: anyone who may talk to this engine (the operation itself looks further), who may read the execution, who drives it, who may cancel it. */
-enum access { FOR_ALL, FOR_READERS, FOR_DRIVER, FOR_CANCELLERS };
+/* Who may: anyone who may talk to this engine (the operation itself looks further), who may read the execution, who drives it, who may cancel it, who may say
+ * what became of an unknown call. */
+enum access { FOR_ALL, FOR_READERS, FOR_DRIVER, FOR_CANCELLERS, FOR_RESOLVERS };
 
 static const struct operation {
 	const char *name;
@@ -35,7 +36,9 @@ static const struct operation {
     {"settle", NEEDS_LIVE, FOR_DRIVER, op_settle},
     {"again", NEEDS_LIVE, FOR_DRIVER, op_again},
     {"answer", NEEDS_LIVE, FOR_DRIVER, op_answer},
-    {"resolve", NEEDS_LIVE, FOR_DRIVER, op_resolve},
+    {"resolve", NEEDS_LIVE, FOR_RESOLVERS, op_resolve},
+    {"resolve.show", NEEDS_LIVE, FOR_READERS, op_resolve_show},
+    {"resolve.verify", NEEDS_LIVE, FOR_RESOLVERS, op_resolve_verify},
     {"pause", NEEDS_LIVE, FOR_DRIVER, op_pause},
     {"resume", NEEDS_EXECUTION, FOR_ALL, op_resume},
     {"cancel", NEEDS_LIVE, FOR_CANCELLERS, op_cancel},
@@ -184,6 +187,12 @@ size_t request_step(struct request *q)
 	return step;
 }
 
+uint32_t request_call(const struct request *q)
+{
+	json_int_t n = json_int(q->args, "call", 0);
+	return n > 0 && n <= UINT32_MAX ? (uint32_t)n : 0;
+}
+
 static bool find_execution(struct request *q, enum needs needs)
 {
 	struct error e;
@@ -207,6 +216,7 @@ static enum err check_access(struct request *q, enum access access, struct error
 	if (access == FOR_ALL) return rights_talk(q->engine, who, e);
 	if (!x) return rights_read_stored(q->engine, q->execution, who, e);
 	if (access == FOR_READERS) return rights_verb(x, who, VERB_READ, e);
+	if (access == FOR_RESOLVERS) return rights_resolve(x, who, e);
 	if (strcmp(who, x->driver) == 0) return ERR_OK;
 	if (access == FOR_CANCELLERS) return rights_verb(x, who, VERB_CANCEL, e);
 	return error_set(e, ERR_DENIED, "%s drives this execution: ask them to hand it over (rung handover), or take it over with rung resume %s", x->driver,

@@ -42,13 +42,18 @@ enum err operate_take_over(struct request *q, struct error *e);
 /* The step that args name; SIZE_MAX with the request failed. */
 size_t request_step(struct request *q);
 
-/* Operations on executions that run (operate.c) and that read (consult.c). */
+/* The call that args name; 0: none. */
+uint32_t request_call(const struct request *q);
+
+/* Operations on executions that run (operate.c, operate_resolve.c) and that read (consult.c). */
 void op_run(struct request *q);
 void op_go(struct request *q);
 void op_settle(struct request *q);
 void op_again(struct request *q);
 void op_answer(struct request *q);
 void op_resolve(struct request *q);
+void op_resolve_show(struct request *q);
+void op_resolve_verify(struct request *q);
 void op_pause(struct request *q);
 void op_resume(struct request *q);
 void op_cancel(struct request *q);

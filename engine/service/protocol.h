@@ -27,7 +27,10 @@
  *                                                            diverged, was denied or timed out; "skipped" also for a step that has not started
  * again          {"execution","step"}                        a further attempt of a step that is over (its dependents become pending too); key b (back) too
  * answer         {"execution","step","call":N,"value":any}   to a question
- * resolve        {"execution","step","call":N or null for all,"answer":"again"|"failed"|"done","reason":text,"result":any}
+ * resolve        {"execution","step","call":N or null for all,"host":NAME or null,"answer":"again"|"failed"|"done","reason":text,"result":any (with done),
+ *                "shown":digest} -> {"resolved":N}     shown: of what resolve.show gave. Something else stands by then, somebody has answered: conflict
+ * resolve.show   {"execution","step","call","host"} -> UNKNOWN       what is known, and what each answer would bring for those calls; changes nothing
+ * resolve.verify {"execution","step"} -> {"started_us"}       the step's verify is run now; how it ends is in the step's "proof"
  * pause          {"execution"}
  * resume         {"execution","go_on":bool,"secrets":{name:text}}                  also takes up what an engine's end left open; a pause from before ends
  * unless go_on is false cancel         {"execution","reason"} stop           {"execution","note"}                        ends it as it stands: failed where a
@@ -62,6 +65,14 @@
  * where the step's code asked A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only,
  * the last 200. WHY is "approval" (others must agree), "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open),
  * "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
+ *
+ * UNKNOWN: {"step","title","attempt","unknown":N,"selected":N,"can_verify":bool,"proof":PROOF or null,"readers":[ids of steps to come that read its result],
+ *   "calls":[{"call","selected":bool,"words","module","function","effect","host","cwd","env":[names],"stdin_bytes","stdin_secret","started_us","unknown_us",
+ *             "why":text,"output_bytes","output":{"stdout":{"kept_bytes","last":text},"stderr"},
+ *             "facts":[{"from":word,"says":text,"settles":"not_made"|"begun"|"ended"|null}...]}...],
+ *   "answers":{"again":[sentences],"failed":[...],"done":[...]},"summary":text,"digest"}      at most 50 calls; recorded with the answer
+ * PROOF, also a step's "proof" in the view: {"state":"running"|"succeeded"|"failed"|"ended","by":who asked or null,"started_us","finished_us","why":text,
+ *   "calls":[{"call","words","outcome","code"}...]}
  *
  * EVENTS
  * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out}

@@ -1,12 +1,16 @@
 #include "service/receipt.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "sandbox/holders.h"
 #include "service/engine_state.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { FORGET_DESCRIPTORS = 8 };
 
@@ -58,6 +62,62 @@ bool receipt_can_be_asked(const struct execution *x, const struct call *c)
 	if (c->effect != EFFECT_RECEIPT) return true;
 	int64_t age_us = clock_now_us() - c->intended_us;
 	return c->place && strcmp(c->place, place(x, where)) == 0 && age_us >= -DAY_US && age_us < RECEIPT_DAYS * DAY_US;
+}
+
+/* Where it is kept, for people: another user's home is written as a shell would. */
+static char *path_of(const struct execution *x, const struct call *c)
+{
+	const struct sandbox_user *user = x->engine->commands_as;
+	char *name = key_of(x, c->step, c->attempt, c->number, c->again), *path;
+	if (user)
+		path = mem_printf("~%s/.local/state/rung/receipts/%s/%s", user->name, x->id, name);
+	else
+		path = mem_printf("%s/receipts/%s/%s", x->engine->state_dir, x->id, name);
+	free(name);
+	return path;
+}
+
+static bool read_line(const char *folder, const char *name, char *out, size_t n, struct stat *st)
+{
+	char *path = mem_printf("%s/%s", folder, name);
+	FILE *f = fopen(path, "re");
+	bool found = f && fstat(fileno(f), st) == 0 && fgets(out, (int)n, f);
+	if (f) fclose(f);
+	free(path);
+	return found;
+}
+
+/* "PID START BOOT" of a process that still is that one; 0: it has gone. */
+static int runs(const char *folder, const char *name)
+{
+	char line[160], boot[64], is[64] = "-";
+	unsigned long long start;
+	struct stat st;
+	int pid;
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (f && fscanf(f, "%63s", is) != 1) is[0] = 0;
+	if (f) fclose(f);
+	if (!read_line(folder, name, line, sizeof line, &st) || sscanf(line, "%d %llu %63s", &pid, &start, boot) != 3) return 0;
+	return strcmp(boot, is) == 0 && start && holders_start_of(pid) == start ? pid : 0;
+}
+
+void receipt_look(const struct execution *x, const struct call *c, struct receipt_look *out)
+{
+	char line[80];
+	struct stat st;
+	*out = (struct receipt_look){.word = RECEIPT_IS_ELSEWHERE, .path = path_of(x, c)};
+	if (!receipt_can_be_asked(x, c) || x->engine->commands_as) return;
+	if (read_line(out->path, "finish", line, sizeof line, &st) && sscanf(line, "%d", &out->status) == 1) {
+		out->word = RECEIPT_FINISHED;
+		out->t_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+		return;
+	}
+	char *claim = mem_printf("%s/claim", out->path);
+	out->word = access(claim, F_OK) == 0 ? RECEIPT_LOST : errno == ENOENT ? RECEIPT_NONE : RECEIPT_IS_ELSEWHERE;
+	out->pid = runs(claim, "runs");
+	if (!out->pid) out->pid = runs(claim, "who");
+	if (out->word == RECEIPT_LOST && out->pid) out->word = RECEIPT_RUNS;
+	free(claim);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)

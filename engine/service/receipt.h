@@ -17,6 +17,22 @@ void receipt_provide(struct execution *x, const struct call *c, json_t *head);
 /* Can the call be asked for again: is its receipt still there, and where this engine would look? True of every other effect. */
 bool receipt_can_be_asked(const struct execution *x, const struct call *c);
 
+/* What the receipt of a call says, looked at from here: nothing is run. */
+enum receipt_word {
+	RECEIPT_IS_ELSEWHERE, /* with another user, of another place, or too old: it is not seen from here */
+	RECEIPT_NONE,         /* it was never claimed: the command did not start */
+	RECEIPT_RUNS,         /* it was begun, and its process runs */
+	RECEIPT_LOST,         /* it was begun; no end was written down, and it does not run any more */
+	RECEIPT_FINISHED      /* it ended with that status */
+};
+struct receipt_look {
+	enum receipt_word word;
+	int pid, status;
+	int64_t t_us; /* RECEIPT_FINISHED: when that was written down */
+	char *path;   /* where it is kept: for people; allocated */
+};
+void receipt_look(const struct execution *x, const struct call *c, struct receipt_look *out);
+
 /* Removes what an execution that is over kept, where that is the engine's own. */
 void receipt_forget(const struct execution *x);
 

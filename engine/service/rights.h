@@ -64,6 +64,10 @@ json_t *rights_missing(struct execution *x);
 /* May who do that with the execution (VERB_READ, VERB_CANCEL; VERB_RUN: take it over)? Who drives or drove it may read it, and who could approve a step. */
 enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb, struct error *e);
 
+/* May who say what became of its unknown calls, and have a step's proof run for it? Who drives it, where no rule denies it; others where one allows it; a
+ * service never. Calls that are made then need the driver's rights, as ever. */
+enum err rights_resolve(struct execution *x, const char *who, struct error *e);
+
 /* May who take it up again, or over: drive it from now on? A service only what it started, within its bounds. */
 enum err rights_resume(struct execution *x, const char *who, struct error *e);
 

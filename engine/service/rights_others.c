@@ -28,6 +28,31 @@ enum err rights_verb(struct execution *x, const char *who, enum policy_verb verb
 	return err;
 }
 
+/* A deny of who drives it; that no rule allows it says nothing of them. */
+static enum err resolve_own(struct execution *x, const char *who, struct error *e)
+{
+	const struct policy *p;
+	enum err err = rights_policy(x, &p, e);
+	if (err || !p) return err;
+	struct arena *a = arena_new();
+	struct policy_request q = rights_request(x, SIZE_MAX, a);
+	q.who = who;
+	q.verb = VERB_RESOLVE;
+	struct policy_decision d = policy_decide(p, &q, a);
+	if (d.outcome == POLICY_IS_DENIED && d.rule && d.rule->effect == POLICY_DENY) err = error_set(e, ERR_DENIED, "%s", policy_explain_line(p, &q, a));
+	arena_free(a);
+	return err;
+}
+
+enum err rights_resolve(struct execution *x, const char *who, struct error *e)
+{
+	if (strncmp(who, "service:", 8) == 0)
+		return error_set(e, ERR_DENIED, "a person says what became of a call: %s is a service, and looks at no target", who);
+	if (strcmp(who, x->driver) == 0) return resolve_own(x, who, e);
+	enum err err = rights_verb(x, who, VERB_RESOLVE, e);
+	return err ? error_context(e, "%s drives this execution", x->driver) : ERR_OK;
+}
+
 enum err rights_resume(struct execution *x, const char *who, struct error *e)
 {
 	const struct policy *p;

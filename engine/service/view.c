@@ -120,6 +120,7 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)due_on_the_wall(x, f), "result",
 	                      result, "note", json_text(note), "calls", calls);
 	must(o != NULL);
+	json_object_set_new(o, "proof", proof_view(x, i));
 	if (with_static) add_static(o, x, i);
 	free(note);
 	return o;

@@ -401,12 +401,14 @@ flood_book() {
 
 @test "resolve with nothing to resolve, a wrong answer, without a terminal" {
 	id=$("$RUNG" run runbooks/walk.md --detach --auto --allow declared 2>/dev/null)
-	run "$RUNG" resolve "$id" --answer again --reason x
+	run "$RUNG" resolve "$id" --again --reason x
 	[ "$status" -eq 1 ]
-	run "$RUNG" resolve "$id" --answer maybe --reason x
-	[ "$status" -eq 2 ]
 	run "$RUNG" resolve "$id" look
-	[ "$status" -eq 2 ]
+	[ "$status" -eq 1 ]
+	for wrong in "--maybe" "--again --failed --reason x" "--again --reason x --result {}" "--call 0" "--call x" "--failed --reason="; do
+		run "$RUNG" resolve "$id" $wrong
+		[ "$status" -eq 2 ] || { echo "$wrong: $status $output"; false; }
+	done
 }
 
 @test "a killed engine: the call in flight is unknown, resolve settles it, verify holds" {
@@ -419,12 +421,47 @@ flood_book() {
 	[[ "$output" == *"unknown"* ]]
 	run "$RUNG" resolve "$id"
 	[ "$status" -eq 2 ]
-	[[ "$output" == *"sleep 300"*"effect once; the engine ended while it was under way"*"it had printed nothing"*"if it did happen, it happens twice"* ]]
-	"$RUNG" resolve "$id" --answer done --reason "it slept" --result '"slept"'
+	output=$(tr -s ' \n' ' ' <<<"$output")
+	[[ "$output" == *"sleep 300"*"the engine ended while it was under way"*"nothing by then"*"runs any more"*"if it did happen, it happens twice"*"--again, --failed or --done"* ]]
+	[[ "$output" == *"verify"*"the book has none"* ]]
+	run "$RUNG" resolve "$id" --failed
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"--reason TEXT"* ]]
+	run "$RUNG" resolve "$id" --verify
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"no {verify}"* ]]
+	run "$RUNG" resolve "$id" --failed --reason x --call 7
+	[ "$status" -eq 1 ]
+	run "$RUNG" resolve "$id" --failed --reason x --host web-1
+	[ "$status" -eq 1 ]
+	[ "$("$RUNG" resolve "$id" --json | field calls.0.words)" = "sleep 300" ]
+	[ "$("$RUNG" resolve "$id" --done --reason "it slept" --result '"slept"' --json | field answer)" = done ]
+	run "$RUNG" resolve "$id" wait --done --reason "it slept"
+	[ "$status" -eq 1 ]
 	run "$RUNG" attach "$id"
 	[ "$status" -eq 0 ]
 	run "$RUNG" verify
 	[ "$status" -eq 0 ]
+}
+
+@test "resolve --verify: 5 where it does not hold, then the answer; settled where it does" {
+	printf '# Slow\n\n## Permissions\n\n- `sh sleep *`\n- read: `sh test **`\n\n## Steps\n\n1. Wait\n\n   ```lua {id=wait}\n   sh({"sleep", "300"})\n   ```\n\n   ```lua {verify}\n   sh({"test", "-e", "%s/fine"})\n   ```\n' "$W" >slow.md
+	id=$("$RUNG" run slow.md --detach --auto --allow declared 2>/dev/null)
+	for _ in $(seq 500); do "$RUNG" log "$id" | grep -q call.started && break; sleep 0.01; done
+	kill -9 "$(cat "$W/xdg/rung/engine.pid")"
+	run "$RUNG" resume "$id"
+	[ "$status" -eq 5 ]
+	run "$RUNG" resolve "$id" --verify
+	[ "$status" -eq 5 ]
+	[[ "$output" == *"the verify of wait did not hold at "*"asked"*"exit status 1"* ]]
+	[ "$("$RUNG" resolve "$id" --json | field proof.state)" = failed ]
+	touch "$W/fine"
+	run "$RUNG" resolve "$id" --verify --failed --reason "not needed"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"held: the step is settled"* ]]
+	run "$RUNG" attach "$id"
+	[ "$status" -eq 0 ]
+	"$RUNG" report "$id" | grep -q "on request"
 }
 
 @test "verify: prints the log's origin and root; a changed store is exit 7" {

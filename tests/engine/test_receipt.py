@@ -72,7 +72,9 @@ def a_command_in_flight_is_unknown_and_never_run_again_by_itself(w):
     same([lines(w.path("ran")), why_unknown(w, x)], [1, ["no_receipt"]])
     facts = s["calls"][0]["unknown"]
     same([s["calls"][0]["state"], facts["output_bytes"] > len("before\n"), facts["stdin_bytes"], facts["env"]], ["unknown", True, 0, []])
-    assert "new receipt" in facts["answers"]["again"], facts
+    shown = w.client.ask("resolve.show", execution=x, step="s0")
+    assert "new receipt" in " ".join(shown["answers"]["again"]), shown
+    same([f["settles"] for f in shown["calls"][0]["facts"]], ["begun", None])
     touch(w.path("go"))
     w.client.ask("resolve", execution=x, step="s0", answer="again", reason="it had not come far")
     same(w.over(x)["state"], "succeeded")

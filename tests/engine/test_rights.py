@@ -147,6 +147,44 @@ def others_read_and_cancel_only_where_a_rule_says_so(w):
 
 
 @test
+def an_unknown_call_is_resolved_by_who_drives_it_and_by_whom_a_rule_names(w):
+    def lost(who="daemon"):
+        x = w.run_as(w.user(who), w.lua('sh({"sh", "-c", "touch %s; sleep 60"}, {timeout = "200ms"})' % w.path("begun"), permissions=("sh sh -c *",)))
+        w.waits(x, "s0", "resolve")
+        return x
+
+    def answer(who, x, answer="failed"):
+        return w.user(who).ask("resolve", execution=x, step="s0", answer=answer, reason="looked")
+
+    x = lost()
+    denied(lambda: answer("man", x), "user:daemon drives this execution")
+    denied(lambda: w.user("man").ask("resolve.verify", execution=x, step="s0"))
+    denied(lambda: w.user("lp").ask("resolve.show", execution=x, step="s0"))
+    same(w.user("man").ask("resolve.show", execution=x, step="s0")["unknown"], 1)
+    w.rules('{id: leads-resolve, allow: [resolve], who: [group:leads, "service:*"], books: ["**"]}')
+    answer("man", x)
+    same(w.over(x)["state"], "failed")
+    same([k["by"] for k in w.records(x) if k["k"] == "call.resolved"], ["user:man"])
+    # Who drives it needs no rule, and a deny speaks of them too.
+    x = lost()
+    w.rules('{id: nobody, deny: [resolve]}')
+    denied(lambda: answer("daemon", x), "nobody")
+    w.policy(POLICY)
+    answer("daemon", x, "done")
+    same(w.over(x)["state"], "succeeded")
+
+
+@test
+def a_service_says_of_no_call_what_became_of_it(w):
+    w.rules('{id: leads-resolve, allow: [resolve], who: [group:leads, "service:*"], books: ["**"]}')
+    x = w.run_as(w.user("mail"), w.lua(('sh({"sh", "-c", "touch %s; sleep 60"}, {timeout = "200ms"})' % w.path("begun"), "risk=read"), permissions=("sh sh -c *",)))
+    w.waits(x, "s0", "resolve")
+    denied(lambda: w.user("mail").ask("resolve", execution=x, step="s0", answer="again", reason="I am a robot"), "a person says")
+    w.user("man").ask("resolve", execution=x, step="s0", answer="failed", reason="looked")
+    same(w.over(x)["state"], "failed")
+
+
+@test
 def what_the_policy_does_not_grant_is_not_called(w):
     book = w.lua('sh{"cat", "/etc/hostname"}', permissions=("sh cat **",))
     text = denied(lambda: w.run(book), "sh cat **", "Nothing was run")

@@ -234,7 +234,7 @@ class Seen(unittest.TestCase):
         c = canary.TEXT
         for argv in ([c], ["help", c], ["run", c], ["run", "--" + c, "x"], ["run"] + ["-" + c], ["show", c], ["show", "--stage", c, self.book], ["check", c], ["graph", c],
                      ["run", self.book, "--param", c.replace("=", "")], ["run", self.book, "--params", c], ["log", "--limit", c], ["log", "--state", c], ["verify", "--state", c],
-                     ["attach", c, "--state", c], ["list", c], ["init", c], ["resolve", "--answer", c, "--state", c], ["engine", c],
+                     ["attach", c, "--state", c], ["list", c], ["init", c], ["resolve", "--reason", c, "--state", c], ["resolve", "--call", c], ["resolve", "--done", "--result", c], ["engine", c],
                      ["run", "--json", c], ["show", "--json", c], ["check", "--json", c]):
             if argv[0] != "engine":
                 self.both(*argv, shows=argv[0] != "list" and "attach" not in argv)

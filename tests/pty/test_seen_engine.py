@@ -36,13 +36,26 @@ STEPS = [  # id, state, waiting, manual
 def call(n, state):
     return {"call": n, "of": "action", "nth": n, "attempt": 1, "words": C, "module": C, "function": C, "effect": C, "state": state, "code": 1, "started_us": 10**15,
             "finished_us": 10**15 + 5, "stdout_bytes": 9, "stderr_bytes": 9,
-            "unknown": {"why": C, "cwd": C, "stdin_bytes": 9, "stdin_secret": C, "env": [C, 7], "output_bytes": 9, "answers": {"again": C, "failed": C, "done": C}}}
+            "unknown": {"why": C, "cwd": C, "stdin_bytes": 9, "stdin_secret": C, "env": [C, 7], "output_bytes": 9}}
+
+
+PROOF = {"state": "failed", "by": C, "started_us": 10**15, "finished_us": 10**15 + 5, "why": C, "calls": [{"call": 300001, "words": C, "outcome": C, "code": 1},
+                                                                                                           {"call": 300002, "words": C, "outcome": C}]}
+
+
+def shown(step):
+    """What resolve.show says of a step."""
+    one = {"call": 2, "words": C, "selected": True, "module": C, "function": C, "effect": C, "host": C, "started_us": 10**15, "unknown_us": 10**15 + 5, "why": C, "cwd": C,
+           "stdin_bytes": 9, "stdin_secret": C, "env": [C, 7], "output_bytes": 9, "output": {s: {"kept_bytes": 9, "last": C + "\n" + C} for s in ("stdout", "stderr")},
+           "facts": [{"from": C, "says": C, "settles": C}, 7]}
+    return {"step": step, "title": C, "attempt": 1, "can_verify": True, "unknown": 3, "selected": 3, "summary": C, "calls": [one, dict(one, host=None, stdin_secret=None)],
+            "proof": PROOF, "answers": {name: [C, 7, C] for name in ("again", "failed", "done")}, "readers": [C], "digest": C}
 
 
 def step(id, state, waiting, manual):
     return {"id": id + C, "title": id + C, "markdown": "%s\n\n```lua\n%s\n```\n\n```sh\n%s\n```\n" % (C, C, C), "line": 3, "phase": C, "section": id + C, "manual": manual,
             "risk": C, "effect": C, "needs": [C], "expect": C, "owner": C, "if": C, "permissions": [C], "state": state, "attempt": 1, "waiting": waiting, "why": "why " + C,
-            "to": C, "started_us": 10**15, "finished_us": 10**15 + 5, "due_us": 10**15, "result": {C: [C, {C: "nul \0" + C}]}, "note": "note " + C,
+            "to": C, "started_us": 10**15, "finished_us": 10**15 + 5, "due_us": 10**15, "result": {C: [C, {C: "nul \0" + C}]}, "note": "note " + C, "proof": PROOF,
             "fences": [{"role": role, "language": C, "source": C, "line": 4, "run": False, "commands": [C], "expected": C} for role in ("action", "verify", "shell", C)],
             "calls": [call(1, "ok"), call(2, "unknown"), call(3, "running"), call(4, C)]}
 
@@ -104,6 +117,8 @@ class Engine:
             value = {"version": C, "pid": 1, "user": C, "host": C, "principal": C, "state_dir": C}
         elif op == "attach":
             value = self.view
+        elif op == "resolve.show":
+            value = shown(request["args"].get("step", ""))
         elif op == "log":
             value = {"executions": [{"execution": X, "book": C, "title": C, "state": C, "driver": C, "started_us": 10**15, "steps_done": 1, "steps": 2, "open": True}] * 3}
         elif op == "records":
