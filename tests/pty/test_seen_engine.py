@@ -210,8 +210,14 @@ class SeenEngine(unittest.TestCase):
 
     def test_resolve_asks_on_a_terminal(self):
         t = self.terminal("resolve", X)
-        t.sees("again, failed or done:")
-        t.type("done\rI looked\r")
+        t.sees("what became of it?")
+        t.type("done\r")
+        t.sees("as JSON")
+        t.type("{\r")
+        t.sees("not JSON")
+        t.type("{}\r")
+        t.sees("How do you know?")
+        t.type("I looked\r")
         t.ends()
         self.harmless(t.bytes, True, "resolve")
 
@@ -235,6 +241,10 @@ class SeenEngine(unittest.TestCase):
     def test_each_kind_of_wait_in_guided_mode(self):
         for s in STEPS[:9]:
             self.guided([s], ["v", "q", "o", "q", "\r", "\x1b", "y", "\x1b"], (3000, 200))
+
+    def test_an_answer_in_guided_mode(self):
+        for size in ((3000, 200), (80, 24)):
+            self.guided([STEPS[3]], ["\r", "i", "q", "c", "2\r", "f", "\x1b", "d", "{\r", "{}\r", "I looked\r"], size)
 
     def test_every_page_of_guided_mode(self):
         self.guided(STEPS, ["v", "q", "g", "q", "o", "q", "?", "q", "n", "\x1b", "b", "\x1b", "a", "\t", "v", "q"], (3000, 200))
