@@ -102,6 +102,7 @@ static json_t *summary(const json_t *view)
 		json_t *o = json_object();
 		for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
 			json_object_set(o, keys[k], json_object_get(step, keys[k]) ? json_object_get(step, keys[k]) : json_null());
+		if (json_obj(step, "diverged")) json_object_set(o, "diverged", json_obj(step, "diverged"));
 		json_array_append_new(steps, o);
 	}
 	return json_pack("{s:s,s:s,s:s,s:o}", "execution", json_str(view, "execution", ""), "book", json_str(json_obj(view, "book"), "path", ""), "state",

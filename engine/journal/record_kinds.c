@@ -49,7 +49,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MAY("time_us", INT), MAY("seed", INT), MAY("timeout_us", INT), MAY("due_us", INT), MAY("is_replay", BOOL), MAY("inputs", BLOB), MAY("text", BLOB)}},
 	[RECORD_ATTEMPT_FINISHED] = {"attempt.finished", "the try is over", SCOPE_ATTEMPT, {
 		MUST("outcome", WORD), MAY("why", WORD), MAY("to", NAME), MAY("result", BLOB), MAY("error", BLOB), MAY("reason", BLOB), MAY("calls", INT),
-		MAY("duration_us", INT), MAY("cpu_us", INT), MAY("memory_bytes", INT), MAY("retry_us", INT), MAY("output", BLOBS), MAY("log", BLOBS)}},
+		MAY("duration_us", INT), MAY("cpu_us", INT), MAY("memory_bytes", INT), MAY("retry_us", INT), MAY("output", BLOBS), MAY("log", BLOBS), MAY("diverged", INT), MAY("asked", BLOB)}},
 	[RECORD_VERIFICATION_STARTED] = {"verification.started", "the step's proof begins", SCOPE_STEP, {
 		MAY("why", WORD), MAY("time_us", INT), MAY("seed", INT), MAY("timeout_us", INT), MAY("due_us", INT)}},
 	[RECORD_VERIFICATION_FINISHED] = {"verification.finished", "the proof holds, or does not", SCOPE_STEP, {

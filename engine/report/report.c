@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000 };
+enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000, WHY_BYTES_MAX = 1000 /* two questions and what they are about */ };
 
 struct building {
 	json_t *timeline;
@@ -154,7 +154,7 @@ static void of_attempt(struct line *l)
 static void of_outcome(struct line *l)
 {
 	buf_printf(l->out, "%s", json_str(l->d, "outcome", "?"));
-	say(l, ": ", "error", 300);
+	say(l, ": ", "error", WHY_BYTES_MAX);
 	say(l, ", result ", "result", 200);
 }
 
@@ -331,10 +331,10 @@ static json_t *step_line(const json_t *s, size_t *manual, size_t *done)
 		++*done;
 		*manual += is_manual;
 	}
-	return json_pack("{s:O?,s:O?,s:O?,s:b,s:s,s:O?,s:I,s:O?,s:O?,s:O?}", "id", json_object_get(s, "id"), "title", json_object_get(s, "title"), "phase",
+	return json_pack("{s:O?,s:O?,s:O?,s:b,s:s,s:O?,s:I,s:O?,s:O?,s:O?,s:O*}", "id", json_object_get(s, "id"), "title", json_object_get(s, "title"), "phase",
 	                 json_object_get(s, "phase"), "manual", is_manual, "state", state, "attempts", json_object_get(s, "attempt"), "duration_us",
 	                 to > from && from ? to - from : (json_int_t)0, "why", json_object_get(s, "why"), "note", json_object_get(s, "note"), "result",
-	                 json_object_get(s, "result"));
+	                 json_object_get(s, "result"), "diverged", json_obj(s, "diverged"));
 }
 
 json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg)

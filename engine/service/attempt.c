@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "sandbox/wire.h"
+#include "service/diverged.h"
 #include "service/engine_state.h"
 
 #include <stdarg.h>
@@ -187,6 +188,7 @@ void attempt_drop(struct attempt *a)
 	if (a->x->steps[a->step].live == a) a->x->steps[a->step].live = NULL;
 	worker_release(a, false);
 	json_decref(a->end);
+	json_decref(a->diverged_asked);
 	buf_clear(&a->log);
 	free(a);
 }
@@ -209,6 +211,8 @@ static void finish(struct attempt *a, enum step_state outcome, const char *to, c
 	json_t *data =
 	    json_pack("{s:s,s:s?,s:s?,s:s?,s:o*,s:i}", "outcome", step_state_name(outcome), "to", to, "result", kept ? execution_blob_json(x, kept) : NULL,
 	              "error", execution_blob_text(x, why), "log", log_name ? json_pack("[s]", log_name) : NULL, "calls", (int)a->replay.asked);
+	if (outcome == STEP_DIVERGED && a->diverged_call) json_object_set_new(data, "diverged", json_integer((json_int_t)a->diverged_call));
+	if (outcome == STEP_DIVERGED && a->diverged_asked) json_object_set_new(data, "asked", json_string(execution_blob_json(x, a->diverged_asked)));
 	struct emit em = {.kind = RECORD_ATTEMPT_FINISHED, .step = step, .attempt = a->replay.attempt, .data = data};
 	struct error e;
 	failpoint(ATTEMPT_FINISH);
@@ -374,8 +378,8 @@ static void conclude_action(struct attempt *a)
 		struct flow_call seen = call_seen(c);
 		if (a->is_cut_off || !replay_left_out(&a->replay, &seen)) continue;
 		free(why);
-		why = mem_printf("run again over its recorded answers, the step ended without asking call %u (%s.%s), which its record holds", c->number,
-		                 c->module, c->function);
+		why = diverged_why(a->x, c, NULL);
+		a->diverged_call = c->number;
 		outcome = STEP_DIVERGED;
 		to = NULL;
 	}

@@ -33,8 +33,10 @@ struct attempt {
 	bool is_stopping, has_ended, is_in_verify;
 	bool is_cut_off; /* ended by us, not by its code: it may not have come to all that its record holds */
 	enum step_state stop_outcome;
-	const char *stop_why; /* in the execution's arena; NULL: as the outcome says */
-	json_t *end;          /* the worker's last word, kept until its calls are settled */
+	const char *stop_why;   /* in the execution's arena; NULL: as the outcome says */
+	uint32_t diverged_call; /* where it asked something else than its record holds; 0: nowhere */
+	json_t *diverged_asked; /* what that was; NULL: nothing, it ended */
+	json_t *end;            /* the worker's last word, kept until its calls are settled */
 	struct buf log;
 	int64_t now_us;  /* time.now() */
 	int64_t ends_us; /* of an evaluation or a proof, which has no other deadline: on the monotonic clock; 0: none */

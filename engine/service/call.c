@@ -4,6 +4,7 @@
 #include "sandbox/wire.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/diverged.h"
 #include "service/receipt.h"
 #include "service/rights.h"
 #include "service/secret.h"
@@ -172,19 +173,8 @@ static enum err new_call(struct asking *q, struct error *e)
 	return ERR_OK;
 }
 
-static char *shown(const char *module, const char *function, const json_t *form)
-{
-	struct buf b;
-	buf_init(&b, STORE_BLOB_BYTES_MAX);
-	json_canonical(json_object_get(form, "arguments"), &b);
-	const char *whole = b.data ? b.data : "(long arguments)";
-	char *text = mem_printf("%s.%s %.*s", module, function, (int)text_cut(whole, strlen(whole), 300), whole);
-	buf_clear(&b);
-	return text;
-}
-
 /* The record holds this call: it must be the same one. */
-static bool same_call(struct asking *q, const struct call *c, char **why)
+static bool same_call(const struct asking *q, const struct call *c)
 {
 	struct buf was, is;
 	json_t *form = recorded_form(q), *before = call_arguments(q->a->x, c);
@@ -194,13 +184,6 @@ static bool same_call(struct asking *q, const struct call *c, char **why)
 	json_canonical(form, &is);
 	bool same = strcmp(c->module, q->module->name) == 0 && strcmp(c->function, q->what->function) == 0 && was.len == is.len &&
 	            memcmp(was.data, is.data, is.len) == 0;
-	if (!same) {
-		char *old = shown(c->module, c->function, before), *new = shown(q->module->name, q->what->function, form);
-		*why = mem_printf("run again over its recorded answers, the step asked something else as call %u: the record has %s, now it asked %s",
-		                  q->number, old, new);
-		free(old);
-		free(new);
-	}
 	buf_clear(&was);
 	buf_clear(&is);
 	json_decref(form);
@@ -208,29 +191,33 @@ static bool same_call(struct asking *q, const struct call *c, char **why)
 	return same;
 }
 
-static void diverged(struct asking *q, char *why)
+static void diverged(struct asking *q, const struct call *c)
 {
 	struct execution *x = q->a->x;
 	struct attempt *a = q->a;
+	json_t *form = recorded_form(q), *asked = diverged_question(q->module->name, q->what->function, form);
+	char *why = diverged_why(x, c, asked);
 	if (a->purpose == ATTEMPT_CONDITION) {
 		attempt_fail(a, "%s", why);
-		free(why);
-		return;
+	} else {
+		/* The call of the record was not asked. What is with a target comes to an outcome first. */
+		a->replay.asked--;
+		a->stop_why = arena_strdup(x->arena, why);
+		a->diverged_call = c->number;
+		a->diverged_asked = json_incref(asked);
+		attempt_stop(x, a->step, STEP_DIVERGED);
 	}
-	/* The call of the record was not asked. What is with a target comes to an outcome first. */
-	a->replay.asked--;
-	a->stop_why = arena_strdup(x->arena, why);
 	free(why);
-	attempt_stop(x, a->step, STEP_DIVERGED);
+	json_decref(asked);
+	json_decref(form);
 }
 
 static enum err call_of_record(struct asking *q, struct call *c, struct error *e)
 {
-	char *why = NULL;
 	struct flow_call seen = call_seen(c);
-	enum call_meeting met = call_meet(&seen, same_call(q, c, &why));
+	enum call_meeting met = call_meet(&seen, same_call(q, c));
 	if (met == MEETS_ANOTHER_ONE) {
-		diverged(q, why);
+		diverged(q, c);
 		return ERR_OK;
 	}
 	if (met == MEETS_ANSWER) return ERR_OK;

@@ -16,6 +16,9 @@ enum err call_asked(struct attempt *a, const struct wire_message *m, struct erro
 /* What the call does, in one line for people; in the execution's arena. */
 const char *call_words(struct execution *x, struct call *c);
 
+/* The same of a call that is in no record: of its {"arguments"}. */
+const char *call_words_of(struct arena *a, const json_t *form);
+
 /* Where the calls of an execution are made. */
 void call_site_make(struct execution *x, struct call_site *out);
 

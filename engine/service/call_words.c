@@ -43,18 +43,19 @@ static const char *of_command(struct arena *a, const json_t *argv)
 	return text;
 }
 
+const char *call_words_of(struct arena *a, const json_t *form)
+{
+	const json_t *arguments = json_obj(form, "arguments");
+	if (json_array_size(json_arr(arguments, "argv"))) return of_command(a, json_arr(arguments, "argv"));
+	return cut(a, json_str(form, "command", json_str(arguments, "prompt", "")));
+}
+
 const char *call_words(struct execution *x, struct call *c)
 {
 	if (c->words) return c->words;
 	char *kept = c->text_blob ? execution_read_blob(x, c->text_blob, NULL) : NULL;
 	json_t *form = kept && *kept ? NULL : call_arguments(x, c);
-	const json_t *arguments = json_obj(form, "arguments");
-	if (!form)
-		c->words = cut(x->arena, kept);
-	else if (json_array_size(json_arr(arguments, "argv")))
-		c->words = of_command(x->arena, json_arr(arguments, "argv"));
-	else
-		c->words = cut(x->arena, json_str(form, "command", json_str(arguments, "prompt", "")));
+	c->words = form ? call_words_of(x->arena, form) : cut(x->arena, kept);
 	json_decref(form);
 	free(kept);
 	return c->words;

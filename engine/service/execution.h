@@ -97,7 +97,9 @@ struct step_data {
 	size_t call_count, call_capacity;
 	json_t *result; /* what the step returned; NULL: nothing, or not read yet */
 	char *result_blob, *why_blob, *note_blob;
-	char *why; /* read from the blob when it is asked for */
+	char *why;              /* read from the blob when it is asked for */
+	uint32_t diverged_call; /* of the last attempt: which call was not asked as the record has it; 0: none */
+	char *asked_blob;       /* and what was asked instead; NULL: nothing */
 	const char *to;
 	struct proof proof;                  /* the last one of this attempt */
 	const char *settled_by, *settled_as; /* who said last what became of the step (NULL: the engine), and why: "person", "resolved", "verify"; or NULL */

@@ -148,6 +148,8 @@ static void fold_attempt_finished(struct folding *f)
 	keep(&s->result_blob, str(f, "result"), f->x->arena);
 	keep(&s->why_blob, str(f, "error"), f->x->arena);
 	s->why = NULL;
+	s->diverged_call = (uint32_t)json_int(f->r->data, "diverged", 0);
+	keep(&s->asked_blob, str(f, "asked"), f->x->arena);
 	f->ev.to = str(f, "to") ? graph_find(f->x->graph, str(f, "to")) : SIZE_MAX;
 	s->to = str(f, "to") ? arena_strdup(f->x->arena, str(f, "to")) : NULL;
 }
@@ -165,7 +167,8 @@ static void forget_result(struct step_data *s)
 {
 	json_decref(s->result);
 	s->result = NULL;
-	s->result_blob = s->why_blob = s->why = NULL;
+	s->result_blob = s->why_blob = s->why = s->asked_blob = NULL;
+	s->diverged_call = 0;
 	s->to = NULL;
 }
 
@@ -239,6 +242,7 @@ static void fold_step(struct folding *f)
 	case RECORD_ATTEMPT_STARTED:
 		keep(&s->why_blob, NULL, NULL);
 		s->why = NULL;
+		s->diverged_call = 0;
 		s->is_verify_tried = false;
 		s->proof = (struct proof){0};
 		break;

@@ -57,6 +57,7 @@
  *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",
  *             "fences":[{"role","language","source","line","run","commands":[...],"expected"}],"permissions":[...],
  *             "state","attempt","waiting":WHY or null,"why":text,"to":id,"started_us","finished_us","due_us","result":any,"note":text,
+ *             "diverged":{"call","recorded":QUESTION,"asked":QUESTION or null} or null, QUESTION: {"module","function","arguments","options","words"},
  *             "calls":[{"call","of":"action"|"condition"|"terminal"|"proof","nth","attempt","words":"systemctl restart nginx","module","function","effect",
  *                       "state":"running"|"ok"|"failed"|"denied"|"unknown","code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],

@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/diverged.h"
 #include "service/engine_state.h"
 #include "service/secret.h"
 #include "service/unknown.h"
@@ -121,6 +122,8 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	                      result, "note", json_text(note), "calls", calls);
 	must(o != NULL);
 	json_object_set_new(o, "proof", proof_view(x, i));
+	json_t *diverged = f->state == STEP_DIVERGED ? diverged_view(x, i) : NULL;
+	json_object_set_new(o, "diverged", diverged ? diverged : json_null());
 	if (with_static) add_static(o, x, i);
 	free(note);
 	return o;

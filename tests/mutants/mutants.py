@@ -13,7 +13,8 @@ FLOW, STORE, GUARD, VERIFY = "tests/unit/flow/test_flow.c", "tests/unit/store/te
 CRASH, REDACT = "tests/unit/store/test_crash.c", "tests/unit/sandbox/test_redact.c"
 ACTOR, LUA, CONFINE, WORKER = ("tests/unit/sandbox/test_%s.c" % w for w in ("actor", "lua", "confine", "worker"))
 ENGINE, ATTACK, ATTACK2, RIGHTS = ("tests/engine/test_%s.py" % w for w in ("engine", "attack", "attack2", "rights"))
-KILL, CLOCK, HOST = "tests/kill/test_kill.py", "tests/hostile/test_clock.py", "tests/hostile/test_host.py"
+KILL, ORDER, DIVERGED = "tests/kill/test_kill.py", "tests/kill/test_order.py", "tests/engine/test_diverged.py"
+CLOCK, HOST = "tests/hostile/test_clock.py", "tests/hostile/test_host.py"
 
 # (name, file, text, instead, suites)
 MUTANTS = [
@@ -24,10 +25,13 @@ MUTANTS = [
      (KILL, ENGINE, ATTACK)),
     # promise 2: outcome before successor
     # (An answer that is sent before its outcome is durable cannot be told from outside: what follows it stands behind the outcome in the writer's queue.)
-    ("answers in asking order instead of the recorded one", "flow/replay.c", "c->order == r->delivered + 1 && c->order <= r->recorded;", "c->order >= r->delivered + 1 && c->order <= r->recorded;", (KILL, ENGINE)),
+    ("answers in asking order instead of the recorded one", "flow/replay.c", "c->order == r->delivered + 1 && c->order <= r->recorded;", "c->order >= r->delivered + 1 && c->order <= r->recorded;", (ORDER, KILL, ENGINE)),
+    ("the order of delivery is that of asking", "flow/calls.c", "c->order = most + 1;", "c->order = c->number - call_range_base(call_range_of(c->number)) + 0 * most;", (ORDER, KILL)),
     # promise 3: a finished call is never made again
     ("recovery skips the recorded answers", "service/call.c", "return c ? call_of_record(&q, c, e) : new_call(&q, e);", "return c && c->state != CALL_FINISHED ? call_of_record(&q, c, e) : new_call(&q, e);", (KILL, ENGINE)),
-    ("a call that differs is taken for the recorded one", "service/call.c", "memcmp(was.data, is.data, is.len) == 0;", "memcmp(was.data, is.data, is.len) == 0; same = same || q->number > 0;", (ENGINE, ATTACK)),
+    ("a call that differs is taken for the recorded one", "service/call.c", "memcmp(was.data, is.data, is.len) == 0;", "memcmp(was.data, is.data, is.len) == 0; same = same || q->number > 0;", (DIVERGED, ENGINE, ATTACK)),
+    ("two questions are shown where they are the same", "service/diverged.c", "if (n <= 2 * SHOWN_BEFORE) return 0;", "if (n > 0) return 0;", (DIVERGED,)),
+    ("what a diverged step asked is not kept", "service/attempt.c", "if (outcome == STEP_DIVERGED && a->diverged_asked)", "if (outcome == STEP_DIVERGED && !a->diverged_asked)", (DIVERGED,)),
     # promise 4: in flight is unknown
     ("retry of once", "flow/calls.c", "return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;", "return effect != EFFECT_UNSET;", (KILL, ENGINE)),
     ("idempotent waits for a person", "flow/calls.c", "return effect == EFFECT_READ || effect == EFFECT_IDEMPOTENT;", "return effect == EFFECT_READ;", (ENGINE, KILL)),

@@ -65,6 +65,11 @@ kills() { # every fourth round with sanitizers
 		round "kills=100 seed=$seed" kills env RUNG_BUILD="$build" KILLS=100 SEED="$seed" python3 tests/kill/test_kill.py
 	done
 }
+order() { # the engine dies at each outcome of an execution in turn
+	for seed in $(seeds 20); do
+		round "order of delivery seed=$seed" executions env RUNG_BUILD="$B/san" EVERY=1 SEED="$seed" python3 tests/kill/test_order.py
+	done
+}
 receipts() {
 	for seed in $(seeds 40); do
 		round "receipt kills=100 seed=$seed" kills env RUNG_BUILD="$B" KILLS=100 SEED="$seed" python3 tests/kill/test_receipt_kill.py
@@ -111,7 +116,7 @@ stores() {
 	done
 }
 
-for area in ${*:-stores flow policy host clock simulate cuts disk kills receipts failpoints}; do
+for area in ${*:-stores flow policy host clock simulate cuts disk kills receipts order failpoints}; do
 	$area
 done
 totals
