@@ -159,7 +159,7 @@ static enum err request_send(const struct sandbox *s, enum sandbox_kind kind, co
 	do n = sendmsg(s->fd, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)sizeof request) return ERR_OK;
-	return error_set(e, ERR_CLOSED, "the fork server has ended: restart the engine");
+	return error_set(e, ERR_CLOSED, "the fork server has ended");
 }
 
 /* One packet: its reply, and the descriptors that came with it (-1 where none did). */
@@ -189,7 +189,7 @@ static enum err reply_wait(const struct sandbox *s, struct forkd_reply *reply, i
 		if (poll(&p, 1, (int)(left / 1000) + 1) <= 0) continue;
 		ssize_t n = reply_receive(s->fd, reply, fds);
 		if (n < 0 && errno == EINTR) continue;
-		if (n <= 0) return error_set(e, ERR_CLOSED, "the fork server has ended: restart the engine");
+		if (n <= 0) return error_set(e, ERR_CLOSED, "the fork server has ended");
 		if (n == (ssize_t)sizeof *reply && reply->number == s->number) return ERR_OK;
 		/* An answer that came too late: closing its socket ends that child. */
 		if (fds[0] >= 0) close(fds[0]);

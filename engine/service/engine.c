@@ -25,6 +25,9 @@
 
 enum { TICK_MS = 1000 };
 
+/* How often a fork server is started for one request: its end is chance once or twice, and a fault of this host after that. */
+enum { FORKD_STARTS_MAX = 3 };
+
 struct policy_at {
 	struct policy_at *next;
 	char *root;
@@ -220,12 +223,14 @@ enum err engine_spawn(struct engine *en, enum sandbox_kind kind, const struct sa
 {
 	if (kind == SANDBOX_WORKER ? failpoint(WORKER_SPAWN) : failpoint(ACTOR_SPAWN)) return error_set(e, ERR_FULL, "made to fail");
 	enum err err = en->sandbox ? sandbox_spawn(en->sandbox, kind, gifts, out, e) : ERR_CLOSED;
-	if (err != ERR_CLOSED) return err;
-	log_line(LOG_WARN, "the fork server has ended: another one is started");
-	sandbox_stop(en->sandbox);
-	en->sandbox = NULL;
-	err = start_sandbox(en, e);
-	return err ? err : sandbox_spawn(en->sandbox, kind, gifts, out, e);
+	for (int starts = 0; err == ERR_CLOSED && starts < FORKD_STARTS_MAX; starts++) {
+		log_line(LOG_WARN, "the fork server has ended: another one is started");
+		sandbox_stop(en->sandbox);
+		en->sandbox = NULL;
+		err = start_sandbox(en, e);
+		if (!err) err = sandbox_spawn(en->sandbox, kind, gifts, out, e);
+	}
+	return err == ERR_CLOSED ? error_set(e, err, "the fork server ends as soon as it is started: %s", en->forkd) : err;
 }
 
 static enum err write_pid(struct engine *en, struct error *e)

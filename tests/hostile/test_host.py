@@ -167,6 +167,33 @@ def a_fork_server_that_stands_still_fails_what_needs_it_and_is_not_waited_for(w)
 
 
 @test
+def a_fork_server_that_ends_twice_in_a_row_is_replaced_and_one_that_always_ends_fails_the_step(w):
+    """It stands beside a program of the test's own place, where it ends at once as often as a file says."""
+    place = w.path("bin")
+    os.mkdir(place)
+    shutil.copy(os.path.join(r.BUILD, "rung"), place)
+    with open(os.path.join(place, "rung-forkd"), "w") as f:
+        f.write("#!/bin/sh\nread n <%s/ends && [ $n -gt 0 ] && echo $((n - 1)) >%s/ends && exit 1\nexec %s/rung-forkd\n" % (place, place, os.path.abspath(r.BUILD)))
+    os.chmod(os.path.join(place, "rung-forkd"), 0o755)
+
+    def ends(n):
+        with open(os.path.join(place, "ends"), "w") as f:
+            f.write("%d\n" % n)
+        os.kill(w.process("forkd"), signal.SIGKILL)
+    ends(0)
+    w.engine.program = os.path.join(place, "rung")
+    w.restart()
+    ends(2)
+    same(w.over(w.run(w.lua("return {n = 1}")))["state"], "succeeded")
+    ends(100)
+    step = w.over(w.run(w.lua("return {n = 1}")))["steps"][0]
+    same((step["state"], step["why"]), ("failed", "the fork server ends as soon as it is started: %s/rung-forkd" % place))
+    with open(os.path.join(place, "ends"), "w") as f:
+        f.write("0\n")
+    same(w.over(w.run(w.lua("return {n = 1}")))["state"], "succeeded")
+
+
+@test
 def with_no_descriptor_left_steps_fail_with_a_sentence_and_clients_wait(w):
     w.works()
     held = resource.prlimit(w.engine.process.pid, resource.RLIMIT_NOFILE)[0]

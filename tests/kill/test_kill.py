@@ -20,7 +20,7 @@ WHAT = os.environ.get("WHAT", "engine engine engine engine worker actor forkd al
 KILLS_A_SECOND = 12
 ENDS = ("succeeded", "failed", "diverged", "cancelled", "timed_out")
 # A process that is lost too often ends its step, and says so.
-LOST = ("the process that runs commands ended", "the worker ended", "no worker")
+LOST = ("the process that runs commands ended", "the worker ended", "the fork server ends")
 random.seed(SEED)
 print("# seed %d, %d kills" % (SEED, KILLS), flush=True)
 
