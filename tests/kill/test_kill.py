@@ -4,7 +4,7 @@ takes an execution up, while a person answers, resolves and cancels. Over a book
 Proves what an execution promises: at any moment no line without a durable intent; no line twice for a `once` call; no outcome and no answer lost; answers in the
 order of their outcomes, run again too; nothing settled while anything of a dead engine runs; no line after the end; and a journal that verifies after every kill.
 
-KILLS=n kills (30; the long loop has 100 with each of many seeds), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
+KILLS=n kills (30; the long loop has 100 with each of many seeds), KILLS_A_LOG=n of them in one state directory (all: each verify then reads all before), SEED=n, WHAT="engine worker ...". Prints the seed, which draws the moments; TAP-like lines; exit
 status."""
 import contextlib, os, random, shutil, signal, sys, tempfile, threading, time
 
@@ -15,6 +15,7 @@ import rungclient as r
 from oracle import Journal, alive
 
 KILLS = int(os.environ.get("KILLS", "30"))
+KILLS_A_LOG = int(os.environ.get("KILLS_A_LOG", "0")) or KILLS
 SEED = int(os.environ.get("SEED", str(int(time.time()))))
 WHAT = os.environ.get("WHAT", "engine engine engine engine worker actor forkd all stop stop").split()
 KILLS_A_SECOND = 12
@@ -28,13 +29,13 @@ print("# seed %d, %d kills" % (SEED, KILLS), flush=True)
 class Run:
     """One engine, killed and started again; one execution behind the other."""
 
-    def __init__(self):
+    def __init__(self, most):
         self.folder = tempfile.mkdtemp(prefix="rung-kill-")
         self.oracle = os.path.join(self.folder, "oracle")
         self.book = killbook.write(self.folder)
         self.engine = r.Engine(self.folder).start()
         self.client = self.engine.client()
-        self.kills = 0
+        self.kills, self.most = 0, most
         self.killing = threading.Lock()
         self.counts = {what: 0 for what in ("engine", "worker", "actor", "forkd", "all", "stop")}
         self.resolved = {"again": 0, "done": 0, "failed": 0}
@@ -76,7 +77,7 @@ class Run:
 
     def kill_something(self):
         with self.killing:
-            if self.kills >= KILLS or self.engine.process.poll() is not None:
+            if self.kills >= self.most or self.engine.process.poll() is not None:
                 return
             what = random.choice(WHAT)
             victims = [] if what in ("engine", "all") else self.victims(what)
@@ -100,7 +101,7 @@ class Run:
     def risk(self, odds=0.3):
         """Something may be killed while the body runs, or right behind it."""
         timer = None
-        if self.kills < KILLS and random.random() < odds:
+        if self.kills < self.most and random.random() < odds:
             timer = threading.Timer(random.random() * 0.02, self.kill_something)
             timer.start()
         try:
@@ -298,10 +299,11 @@ class Run:
         self.check_end(view)
 
 
-def main():
-    run = Run()
+def one_log(most):
+    """A new state directory, and what happened in it; None where something did not hold."""
+    run = Run(most)
     try:
-        while run.kills < KILLS:
+        while run.kills < most:
             run.execution()
         run.engine.stop()
         v = run.engine.verify()
@@ -309,16 +311,29 @@ def main():
         with open(os.path.join(run.folder, "engine.log")) as f:
             log = f.read()
         assert "Sanitizer" not in log and "runtime error" not in log, log[-3000:]
-        print("# ends %r, kills %r, resolved %r, orders compared %d" % (run.ends, run.counts, run.resolved, run.orders))
-        print("ok - %d kills: nothing twice, nothing without intent, nothing lost, every journal whole" % run.kills)
         shutil.rmtree(run.folder, ignore_errors=True)
-        return 0
+        return run
     except (AssertionError, r.Refused) as e:
         print("not ok - seed %d, kill %d: %s" % (SEED, run.kills, e))
         print("# state kept in %s" % run.folder)
-        return 1
+        return None
     finally:
         run.engine.stop()
+
+
+def main():
+    kills, orders, sums = 0, 0, {"ends": {}, "kills": {}, "resolved": {}}
+    while kills < KILLS:
+        run = one_log(min(KILLS_A_LOG, KILLS - kills))
+        if not run:
+            return 1
+        kills, orders = kills + run.kills, orders + run.orders
+        for name, counts in (("ends", run.ends), ("kills", run.counts), ("resolved", run.resolved)):
+            for what, n in counts.items():
+                sums[name][what] = sums[name].get(what, 0) + n
+    print("# %s, orders compared %d" % (", ".join("%s %r" % pair for pair in sums.items()), orders))
+    print("ok - %d kills: nothing twice, nothing without intent, nothing lost, every journal whole" % kills)
+    return 0
 
 
 sys.exit(main())
