@@ -163,8 +163,14 @@ $(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/book.a $(O)
 simulate: $(O)/simulate ## drive decisions and recovery through random worlds (SEEDS=n from FIRST=n)
 	$(O)/simulate $(FIRST) $(SEEDS)
 
+# The SSH server that misbehaves as it is told.
+SSH_PEER := $(wildcard tests/ssh/peer*.c)
+$(O)/ssh-peer: $(SSH_PEER:%.c=$(O)/obj/%.o) $(O)/lib/base.a
+	@echo '  link  $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 .PHONY: probes
-probes: $(O)/policy-decide $(O)/simulate $(O)/rung-clock ## build the small programs that tests ask what the engine decides
+probes: $(O)/policy-decide $(O)/simulate $(O)/rung-clock $(O)/ssh-peer ## build the small programs that tests talk to: what the engine decides, a server that misbehaves
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
