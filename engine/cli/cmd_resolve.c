@@ -132,8 +132,10 @@ static void print_shown(struct use *u, const json_t *shown)
 	json_int_t n = json_int(shown, "unknown", 0);
 	lines_init(&l, u->arena);
 	fprintf(stderr, "\nStep %s: %s\n", line_exact(u->arena, json_str(shown, "step", "")), line_safe(u->arena, json_str(shown, "title", "")));
-	fprintf(stderr, n == 1 ? "One call was sent, and nobody saw what became of it:\n" : "%lld calls were sent, and nobody saw what became of them:\n",
-	        (long long)n);
+	if (n == 1)
+		fprintf(stderr, "One call was sent, and nobody saw what became of it:\n");
+	else
+		fprintf(stderr, "%lld calls were sent, and nobody saw what became of them:\n", (long long)n);
 	unknown_lines(&l, shown, columns());
 	lines_add(&l, "");
 	unknown_proof_lines(&l, shown, columns());
@@ -157,7 +159,7 @@ static void print_choices(const json_t *shown, const struct wish *w)
 	                                                                          : "these");
 	for (const struct unknown_answer *a = unknown_answers; a->name; a++) fprintf(stderr, "  %c  %-7s %s\n", a->key, a->name, a->means);
 	if (json_bool(shown, "can_verify", false)) fprintf(stderr, "  v  %-7s run the step's verify now: it only reads\n", "verify");
-	if (json_int(shown, "unknown", 0) > 1) fprintf(stderr, "  N  %-7s only call N%s\n", "a number", w->call ? "; 0: all of them" : "");
+	if (json_int(shown, "unknown", 0) > 1) fprintf(stderr, "  N  %-7s a number: only that call%s\n", "", w->call ? "; 0: all of them" : "");
 	fprintf(stderr, "  q  %-7s nothing is changed\n", "leave");
 }
 

@@ -107,17 +107,64 @@ static void add_call(struct lines *out, const json_t *call, size_t columns)
 	add_row(out, "effect", line_exact(a, json_str(call, "effect", "once")), columns);
 }
 
+/* One of many: what differs between them. */
+static void add_brief(struct lines *out, const json_t *call, size_t columns)
+{
+	struct arena *a = out->arena;
+	size_t i;
+	json_t *fact;
+	char label[32];
+	snprintf(label, sizeof label, "call %lld", (long long)json_int(call, "call", 0));
+	const char *host = json_str(call, "host", NULL);
+	add_row(out, label,
+	        arena_printf(a, "sent %s%s%s, printed %lld bytes: %s", when(a, json_int(call, "started_us", 0)), host ? " to " : "",
+	                     host ? line_exact(a, host) : "", (long long)json_int(call, "output_bytes", 0), line_exact(a, json_str(call, "words", ""))),
+	        columns);
+	json_array_foreach(json_arr(call, "facts"), i, fact) if (json_str(fact, "settles", NULL))
+	    add_row(out, "", line_exact(a, json_str(fact, "says", "")), columns);
+}
+
+/* What is said of all of them, once: why nobody knows, and facts that settle nothing. */
+static void add_common(struct lines *out, const json_t *shown, size_t columns)
+{
+	const char *why = NULL, *fact = NULL, *from = "";
+	bool same_why = true, same_fact = true;
+	size_t i, k;
+	json_t *call, *f;
+	json_array_foreach(json_arr(shown, "calls"), i, call)
+	{
+		if (!json_bool(call, "selected", true)) continue;
+		const char *says = NULL;
+		json_array_foreach(json_arr(call, "facts"), k, f) if (!json_str(f, "settles", NULL)) says = json_str(f, "says", NULL),
+		                                                                                     from = json_str(f, "from", "");
+		if (!why) why = json_str(call, "why", ""), fact = says;
+		same_why = same_why && strcmp(why, json_str(call, "why", "")) == 0;
+		same_fact = same_fact && fact && says && strcmp(fact, says) == 0;
+	}
+	if (why && same_why) add_row(out, "unknown", line_exact(out->arena, why), columns);
+	if (same_fact) add_row(out, line_safe(out->arena, from), line_exact(out->arena, fact), columns);
+}
+
 void unknown_lines(struct lines *out, const json_t *shown, size_t columns)
 {
-	size_t i, n = json_array_size(json_arr(shown, "calls"));
+	enum { WHOLE_MAX = 3 };
+	json_int_t selected = json_int(shown, "selected", 0), unknown = json_int(shown, "unknown", 0), put = 0;
+	size_t i;
 	json_t *call;
 	json_array_foreach(json_arr(shown, "calls"), i, call)
 	{
-		if (i) lines_add(out, "");
-		add_call(out, call, columns);
+		if (!json_bool(call, "selected", true)) continue;
+		if (selected > WHOLE_MAX) {
+			add_brief(out, call, columns);
+		} else {
+			if (put) lines_add(out, "");
+			add_call(out, call, columns);
+		}
+		put++;
 	}
-	json_int_t more = json_int(shown, "unknown", 0) - (json_int_t)n;
-	if (more > 0) lines_printf(out, "  and %lld more calls", (long long)more);
+	if (selected > WHOLE_MAX) add_common(out, shown, columns);
+	if (selected > put) lines_printf(out, "  and %lld more", (long long)(selected - put));
+	if (unknown > selected) lines_printf(out, "  (of %lld unknown calls of this step)", (long long)unknown);
 }
 
 const char *proof_words(struct arena *a, const json_t *proof)

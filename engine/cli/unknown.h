@@ -7,7 +7,7 @@
 
 /* What a person should see before saying what became of unknown calls, as resolve.show gives it (service/protocol.h, UNKNOWN), in lines of so many columns. */
 
-/* The calls: what was sent, when and how, why nobody knows, what had been printed by then, what their targets say. */
+/* The selected calls: what was sent, when and how, why nobody knows, what had been printed by then, what their targets say. Of more than three what differs. */
 void unknown_lines(struct lines *out, const json_t *shown, size_t columns);
 
 /* What the step's verify said, and when; nothing where the book has none. */

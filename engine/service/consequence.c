@@ -132,13 +132,16 @@ static void add_again(json_t *lines, struct execution *x, const struct selection
 		if (!selection_has(x, s, c) || n++ >= NAMES_SHOWN) continue;
 		const char *words = call_words(x, c);
 		shown++;
-		add(lines, "call %u is made once more with the same arguments (%.*s); %s", c->number, (int)text_cut(words, strlen(words), WORDS_SHOWN), words,
-		    again_means(c->effect));
+		add(lines, "call %u is made once more; %s. The same is sent: %.*s", c->number, again_means(c->effect),
+		    (int)text_cut(words, strlen(words), WORDS_SHOWN), words);
 	}
 	if (n > shown) add(lines, "and so are %zu more", n - shown);
 	add_taken_over(lines, x, s->step);
 	if (add_left(lines, x, s)) return;
 	add(lines, "the step's code runs from its start over what is recorded, and goes on behind it; calls need the rights of %s, as ever", x->driver);
+	/* Its time stands still while it waits for a person. */
+	int64_t left_us = x->flow->steps[s->step].left_us;
+	if (left_us) add(lines, "of the step's time %lld s are left then", (long long)((left_us + 999999) / 1000000));
 }
 
 /* --- what follows in the book --------------------------------------------------------------------------------------------------------------- */
@@ -280,9 +283,9 @@ static void add_readers(json_t *lines, const struct execution *x, size_t step)
 	names_init(&readers);
 	json_array_foreach(all, i, id) names_add(&readers, json_string_value(id));
 	if (readers.count)
-		add(lines, "its result is what you give (--result), else it has none: steps.%s is read by %s", step_id(x, step), names_all(&readers));
+		add(lines, "its result is what you give, else it has none: steps.%s is read by %s", step_id(x, step), names_all(&readers));
 	else
-		add(lines, "its result is what you give (--result), else it has none: no step to come reads it");
+		add(lines, "its result is what you give, else it has none: no step to come reads it");
 	buf_clear(&readers.text);
 	json_decref(all);
 }

@@ -29,6 +29,7 @@ def waiting(w, then="echo after; exit 3", options="effect = 'receipt', check = f
 
 
 def pid_of_command(w):
+    r.deadline(20, "the command's number", lambda: lines(w.path("ran")) > 0)
     with open(w.path("ran")) as f:
         return int(f.read().split()[-1])
 
