@@ -159,3 +159,22 @@ enum err shape_check(const struct shape *members, const json_t *object, struct e
 	if (json_object_size(object) == known) return ERR_OK;
 	return error_set(e, ERR_PROTOCOL, "a member that is not known");
 }
+
+static void each_in(const struct shape *s, const json_t *v, enum shape_kind kind, void (*found)(const json_t *v, void *arg), void *arg)
+{
+	const char *name;
+	json_t *item;
+	size_t i;
+	if (s->kind == kind) found(v, arg);
+	if (s->kind == SHAPE_OBJECT) shape_each(s->of, v, kind, found, arg);
+	if (s->kind == SHAPE_LIST) json_array_foreach(v, i, item) each_in(s->of, item, kind, found, arg);
+	if (s->kind == SHAPE_MAP) json_object_foreach((json_t *)v, name, item) each_in(s->of, item, kind, found, arg);
+}
+
+void shape_each(const struct shape *members, const json_t *object, enum shape_kind kind, void (*found)(const json_t *v, void *arg), void *arg)
+{
+	for (const struct shape *s = members; s->key; s++) {
+		const json_t *v = json_object_get(object, s->key);
+		if (v) each_in(s, v, kind, found, arg);
+	}
+}

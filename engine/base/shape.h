@@ -36,4 +36,7 @@ struct shape {
 /* Does the object have the members of the table, each in its bounds, all that are required and no others? ERR_PROTOCOL with the member that is wrong. */
 enum err shape_check(const struct shape *members, const json_t *object, struct error *e);
 
+/* Calls found with each value of that kind that an object which has the shape holds. */
+void shape_each(const struct shape *members, const json_t *object, enum shape_kind kind, void (*found)(const json_t *v, void *arg), void *arg);
+
 #endif

@@ -59,3 +59,10 @@ const char *bounds_refuse(const struct bounds *b, size_t step, bool is_read_only
 	if (!is_named_by_step(&b->of_step[step], kind, words, count, params)) return "the step's permissions do not name it";
 	return NULL;
 }
+
+bool bounds_name_host(const struct bounds *b, const struct capability_request *r, const json_t *params)
+{
+	for (size_t i = 0; i < b->declared.count; i++)
+		if (b->declared.list[i] && capability_names_host(b->declared.list[i], r, params)) return true;
+	return false;
+}

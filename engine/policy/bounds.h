@@ -19,4 +19,7 @@ const char *bounds_refuse(const struct bounds *b, size_t step, bool is_read_only
 /* Does the book declare the call, under read: where is_read_only? */
 bool bounds_declare(const struct bounds *b, bool is_read_only, const char *kind, const char *const *words, size_t count, const json_t *params);
 
+/* Does the book declare the call with its host written out (capability_names_host)? */
+bool bounds_name_host(const struct bounds *b, const struct capability_request *r, const json_t *params);
+
 #endif

@@ -39,6 +39,10 @@ struct capability_request;
 const struct capability_request *capability_request_make(struct arena *a, const char *kind, const char *const *words, size_t count);
 bool capability_allows_request(const struct capability *c, const struct capability_request *r, const json_t *params);
 
+/* Does the pattern allow the request, and have its host written out: as itself or as one of its alternatives; or, where the host is an IPv4 address, at least
+ * the first two of its numbers? What stands for a host through a star or a parameter names none. */
+bool capability_names_host(const struct capability *c, const struct capability_request *r, const json_t *params);
+
 /* Why no pattern can ever allow the request (a URL with "/../", a host that is none), as a sentence; NULL where one could. */
 const char *capability_request_fault(const struct capability_request *r);
 

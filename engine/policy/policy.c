@@ -267,6 +267,18 @@ bool policy_rule_matches(const struct policy *p, const struct policy_rule *r, co
 	return matches(&asker, r, q);
 }
 
+bool policy_names_host(const struct policy *p, const struct policy_request *q, struct arena *a)
+{
+	struct asker asker = {.p = p, .who = q->who, .call = capability_request_make(a, q->kind, q->words, q->word_count)};
+	for (size_t i = 0; i < p->rule_count; i++) {
+		const struct policy_rule *r = &p->rules[i];
+		if (r->effect != POLICY_ALLOW || !matches(&asker, r, q)) continue;
+		for (size_t k = 0; k < r->call_count; k++)
+			if (capability_names_host(r->calls[k], asker.call, q->params)) return true;
+	}
+	return false;
+}
+
 static bool is_met(const struct policy_rule *r, const struct policy_request *q)
 {
 	for (size_t i = 0; i < q->met_count; i++)

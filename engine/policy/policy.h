@@ -150,6 +150,9 @@ struct policy_decision policy_decide(const struct policy *p, const struct policy
 /* Does the rule speak of the request: verb, who, book, conditions and call? */
 bool policy_rule_matches(const struct policy *p, const struct policy_rule *r, const struct policy_request *q);
 
+/* Does an allow that speaks of the request have its host written out (capability_names_host)? */
+bool policy_names_host(const struct policy *p, const struct policy_request *q, struct arena *a);
+
 /* Do all conditions that are given hold? */
 enum policy_truth policy_condition_holds(const struct policy_condition *c, const struct policy_request *q);
 

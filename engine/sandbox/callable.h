@@ -27,9 +27,14 @@ struct call_request {
 struct call_site {
 	const char *workspace; /* absolute: where commands start */
 	const char *key;       /* of a keyed call: what its target knows it by; else NULL */
+	bool repeats;          /* its effect class lets it be made again unasked */
+	const char *http_ca;   /* the file of certificates that HTTP trusts; NULL: the system's */
 	/* The whole environment of a command with variables of its own (may be NULL) in it. New reference. */
 	json_t *(*environment)(const struct call_site *site, json_t *own);
-	void *engine, *execution; /* for environment */
+	/* Does what allows the call have its host written out? */
+	bool (*names_host)(const struct call_site *site, const struct call_request *r);
+	void *engine, *execution; /* for these two */
+	size_t step;
 };
 
 /* One function of a module. */
@@ -51,7 +56,7 @@ struct module {
 	const struct hand *hand; /* NULL: nothing that an actor makes */
 };
 
-extern const struct module module_approve, module_ask, module_sh;
+extern const struct module module_approve, module_ask, module_http, module_sh;
 
 /* The row, or NULL where no module declares it. *module is its module. */
 const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);

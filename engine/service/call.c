@@ -126,7 +126,7 @@ static struct right right_of(struct asking *q)
 {
 	struct right right = execution_right(q->a->x, q->a->step, q->is_in_verify, q->request.kind, q->request.words, q->request.count);
 	if (!right.is_allowed) return right;
-	json_t *names = secret_names(q->arguments);
+	json_t *names = secret_names(q->what, q->arguments);
 	struct right lacking = secret_right(q->a->x, q->a->step, q->is_in_verify, names);
 	json_decref(names);
 	return lacking.is_allowed ? right : lacking;
@@ -135,7 +135,7 @@ static struct right right_of(struct asking *q)
 /* Its intent is recorded: what it gets is too, and it leaves when that is durable. */
 static void make(struct asking *q, struct call *c)
 {
-	json_t *names = secret_names(q->arguments);
+	json_t *names = secret_names(q->what, q->arguments);
 	secret_record(q->a->x, c, names);
 	json_decref(names);
 	failpoint(CALL_INTENDED);
@@ -146,7 +146,7 @@ static void make(struct asking *q, struct call *c)
 static const char *read_request(struct asking *q)
 {
 	struct call_site site;
-	call_site_make(q->a->x, &site);
+	call_site_make(q->a->x, q->a->step, &site);
 	return q->what->request(q->words, q->arguments, &site, &q->request);
 }
 

@@ -19,8 +19,8 @@ const char *call_words(struct execution *x, struct call *c);
 /* The same of a call that is in no record: of its {"arguments"}. */
 const char *call_words_of(struct arena *a, const json_t *form);
 
-/* Where the calls of an execution are made. */
-void call_site_make(struct execution *x, struct call_site *out);
+/* Where the calls of a step are made. */
+void call_site_make(struct execution *x, size_t step, struct call_site *out);
 
 /* The recorded arguments and options: {"arguments","options"}. New reference, never NULL. */
 json_t *call_arguments(struct execution *x, const struct call *c);

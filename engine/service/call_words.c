@@ -2,6 +2,7 @@
 #include "service/call.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
+#include "service/rights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,20 @@ static json_t *environment(const struct call_site *site, json_t *own)
 	return engine_environment(site->engine, x->id, own);
 }
 
-void call_site_make(struct execution *x, struct call_site *out)
+static bool names_host(const struct call_site *site, const struct call_request *r)
 {
-	*out = (struct call_site){.workspace = x->workspace, .environment = environment, .engine = x->engine, .execution = x};
+	return rights_name_host(site->execution, site->step, r->kind, r->words, r->count);
+}
+
+void call_site_make(struct execution *x, size_t step, struct call_site *out)
+{
+	*out = (struct call_site){.workspace = x->workspace,
+	                          .environment = environment,
+	                          .names_host = names_host,
+	                          .http_ca = x->engine->config->http_ca,
+	                          .engine = x->engine,
+	                          .execution = x,
+	                          .step = step};
 }
 
 static const char *cut(struct arena *a, const char *text)

@@ -112,6 +112,17 @@ static const struct key socket_keys[] = {
     {"group", "NAME", "the group whose members may talk to the engine; what they may do the policy says", read_socket_group, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static enum err read_http_ca(struct reading *r, const struct yaml *v)
+{
+	enum err err = yaml_text(v, r->name, &r->config->http_ca, r->error);
+	if (!err && r->config->http_ca[0] != '/') err = yaml_wrong(v, r->error, "%s is an absolute path, such as /etc/ssl/certs/our-ca.pem", r->name);
+	return err;
+}
+
+static const struct key http_keys[] = {
+    {"ca", "PATH", "a file of certificates (PEM) that servers' certificates are checked against, in place of the system's", read_http_ca, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static const struct key top_keys[] = {
     {"version", "1", "the version of this file's form; must be there", read_version, NULL},
     {"sandbox", "require|offered",
@@ -120,6 +131,7 @@ static const struct key top_keys[] = {
      read_sandbox, NULL},
     {"commands", "MAP", "how the commands of steps run", NULL, commands_keys},
     {"socket", "MAP", "another socket beside the one of the engine's own user, so that others can run, watch and approve; needs both keys", NULL, socket_keys},
+    {"http", "MAP", "how HTTP requests are made", NULL, http_keys},
     {"environment", "[NAME, ...]", "variables of the engine's environment that commands get beside PATH, LC_ALL, HOME and RUNG_EXECUTION", read_environment,
      NULL},
     {NULL, NULL, NULL, NULL, NULL}};
@@ -182,9 +194,9 @@ json_t *config_json(const struct config *c)
 	for (int i = 0; i < COMMAND_LIMITS; i++)
 		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
 	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
 	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",
-	                 c->socket_group, "environment", environment);
+	                 c->socket_group, "http", "ca", c->http_ca, "environment", environment);
 }
 
 static size_t count_of(const struct key *keys)
@@ -200,7 +212,7 @@ bool config_key_info(size_t i, struct config_key_info *out)
 	static const struct {
 		const char *above;
 		const struct key *keys;
-	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}};
+	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}, {"http.", http_keys}};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
 		size_t n = count_of(tables[t].keys);
 		if (i < n) {

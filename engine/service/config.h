@@ -21,6 +21,7 @@ struct config {
 	const char *commands_as_at;
 	struct command_rules rules;
 	const char *socket_path, *socket_group, *socket_at; /* another socket, for a group; NULL: none */
+	const char *http_ca;                                /* a file of certificates in PEM; NULL: the system's */
 	const char **environment;                           /* names that commands get from the engine's environment */
 	size_t environment_count;
 };

@@ -307,11 +307,12 @@ static enum err frame_make(struct execution *x, struct call *c, const json_t *fo
 	struct call_site site;
 	json_t *arguments = json_obj(form, "arguments");
 	if (!what || !what->frame) return error_set(e, ERR_INVALID, "this rung has no call %.60s.%.60s", c->module, c->function);
-	call_site_make(x, &site);
+	call_site_make(x, c->step, &site);
+	site.repeats = call_effect_repeats(c->effect);
 	if (c->effect == EFFECT_KEYED) site.key = c->key ? c->key : "";
 	enum err err = what->frame(&site, arguments, head, payload, e);
 	receipt_provide(x, c, head);
-	return err ? err : secret_provide(x, arguments, head, wait_us, e);
+	return err ? err : secret_provide(x, what, arguments, head, wait_us, e);
 }
 
 /* To the actor. Where it cannot be put together, nothing has happened. */

@@ -117,6 +117,24 @@ static bool is_allowed_by_person(struct execution *x, bool is_read_only, const c
 	return false;
 }
 
+bool rights_name_host(struct execution *x, size_t step, const char *kind, const char *const *words, size_t count)
+{
+	const struct policy *p;
+	struct arena *a = arena_new();
+	bool is_named = false;
+	if (rights_policy(x, &p, NULL) == ERR_OK && p) {
+		struct policy_request q = rights_request(x, step, a);
+		q.kind = kind, q.words = words, q.word_count = count;
+		is_named = policy_names_host(p, &q, a);
+	} else if (!x->is_under_policy) {
+		const struct capability_request *r = capability_request_make(a, kind, words, count);
+		is_named = x->is_all_declared && bounds_name_host(x->bounds, r, x->params);
+		for (size_t i = 0; i < x->allowed_count; i++) is_named = is_named || capability_names_host(x->allowed[i], r, x->params);
+	}
+	arena_free(a);
+	return is_named;
+}
+
 /* Above read, a service runs what a second person has approved. */
 bool rights_revision_is_approved(struct execution *x, size_t step)
 {

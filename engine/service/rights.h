@@ -29,6 +29,10 @@ struct right {
 /* words: for sh the argument list. is_read_only: from a proof or a condition, which may only do what stands under read: */
 struct right execution_right(struct execution *x, size_t step, bool is_read_only, const char *kind, const char *const *words, size_t count);
 
+/* Does what allows the call (the policy; or, where there is none, what its driver allowed) have its host written out? Only then may that host be one that
+ * strangers cannot reach (sandbox/address.h). */
+bool rights_name_host(struct execution *x, size_t step, const char *kind, const char *const *words, size_t count);
+
 /* A rule of the policy (NULL: none allowed it) decided; both are borrowed until the next round of the loop. */
 void right_decided_by(struct right *r, const struct policy *p, const struct policy_rule *rule);
 

@@ -88,14 +88,16 @@ void secret_forget_params(struct execution *x)
 
 /* ---- calls ---- */
 
-json_t *secret_names(const json_t *arguments)
+static void add_name(const json_t *v, void *names)
 {
-	json_t *names = json_object(), *v;
-	const char *key;
-	json_object_foreach(json_obj(arguments, "env"), key, v) if (json_str(v, "secret", NULL))
-	    json_object_set_new(names, json_str(v, "secret", ""), json_true());
-	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
-	if (input) json_object_set_new(names, input, json_true());
+	const char *name = json_str(v, "secret", NULL);
+	if (name) json_object_set_new(names, name, json_true());
+}
+
+json_t *secret_names(const struct callable *what, const json_t *arguments)
+{
+	json_t *names = json_object();
+	shape_each(what->arguments, arguments, SHAPE_VALUE, add_name, names);
 	return names;
 }
 
@@ -267,9 +269,9 @@ static int64_t longest_wait(const json_t *sources)
 	return most;
 }
 
-enum err secret_provide(struct execution *x, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e)
+enum err secret_provide(struct execution *x, const struct callable *what, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e)
 {
-	json_t *names = secret_names(arguments), *sources = json_object();
+	json_t *names = secret_names(what, arguments), *sources = json_object();
 	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
 	bool is_earlier_wanted = x->is_actor_new && json_object_size(x->secrets_used) > 0;
 	enum err err = json_object_size(names) || is_earlier_wanted ? sources_of(x, names, sources, e) : ERR_OK;

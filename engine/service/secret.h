@@ -1,6 +1,7 @@
 #ifndef RUNG_SERVICE_SECRET_H
 #define RUNG_SERVICE_SECRET_H
 
+#include "sandbox/callable.h"
 #include "service/rights.h"
 
 /* Secrets of a call, by name: the engine knows where a value comes from, not the value. It does where the value comes from its own environment or was given at
@@ -19,8 +20,8 @@ json_t *secret_missing_params(const struct execution *x);
 /* Overwrites and frees them. */
 void secret_forget_params(struct execution *x);
 
-/* The names that a call's arguments hold, an object {name: true}; empty where there are none. New reference. */
-json_t *secret_names(const json_t *arguments);
+/* The names that a call's arguments hold where its row takes a secret, an object {name: true}; empty where there are none. New reference. */
+json_t *secret_names(const struct callable *what, const json_t *arguments);
 
 /* May a call of the step have them? As execution_right; of those that it may not have the first. */
 struct right secret_right(struct execution *x, size_t step, bool is_read_only, const json_t *names);
@@ -31,7 +32,7 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
 /* Adds to the frame that makes a call where its secrets come from; for an actor that has just started those of earlier calls too. *wait_us: how long getting
  * them may take at most, before the call is made. ERR_NOT_FOUND for a name
  * that secrets.yaml does not have, ERR_INVALID where that file is not valid; text says what to do. */
-enum err secret_provide(struct execution *x, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e);
+enum err secret_provide(struct execution *x, const struct callable *what, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e);
 
 /* Overwrites the values among the sources of such a frame, once it was sent or is not to be. */
 void secret_forget_sources(json_t *sources);
