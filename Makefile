@@ -155,9 +155,9 @@ $(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(
 
 # The simulation drives the very objects of flow/ that the program links.
 SIMULATE := $(wildcard tests/simulate/*.c)
-$(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/book.a $(O)/lib/base.a
+$(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/policy.a $(O)/lib/book.a $(O)/lib/base.a
 	@echo '  link  $@'
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(SIMULATE:%.c=$(O)/obj/%.o) -Wl,--start-group $(O)/lib/flow.a $(O)/lib/book.a $(O)/lib/base.a -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(SIMULATE:%.c=$(O)/obj/%.o) -Wl,--start-group $(O)/lib/flow.a $(O)/lib/policy.a $(O)/lib/book.a $(O)/lib/base.a -Wl,--end-group $(LIBS)
 
 .PHONY: simulate
 simulate: $(O)/simulate ## drive decisions and recovery through random worlds (SEEDS=n from FIRST=n)

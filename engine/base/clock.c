@@ -35,15 +35,35 @@ int64_t clock_steady_us(void)
 
 enum { STEP_US = 1000000 }; /* the wall clock may be corrected by so much without anything counting as set back */
 
+struct clock_times clock_times_now(void)
+{
+	return (struct clock_times){.now_us = clock_now_us(), .steady_us = clock_steady_us()};
+}
+
+struct clock_until clock_until_at(int64_t from_us, int64_t us, int64_t steady_us)
+{
+	return (struct clock_until){.from_us = from_us, .us = us, .steady_us = steady_us ? steady_us + (us - from_us) : 0};
+}
+
 struct clock_until clock_until_make(int64_t from_us, int64_t us, bool is_now)
 {
-	return (struct clock_until){.from_us = from_us, .us = us, .steady_us = is_now ? clock_steady_us() + (us - from_us) : 0};
+	return clock_until_at(from_us, us, is_now ? clock_steady_us() : 0);
+}
+
+bool clock_has_passed_at(const struct clock_until *u, struct clock_times now)
+{
+	return now.now_us >= u->us || now.now_us < u->from_us - STEP_US || (u->steady_us && now.steady_us >= u->steady_us);
 }
 
 bool clock_has_passed(const struct clock_until *u)
 {
-	int64_t now_us = clock_now_us();
-	return now_us >= u->us || now_us < u->from_us - STEP_US || (u->steady_us && clock_steady_us() >= u->steady_us);
+	return clock_has_passed_at(u, clock_times_now());
+}
+
+int64_t clock_passes_us(const struct clock_until *u, struct clock_times now)
+{
+	int64_t by_wall_us = now.steady_us + (u->us - now.now_us);
+	return u->steady_us && u->steady_us < by_wall_us ? u->steady_us : by_wall_us;
 }
 
 void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us)

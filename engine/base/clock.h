@@ -17,6 +17,12 @@ int64_t clock_monotonic_us(void); /* never steps; for deadlines while this proce
 /* The wall clock as it stood at the first call, and what has passed since: setting the clock does not move it. For deadlines that are recorded. Any thread. */
 int64_t clock_steady_us(void);
 
+/* Both at one moment, for decisions that look at no clock themselves. */
+struct clock_times {
+	int64_t now_us, steady_us;
+};
+struct clock_times clock_times_now(void);
+
 /* Until when something counts that somebody gave at a moment. Setting the wall clock back does not make it last longer. */
 struct clock_until {
 	int64_t from_us, us; /* on the wall clock, as recorded */
@@ -26,8 +32,15 @@ struct clock_until {
 /* is_now: it is given at this moment, not read back from a record. */
 struct clock_until clock_until_make(int64_t from_us, int64_t us, bool is_now);
 
+/* The same where the caller looks at the clock. steady_us: of the moment in which it is given; 0: it is read back from a record. */
+struct clock_until clock_until_at(int64_t from_us, int64_t us, int64_t steady_us);
+
 /* Also where the wall clock stands before its beginning: then nobody knows how long ago that was. */
 bool clock_has_passed(const struct clock_until *u);
+bool clock_has_passed_at(const struct clock_until *u, struct clock_times now);
+
+/* When it will have passed on the steady clock, unless the wall clock is set. */
+int64_t clock_passes_us(const struct clock_until *u, struct clock_times now);
 
 /* UTC with six fraction digits; years 0000 to 9999. */
 void clock_rfc3339(char out[CLOCK_RFC3339_BYTES], int64_t us);

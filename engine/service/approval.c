@@ -1,10 +1,8 @@
 #include "service/approval.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "service/attempt.h"
-#include "service/demand.h"
 #include "service/rights.h"
 
 #include <stdlib.h>
@@ -12,28 +10,22 @@
 
 /* ---- what they agree to ---- */
 
-/* after: the attempt behind which they were asked; further attempts that the book makes by itself are what they agreed to. */
-static void binding_after(struct execution *x, struct consent c, uint32_t after, char out[65])
+static void binding_after(struct execution *x, struct consent c, uint32_t after, char out[APPROVAL_BINDING_BYTES])
 {
-	struct buf b;
-	const struct step_data *s = &x->steps[c.step];
-	json_t *form = json_pack("{s:s,s:s,s:s,s:s,s:i,s:O?,s:O,s:b}", "execution", x->id, "driver", x->driver, "plan", x->plan_digest, "step",
-	                         x->book->steps[c.step].id, "after", (int)after, "targets", s->targets, "allowed", x->allow, "declared", x->is_all_declared);
-	if (c.call) {
-		json_object_set_new(form, "call", json_integer(c.call->number));
-		json_object_set_new(form, "attempt", json_integer(c.call->attempt));
-		json_object_set_new(form, "asks", call_arguments(x, c.call));
-	}
-	buf_init(&b, 8 << 20);
-	must(form && json_canonical(form, &b));
-	digest_sha256_hex(out, b.data, b.len);
-	buf_clear(&b);
-	json_decref(form);
-}
-
-void approval_binding(struct execution *x, struct consent c, char out[65])
-{
-	binding_after(x, c, consent_approval(x, c)->after, out);
+	json_t *asks = c.call ? call_arguments(x, c.call) : NULL;
+	struct approval_subject s = {.execution = x->id,
+	                             .driver = x->driver,
+	                             .plan = x->plan_digest,
+	                             .step = x->book->steps[c.step].id,
+	                             .after = after,
+	                             .targets = x->steps[c.step].targets,
+	                             .allowed = x->allow,
+	                             .is_all_declared = x->is_all_declared,
+	                             .call = c.call ? c.call->number : 0,
+	                             .attempt = c.call ? c.call->attempt : 0,
+	                             .asks = asks};
+	approval_bind(&s, out);
+	json_decref(asks);
 }
 
 struct emit approval_emit(struct consent c, enum record_kind kind, const char *by, json_t *data)
@@ -63,7 +55,7 @@ static void deny_step(struct execution *x, size_t step, const struct right *by, 
 
 enum err approval_ask(struct execution *x, struct consent c, const struct demands *all, struct error *e)
 {
-	char binding[65];
+	char binding[APPROVAL_BINDING_BYTES];
 	const struct step_data *s = &x->steps[c.step];
 	failpoint(APPROVAL_ASK);
 	binding_after(x, c, x->flow->steps[c.step].attempt, binding);
@@ -85,53 +77,34 @@ void approval_withdraw(struct execution *x, size_t step, const char *why)
 	execution_emit(x, (struct emit){.kind = RECORD_APPROVAL_WITHDRAWN, .step = step, .data = json_pack("{s:s}", "why", why)}, NULL);
 }
 
-static bool are_rules_the_same(const struct approval *p, const struct demands *all)
+const char *approval_why_void(struct execution *x, struct consent c, const struct demands *all)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < all->count; i++)
-		if (all->list[i].rule && (n == p->met_count || strcmp(p->met[n++], all->list[i].rule) != 0)) return false;
-	return n == p->met_count;
+	struct approval_insiders in = execution_insiders(x, all->policy);
+	char binding[APPROVAL_BINDING_BYTES];
+	binding_after(x, c, consent_approval(x, c)->after, binding);
+	return approval_void(consent_approval(x, c), all, binding, &in, clock_times_now());
 }
 
-/* Why what was shown or agreed to counts no more (a word), or NULL. */
-static const char *is_void(struct execution *x, struct consent c, const struct demands *all)
+static struct approval_targets targets_of(const struct execution *x, size_t step)
 {
-	const struct approval *p = consent_approval(x, c);
-	char binding[65];
-	approval_binding(x, c, binding);
-	if (strcmp(binding, p->binding) != 0) return "changed";
-	if (p->needed != all->needed || strcmp(p->from, all->from.data ? all->from.data : "") != 0) return "policy_changed";
-	if (p->within_us != all->within_us || !are_rules_the_same(p, all)) return "policy_changed";
-	for (size_t i = 0; i < p->given_count; i++)
-		if (clock_has_passed(&p->given[i].until)) return "expired";
-	for (size_t i = 0; i < p->given_count; i++)
-		if (rights_has_driven(x, p->given[i].by)) return "has_driven";
-	return demands_hold(all, p) ? NULL : "policy_changed";
+	const struct step_data *s = &x->steps[step];
+	return (struct approval_targets){x->book->steps[step].targets_source != NULL, s->has_targets, s->are_targets_fresh};
 }
 
 /* True: nothing is missing. */
 static bool is_agreed(struct execution *x, size_t step, const struct demands *all, struct error *e)
 {
+	struct consent c = {step, NULL};
 	const struct flow_step *f = &x->flow->steps[step];
-	const char *why = NULL;
-	if (!all->count && !f->is_approved) return true;
-	if (f->is_approved) why = is_void(x, (struct consent){step, NULL}, all);
-	if (f->is_approved && !why) return true;
-	if (f->is_approved) approval_withdraw(x, step, why);
-	if (!all->count) return true;
-	approval_ask(x, (struct consent){step, NULL}, all, e);
-	return false;
-}
-
-/* Nobody agrees to what is not known. */
-static enum err check_targets(struct execution *x, size_t step, const struct demands *all, struct error *e)
-{
-	const struct step_data *s = &x->steps[step];
-	if (!all->count || !x->book->steps[step].targets_source || s->has_targets) return ERR_OK;
-	char *why = execution_read_blob(x, s->targets_why_blob, NULL);
-	enum err err = error_set(e, ERR_DENIED, "nobody can agree to step %s, since its targets are not known: %s", x->book->steps[step].id, why);
-	free(why);
-	return err;
+	struct approval_next next = approval_at_gate(f, all, targets_of(x, step), f->is_approved ? approval_why_void(x, c, all) : NULL);
+	if (next.is_denied) {
+		char *why = execution_read_blob(x, x->steps[step].targets_why_blob, NULL);
+		error_set(e, ERR_DENIED, "nobody can agree to step %s, since its targets are not known: %s", x->book->steps[step].id, why);
+		free(why);
+	}
+	if (next.withdraws) approval_withdraw(x, step, next.withdraws);
+	if (next.asks) approval_ask(x, c, all, e);
+	return next.may_begin;
 }
 
 static bool gate(struct execution *x, size_t step, struct right *by, struct error *e)
@@ -142,24 +115,17 @@ static bool gate(struct execution *x, size_t step, struct right *by, struct erro
 	enum err err = rights_step(x, step, by, e);
 	if (!err) {
 		err = demands_find(x, (struct consent){step, NULL}, &all, a, e);
-		if (!err) err = check_targets(x, step, &all, e);
 		if (!err) may = is_agreed(x, step, &all, e);
-		buf_clear(&all.from);
+		demands_clear(&all);
 	}
 	arena_free(a);
 	return may;
 }
 
-/* Evaluated just before others are asked, and again before it begins: they agree to these targets and no others. */
-static bool are_targets_due(const struct execution *x, size_t step)
-{
-	return x->book->steps[step].targets_source && !x->steps[step].are_targets_fresh;
-}
-
 bool approval_gate(struct execution *x, size_t step)
 {
 	struct error e = {ERR_OK, ""};
-	if (are_targets_due(x, step)) {
+	if (approval_looks_first(targets_of(x, step))) {
 		attempt_evaluate_targets(x, step);
 		return false;
 	}
@@ -177,14 +143,14 @@ enum err approval_check_by_hand(struct execution *x, size_t step, struct error *
 	error_set(e, ERR_OK, "%s", "");
 	enum err err = demands_find(x, (struct consent){step, NULL}, &all, a, e);
 	bool must_agree = !err && (all.count || f->is_approved);
-	buf_clear(&all.from);
+	demands_clear(&all);
 	arena_free(a);
 	if (err) return err;
 	if (!must_agree) return rights_step(x, step, NULL, e);
 	if (f->is_awaiting_approval)
 		return error_set(e, ERR_CONFLICT, "step %s waits until %u more agree: rung approve", x->book->steps[step].id,
 		                 f->approvals_needed - f->approvals);
-	if (are_targets_due(x, step)) {
+	if (approval_looks_first(targets_of(x, step))) {
 		attempt_evaluate_targets(x, step);
 		return error_set(e, ERR_CONFLICT, "what step %s touches is being looked at: try again in a moment", x->book->steps[step].id);
 	}
@@ -195,17 +161,16 @@ enum err approval_check_by_hand(struct execution *x, size_t step, struct error *
 /* A step by hand that waits for a person: are others to be asked first, or again? Where they cannot be, whoever says that it is done hears why. */
 static void advance_manual(struct execution *x, size_t step)
 {
-	const struct flow_step *f = &x->flow->steps[step];
-	if (!x->book->steps[step].is_manual || f->state != STEP_WAITING || f->is_in_attempt || f->is_awaiting_approval || x->steps[step].live) return;
+	if (!approval_concerns_hand(x->flow, step, x->steps[step].live != NULL)) return;
 	struct demands all;
 	struct arena *a = arena_new();
-	if (demands_find(x, (struct consent){step, NULL}, &all, a, NULL) == ERR_OK && (all.count || f->is_approved)) {
-		if (are_targets_due(x, step))
+	if (demands_find(x, (struct consent){step, NULL}, &all, a, NULL) == ERR_OK && (all.count || x->flow->steps[step].is_approved)) {
+		if (approval_looks_first(targets_of(x, step)))
 			attempt_evaluate_targets(x, step);
-		else if (check_targets(x, step, &all, NULL) == ERR_OK)
+		else
 			is_agreed(x, step, &all, NULL);
 	}
-	buf_clear(&all.from);
+	demands_clear(&all);
 	arena_free(a);
 }
 
@@ -214,11 +179,11 @@ static void refresh(struct execution *x, struct consent c)
 {
 	struct demands all;
 	struct arena *a = arena_new();
-	const char *why = NULL;
-	if (demands_find(x, c, &all, a, NULL) == ERR_OK) why = all.count ? is_void(x, c, &all) : "policy_changed";
-	if (why && !c.call) approval_withdraw(x, c.step, why);
-	if (why && all.count) approval_ask(x, c, &all, NULL);
-	buf_clear(&all.from);
+	struct approval_next next = {.withdraws = NULL};
+	if (demands_find(x, c, &all, a, NULL) == ERR_OK) next = approval_while_waiting(&all, c.call != NULL, approval_why_void(x, c, &all));
+	if (next.withdraws) approval_withdraw(x, c.step, next.withdraws);
+	if (next.asks) approval_ask(x, c, &all, NULL);
+	demands_clear(&all);
 	arena_free(a);
 }
 
@@ -233,6 +198,19 @@ void approvals_advance(struct execution *x)
 {
 	approvals_refresh(x);
 	for (size_t i = 0; i < x->graph->count; i++) advance_manual(x, i);
+}
+
+int64_t approvals_pass_us(struct execution *x)
+{
+	struct clock_times now = clock_times_now();
+	int64_t first_us = INT64_MAX;
+	struct consent waiting[APPROVALS_MAX];
+	size_t n = approvals_waiting(x, waiting, APPROVALS_MAX);
+	for (size_t i = 0; i < n; i++) first_us = approval_first_us(consent_approval(x, waiting[i]), now, first_us);
+	for (size_t i = 0; i < x->graph->count; i++)
+		if (x->flow->steps[i].is_approved && approval_concerns_hand(x->flow, i, false))
+			first_us = approval_first_us(&x->steps[i].approval, now, first_us);
+	return first_us;
 }
 
 /* Which host a call is about; NULL: this one. */
@@ -256,11 +234,7 @@ const char *approval_refuse(struct execution *x, size_t step, const char *kind, 
 	if (!x->flow->steps[step].is_approved) return NULL;
 	struct arena *a = arena_new();
 	const char *host = host_of(kind, words, count, a), *why = NULL;
-	bool is_shown = !host || !s->targets;
-	size_t i;
-	json_t *v;
-	if (!is_shown) json_array_foreach(s->targets, i, v) is_shown = is_shown || strcmp(json_string_value(v), host) == 0;
-	if (!is_shown) why = arena_printf(x->arena, "%s is not among the targets that were approved", host);
+	if (!approval_covers(s->targets, host)) why = arena_printf(x->arena, "%s is not among the targets that were approved", host);
 	arena_free(a);
 	return why;
 }
@@ -289,10 +263,7 @@ void approval_fold(struct execution *x, size_t step, const struct record *r)
 		fold_asked(x, p, x->flow->steps[step].attempt, r);
 		break;
 	case RECORD_APPROVAL_GIVEN:
-		p->given = arena_grow(x->arena, p->given, p->given_count, &p->given_capacity, sizeof *p->given);
-		p->given[p->given_count].by = arena_strdup(x->arena, r->by ? r->by : "?");
-		p->given[p->given_count++].until = clock_until_make(r->t_us, json_int(r->data, "until_us", 0), x->is_emitting);
-		s->are_targets_fresh = false;
+		approval_given(p, x->arena, r->by ? r->by : "?", clock_until_make(r->t_us, json_int(r->data, "until_us", 0), x->is_emitting));
 		break;
 	case RECORD_APPROVAL_REFUSED:
 		if (c) break;
@@ -359,7 +330,7 @@ bool approval_may_be_given_by(struct execution *x, const char *who)
 		struct demands all;
 		enum err err = demands_find(x, waiting[i], &all, a, NULL);
 		if (!err) err = demands_accept(x, waiting[i], &all, who, NULL);
-		buf_clear(&all.from);
+		demands_clear(&all);
 		arena_free(a);
 		if (err == ERR_OK || err == ERR_CONFLICT) return true; /* they have agreed already */
 	}

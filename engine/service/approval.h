@@ -22,6 +22,9 @@ enum err approval_check_by_hand(struct execution *x, size_t step, struct error *
 void approvals_advance(struct execution *x);
 void approvals_refresh(struct execution *x); /* the second alone */
 
+/* When the first agreement of those that are looked at so passes, on the steady clock; INT64_MAX: none does. */
+int64_t approvals_pass_us(struct execution *x);
+
 /* Why the step's approval does not cover the call (a target that is not among those that were shown), as a part of a sentence; or NULL. */
 const char *approval_refuse(struct execution *x, size_t step, const char *kind, const char *const *words, size_t count);
 
@@ -32,8 +35,8 @@ void approval_withdraw(struct execution *x, size_t step, const char *why);
 /* A record about what waits. data is taken. */
 struct emit approval_emit(struct consent c, enum record_kind kind, const char *by, json_t *data);
 
-/* The digest of what is agreed to, as things are now. */
-void approval_binding(struct execution *x, struct consent c, char out[65]);
+/* Why what waits is no more what was shown, or what was agreed to counts no more, by things as they are now: a word, or NULL. */
+const char *approval_why_void(struct execution *x, struct consent c, const struct demands *all);
 
 /* Is something waiting for an approval that this principal may give? */
 bool approval_may_be_given_by(struct execution *x, const char *who);

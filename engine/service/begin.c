@@ -190,7 +190,7 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	ulid_make(x->id, clock_now_us(), random);
 	x->driver = arena_strdup(x->arena, w->driver);
 	x->trigger = trigger_of(x->driver);
-	x->epoch = 1;
+	x->epoch = lease_next(0);
 	enum err err = open_book(x, w->book, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
 	if (!err) err = book_bind(x->book, w->params, &x->params, e);
@@ -318,6 +318,7 @@ static bool read_record(void *arg, uint64_t seq, const char *line, size_t n)
 		g->err =
 		    r.kind == RECORD_EXECUTION_STARTED ? read_start(g->x, &r, g->e) : error_set(g->e, ERR_VERIFY, "its first record is no execution.started");
 	g->is_first = false;
+	g->x->last_seq = seq;
 	if (!g->err) g->err = execution_fold(g->x, &r, g->e);
 	if (!g->err) read_extra(g->x, &r);
 	if (g->err) error_context(g->e, "record %llu", (unsigned long long)seq);
@@ -365,8 +366,11 @@ static void taken_up(struct execution *x)
 
 void execution_take_up(struct execution *x, const char *by)
 {
-	x->epoch++;
+	x->epoch = lease_next(x->epoch);
+	x->is_claiming = true;
 	failpoint(EXECUTION_EPOCH);
+	if (!x->batch) x->batch = store_batch_new();
+	store_batch_lease(x->batch, x->id, (struct lease_claim){.epoch = x->epoch, .last = x->last_seq});
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_RESUMED, .step = SIZE_MAX, .by = by, .data = json_pack("{s:s}", "why", "engine_ended")}, NULL);
 	lock_wait(x, true, taken_up);
 }

@@ -82,7 +82,7 @@ static enum err ask_others(struct asking *q, struct call *c, struct error *e)
 		err = execution_emit(x, approval_emit(waits, RECORD_QUESTION_ASKED, NULL, d), e);
 		if (!err) err = approval_ask(x, waits, &all, e);
 	}
-	buf_clear(&all.from);
+	demands_clear(&all);
 	arena_free(a);
 	return err;
 }

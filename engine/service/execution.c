@@ -69,6 +69,9 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 	free(c);
 	if (err) {
 		fail_laters(x, l, e ? e->text : "its records could not be stored");
+		fail_laters(x, x->first, e ? e->text : "its records could not be stored"); /* what was held until then */
+		x->first = NULL;
+		x->last = NULL;
 		log_line(LOG_ERROR, "execution %s: %s", x->id, e ? e->text : "its records could not be stored");
 		/* What was folded is not what is stored: nobody may see it, and it cannot go on in this engine. A broken store ends the engine, at the end of
 		 * this round of its loop, in which others still ask. */
@@ -77,6 +80,7 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 		if (err == ERR_IO) engine_end(x->engine, 1);
 		return;
 	}
+	x->is_claiming = false;
 	failpoint(EXECUTION_DURABLE);
 	run_laters(x, l);
 	failpoint(EXECUTION_TOLD);
@@ -227,6 +231,7 @@ void execution_commit(struct execution *x)
 {
 	execution_tell_changes(x);
 	if (!x->batch && !x->first) return;
+	if (x->batch && !lease_may_submit(x->is_claiming, (unsigned)x->commits)) return;
 	struct later *first = x->first;
 	x->first = NULL;
 	x->last = NULL;
@@ -259,12 +264,20 @@ static void woken(uv_timer_t *t)
 	execution_step_on(t->data);
 }
 
-/* For the first of what the commands wait for. */
-static void arm_timer(struct execution *x, const struct flow_command *commands, size_t n)
+/* The first of what the commands wait for. */
+static int64_t first_wake(const struct flow_command *commands, size_t n)
 {
 	int64_t at_us = INT64_MAX;
 	for (size_t i = 0; i < n; i++)
 		if (commands[i].kind == FLOW_DO_WAKE && commands[i].at_us < at_us) at_us = commands[i].at_us;
+	return at_us;
+}
+
+/* For that, or the end of an agreement where it comes before. */
+static void arm_timer(struct execution *x, int64_t at_us)
+{
+	int64_t passes_us = approvals_pass_us(x);
+	if (passes_us < at_us) at_us = passes_us;
 	if (at_us == INT64_MAX) return;
 	if (!x->timer) {
 		x->timer = mem_zero(sizeof *x->timer);
@@ -352,6 +365,7 @@ void execution_advance(struct execution *x)
 		x->commands = arena_alloc(x->arena, x->commands_max * sizeof *x->commands);
 	}
 	/* Bounded: each round moves at least one step or ends the run. */
+	int64_t wake_us = INT64_MAX;
 	for (bool again = true; again && !x->flow->is_finished;) {
 		again = false;
 		size_t n = flow_decide(x->flow, clock_steady_us(), x->commands, x->commands_max);
@@ -359,13 +373,14 @@ void execution_advance(struct execution *x)
 			do_command(x, &x->commands[i]);
 			again = again || changes_state(x->commands[i].kind);
 		}
-		arm_timer(x, x->commands, n);
+		wake_us = first_wake(x->commands, n);
 	}
 	x->is_end_told = x->flow->is_finished; /* by the book, or by a person who stopped it */
 	if (x->is_end_told) {
 		execution_later(x, finished, NULL);
 	} else {
 		approvals_advance(x);
+		arm_timer(x, wake_us);
 		revive(x);
 	}
 	x->is_advancing = false;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "book/graph.h"
+#include "flow/approval.h"
 #include "flow/replay.h"
 #include "policy/bounds.h"
 #include "policy/capability.h"
@@ -19,22 +20,6 @@
 struct engine;
 struct execution;
 struct attempt;
-
-/* The round of approvals that a step or a call waits for, or had. */
-struct approval {
-	char binding[65]; /* digest of what is agreed to */
-	uint32_t needed;
-	const char *from; /* whom it waits for, in words */
-	const char **met; /* ids of the policy's rules that this round meets */
-	size_t met_count;
-	int64_t within_us; /* how long an approval counts */
-	uint32_t after;    /* the step's attempt when they were asked */
-	struct approval_given {
-		const char *by;
-		struct clock_until until;
-	} * given;
-	size_t given_count, given_capacity;
-};
 
 struct call {
 	uint32_t number, attempt;
@@ -155,7 +140,7 @@ struct execution {
 	struct capability **allowed;
 	size_t allowed_count, allowed_capacity;
 	bool is_all_declared;
-	uint64_t epoch;
+	uint64_t epoch, last_seq; /* last_seq: of the records that it was read from */
 	int64_t started_us, finished_us;
 
 	/* Under way. */
@@ -167,6 +152,7 @@ struct execution {
 	int commits;
 	struct recent_blob *recent;
 	size_t recent_count, recent_capacity;
+	bool is_claiming;           /* it is being taken over, and that is not durable yet */
 	bool is_ahead;              /* of the store, for good: records of it could not be stored */
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;

@@ -177,7 +177,6 @@ static void fold_reset(struct execution *x)
 {
 	for (size_t i = 0; i < x->graph->count; i++) {
 		const struct flow_step *s = &x->flow->steps[i];
-		x->steps[i].are_targets_fresh = false;
 		if (!s->open_calls) end_evaluation(x, i);
 		if (s->state == STEP_PENDING || s->state == STEP_READY || (s->state == STEP_WAITING && !s->is_in_attempt)) forget_result(&x->steps[i]);
 	}
@@ -235,9 +234,6 @@ static void fold_step(struct folding *f)
 	case RECORD_STEP_SKIPPED:
 		keep(&s->why_blob, str(f, "reason"), f->x->arena);
 		s->why = NULL;
-		break;
-	case RECORD_ATTEMPT_FINISHED:
-		s->are_targets_fresh = false;
 		break;
 	case RECORD_ATTEMPT_STARTED:
 		keep(&s->why_blob, NULL, NULL);
@@ -300,6 +296,14 @@ static const int events[RECORD_KIND_N] = {
     [RECORD_EXECUTION_FINISHED] = FLOW_FINISHED + 1,
 };
 
+static void age_targets(const struct folding *f)
+{
+	struct execution *x = f->x;
+	if (!events[f->r->kind] || !approval_ages_targets((enum flow_event_kind)(events[f->r->kind] - 1))) return;
+	for (size_t i = 0; i < x->graph->count; i++)
+		if (i == f->step || f->r->kind == RECORD_STEP_RESET) x->steps[i].are_targets_fresh = false;
+}
+
 static void prepare_event(struct folding *f)
 {
 	struct flow_event *ev = &f->ev;
@@ -343,7 +347,7 @@ static void fold_run(struct folding *f)
 	x->is_run_dirty = true;
 	if (f->r->kind == RECORD_EXECUTION_STARTED) x->started_us = f->r->t_us, fold_driver(x, str(f, "driver") ? str(f, "driver") : "?");
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) x->finished_us = f->r->t_us;
-	if (f->r->kind == RECORD_EXECUTION_RESUMED && f->r->epoch > x->epoch) x->epoch = f->r->epoch;
+	if (f->r->kind == RECORD_EXECUTION_RESUMED) x->epoch = lease_read(x->epoch, f->r->epoch);
 	if (f->r->kind == RECORD_DRIVER_CHANGED) fold_driver(x, str(f, "to"));
 	if (f->r->kind == RECORD_RIGHT_ELEVATED) fold_elevation(f);
 }
@@ -374,6 +378,7 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	if (r->kind == RECORD_ATTEMPT_FINISHED) fold_attempt_finished(&f);
 	if (r->kind == RECORD_SECRET_USED) fold_secret_used(&f);
 	fold_step(&f);
+	age_targets(&f);
 	/* One event moves others: what became ready is told too. */
 	x->is_run_dirty = true;
 	return ERR_OK;

@@ -62,11 +62,9 @@ static enum err check_giving(const struct request *q, struct consent c, const st
 	struct execution *x = q->x;
 	const struct step_data *s = &x->steps[c.step];
 	const char *id = x->book->steps[c.step].id;
-	char binding[65];
 	enum err err = demands_accept(x, c, all, q->client->principal, e);
 	if (err) return err;
-	approval_binding(x, c, binding);
-	if (strcmp(json_str(q->args, "binding", ""), binding) != 0 || strcmp(binding, consent_approval(x, c)->binding) != 0)
+	if (!approval_is_as_shown(consent_approval(x, c), json_str(q->args, "binding", ""), approval_why_void(x, c, all)))
 		return error_set(e, ERR_CONFLICT, "what step %s would do has changed since it was shown: look at it again", id);
 	if (!*json_str(q->args, "reason", "")) return error_set(e, ERR_USAGE, "an approval needs a reason");
 	bool is_destructive = x->book->steps[c.step].risk == RISK_DESTRUCTIVE;
@@ -96,7 +94,7 @@ static enum err give(struct request *q, struct consent c, const struct demands *
 	failpoint(APPROVAL_GIVE);
 	enum err err = execution_emit(x, approval_emit(c, RECORD_APPROVAL_GIVEN, q->client->principal, d), e);
 	if (err) return err;
-	*missing = p->needed > p->given_count ? p->needed - p->given_count : 0;
+	*missing = approval_missing(p);
 	return c.call && !*missing ? answer_call(q, c, e) : ERR_OK;
 }
 
@@ -111,7 +109,7 @@ void op_approve(struct request *q)
 	enum err err = demands_find(q->x, c, &all, a, &e);
 	if (!err) err = check_giving(q, c, &all, &e);
 	if (!err) err = give(q, c, &all, &missing, &e);
-	buf_clear(&all.from);
+	demands_clear(&all);
 	arena_free(a);
 	if (err)
 		request_fail(q, &e);
@@ -144,7 +142,7 @@ void op_refuse(struct request *q)
 	struct arena *a = arena_new();
 	enum err err = demands_find(q->x, c, &all, a, &e);
 	if (!err) err = demands_accept(q->x, c, &all, q->client->principal, &e);
-	buf_clear(&all.from);
+	demands_clear(&all);
 	arena_free(a);
 	if (!err && !*reason) err = error_set(&e, ERR_USAGE, "a refusal needs a reason");
 	if (!err) err = refuse(q, c, reason, &e);

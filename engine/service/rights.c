@@ -69,18 +69,8 @@ struct policy_request rights_request(struct execution *x, size_t step, struct ar
 
 bool rights_has_driven(const struct execution *x, const char *who)
 {
-	for (size_t i = 0; i < x->driver_count; i++)
-		if (strcmp(x->drivers[i], who) == 0) return true;
-	return strcmp(x->driver, who) == 0;
-}
-
-bool rights_is_author(struct execution *x, const char *who)
-{
-	const struct policy *p = NULL;
-	rights_policy(x, &p, NULL);
-	for (size_t i = 0; i < x->book->meta_count; i++)
-		if (strcmp(x->book->meta[i].key, "author") == 0 && policy_is_author(p, who, x->book->meta[i].value)) return true;
-	return false;
+	struct approval_insiders in = execution_insiders(x, NULL);
+	return approval_has_driven(&in, who) || strcmp(x->driver, who) == 0;
 }
 
 /* ---- calls ---- */

@@ -88,9 +88,8 @@ enum err rights_elevate(struct execution *x, const char *name, const char *who, 
 /* The same before it has any record: the record comes with rights_elevate behind its first one. */
 enum err rights_begin_elevated(struct execution *x, const char *name, const char *reason, struct error *e);
 
-/* Did who ever drive it, or write its book? They approve nothing of it. */
+/* Did who ever drive it? */
 bool rights_has_driven(const struct execution *x, const char *who);
-bool rights_is_author(struct execution *x, const char *who);
 
 /* A request about a step (SIZE_MAX: about none) by the driver. Borrowed from x and a. */
 struct policy_request rights_request(struct execution *x, size_t step, struct arena *a);

@@ -12,29 +12,38 @@ static void bind_text(sqlite3_stmt *q, int at, const char *s)
 	sqlite3_bind_text(q, at, s, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
 
-/* Does the row of that execution exist, and what is its epoch? */
-static enum err epoch_of(struct store *s, const char *execution, uint64_t *epoch, struct error *e)
+/* One number of the first row; 0 where there is none. */
+static enum err number_of(struct store *s, enum sql id, int column, const char *execution, uint64_t *out, struct error *e)
 {
-	sqlite3_stmt *q = s->sql[SQL_EXECUTION_GET];
+	sqlite3_stmt *q = s->sql[id];
 	bind_text(q, 1, execution);
 	int rc = sqlite3_step(q);
-	*epoch = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, EXECUTION_COLUMN_N - 1) : 0;
+	*out = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, column) : 0;
 	sqlite3_reset(q);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : schema_error(s->db, rc, "reading an execution", e);
+}
+
+static enum err check_claim(struct store *s, struct lease *held, const struct op *o, struct error *e)
+{
+	enum err err = number_of(s, SQL_LAST_RECORD, 0, o->execution, &held->last, e);
+	if (err || lease_is_free_for(held, &o->claim)) return err;
+	return error_set(e, ERR_CONFLICT, "execution %s went on, or was taken over, while it was read to be taken over: look at it again", o->execution);
 }
 
 enum err apply_check_epochs(struct store *s, const struct store_batch *b, struct error *e)
 {
 	failpoint(STORE_EPOCH);
 	for (const struct op *o = b->first; o; o = o->next) {
-		bool is_row = o->kind == OP_EXECUTION;
-		uint64_t mine = is_row ? o->row.epoch : o->record.epoch, held;
-		if (!is_row && (o->kind != OP_RECORD || !o->execution || mine == 0)) continue;
-		enum err err = epoch_of(s, o->execution, &held, e);
+		bool is_row = o->kind == OP_EXECUTION, is_claim = o->kind == OP_LEASE;
+		uint64_t mine = is_claim ? o->claim.epoch : is_row ? o->row.epoch : o->record.epoch;
+		struct lease held = {.epoch = 0};
+		if (!is_row && !is_claim && (o->kind != OP_RECORD || !o->execution || mine == 0)) continue;
+		enum err err = number_of(s, SQL_EXECUTION_GET, EXECUTION_COLUMN_N - 1, o->execution, &held.epoch, e);
+		if (!err && !lease_admits(&held, mine))
+			err = error_set(e, ERR_CONFLICT, "execution %s has been taken over: its lease has epoch %llu, this write %llu", o->execution,
+			                (unsigned long long)held.epoch, (unsigned long long)mine);
+		if (!err && is_claim) err = check_claim(s, &held, o, e);
 		if (err) return err;
-		if (held > mine)
-			return error_set(e, ERR_CONFLICT, "execution %s has been taken over: its lease has epoch %llu, this write %llu", o->execution,
-			                 (unsigned long long)held, (unsigned long long)mine);
 	}
 	return ERR_OK;
 }
@@ -216,6 +225,8 @@ enum err apply_batch(struct store *s, struct progress *p, struct store_batch *b,
 			break;
 		case OP_EXECUTION:
 			err = apply_execution(s, p, o, e);
+			break;
+		case OP_LEASE: /* was looked at before anything was changed */
 			break;
 		case OP_PLAN:
 			err = apply_plan(s, p, o, e);

@@ -63,6 +63,11 @@ void store_batch_execution(struct store_batch *b, const struct store_execution *
 	o->row.driver = arena_strdup(a, x->driver), o->row.parent = arena_strdup(a, x->parent), o->row.plan = arena_strdup(a, x->plan);
 }
 
+void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim)
+{
+	add(b, OP_LEASE, execution)->claim = claim;
+}
+
 void store_batch_plan(struct store_batch *b, const char *digest, const void *bytes, size_t n)
 {
 	char hex[DIGEST_HEX_BYTES];

@@ -16,7 +16,7 @@
 enum { BLOB_SALT_BYTES = 32 };
 
 /* One change of a batch. */
-enum op_kind { OP_RECORD, OP_EXECUTION, OP_PLAN, OP_TIMER, OP_BLOB, OP_ERASE };
+enum op_kind { OP_RECORD, OP_EXECUTION, OP_LEASE, OP_PLAN, OP_TIMER, OP_BLOB, OP_ERASE };
 
 struct op {
 	struct op *next;
@@ -30,6 +30,7 @@ struct op {
 			uint64_t epoch;
 		} record;
 		struct store_execution row;
+		struct lease_claim claim;
 		struct {
 			const char *digest;
 			const void *bytes;
@@ -78,6 +79,7 @@ enum sql {
 	SQL_CHECKPOINT,
 	SQL_HEAD,
 	SQL_EXECUTION_GET,
+	SQL_LAST_RECORD,
 	SQL_EXECUTION_PUT,
 	SQL_PLAN,
 	SQL_TIMER_GET,

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "flow/lease.h"
 #include "journal/record.h"
 
 #include <stdbool.h>
@@ -52,6 +53,8 @@ void store_batch_free(struct store_batch *b); /* only for one that was never sub
 enum err store_batch_record(struct store_batch *b, const struct record *r,
                             struct error *e);                                       /* encoded now, seq added by the writer; t_us 0: the writer's clock */
 void store_batch_execution(struct store_batch *b, const struct store_execution *x); /* insert or replace */
+/* The batch takes the execution over: it is refused (ERR_CONFLICT) where the lease or the execution's last record is not what the claim says. */
+void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim);
 /* digest: the hex SHA-256 of exactly these bytes (asserted: what is stored under a digest must have it); a plan that is there already is left as it is. */
 enum { STORE_PLAN_BYTES_MAX = 32 << 20 };
 void store_batch_plan(struct store_batch *b, const char *digest, const void *bytes, size_t n);

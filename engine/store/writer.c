@@ -20,6 +20,7 @@ static const char *const sql_text[SQL_N] = {
     [SQL_CHECKPOINT] = "INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)",
     [SQL_HEAD] = "INSERT OR REPLACE INTO head (id, nodes, sum) VALUES (0, ?, ?)",
     [SQL_EXECUTION_GET] = "SELECT " EXECUTION_COLUMNS " FROM execution WHERE id = ?",
+    [SQL_LAST_RECORD] = "SELECT max(seq) FROM record WHERE execution = ?",
     [SQL_EXECUTION_PUT] = "INSERT OR REPLACE INTO execution (" EXECUTION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_PLAN] = "INSERT OR IGNORE INTO plan (digest, bytes) VALUES (?, ?)",
     [SQL_TIMER_GET] = "SELECT due_us FROM timer WHERE execution = ? AND step = ? AND kind = ?",

@@ -20,25 +20,9 @@ void engine_run_laters(struct engine *g)
 	}
 }
 
-static bool ask_approval(struct engine *g, size_t step)
-{
-	struct line l = {.ev = {.kind = FLOW_APPROVAL_ASKED, .step = step, .count = g->world->approvals[step], .to = SIZE_MAX, .by = SIZE_MAX}};
-	return engine_emit(g, l);
-}
-
-/* True: nothing is missing. What was agreed to is sometimes void by then. */
-static bool is_agreed(struct engine *g, size_t step)
-{
-	if (!g->world->approvals[step]) return true;
-	if (g->flow->steps[step].is_approved && roll(g->world, 12)) return true;
-	if (g->flow->steps[step].is_approved) engine_event(g, FLOW_APPROVAL_WITHDRAWN, step, 0);
-	ask_approval(g, step);
-	return false;
-}
-
 static void start(struct engine *g, size_t step)
 {
-	if (g->steps[step].live.is_on || !is_agreed(g, step)) return;
+	if (g->steps[step].live.is_on || !engine_gate(g, step)) return;
 	if (!engine_event(g, FLOW_ATTEMPT_STARTED, step, 0)) return;
 	g->steps[step].worker_losses = 0;
 	engine_begin_live(g, step, FOR_ACTION);
@@ -106,19 +90,22 @@ static void revive(struct engine *g, size_t i)
 static void advance(struct engine *g)
 {
 	struct flow_command commands[2 * STEPS_MAX + 2];
+	int64_t wake_us = INT64_MAX;
 	if (g->is_awaiting_lock || g->flow->is_finished) return;
 	for (bool again = true; again && !g->flow->is_finished;) {
 		again = false;
+		wake_us = INT64_MAX;
 		size_t n = flow_decide(g->flow, engine_steady_us(g), commands, 2 * STEPS_MAX + 2);
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
 			if (carry_out(g, &commands[i])) again = true;
+			if (commands[i].kind == FLOW_DO_WAKE && commands[i].at_us < wake_us) wake_us = commands[i].at_us;
+		}
 	}
-	for (size_t i = 0; i < g->world->graph.count && !g->flow->is_finished; i++) {
-		const struct flow_step *f = &g->flow->steps[i];
-		bool waits = g->world->book_steps[i].is_manual && f->state == STEP_WAITING && !f->is_in_attempt && !f->is_awaiting_approval && !f->is_approved;
-		if (waits && g->world->approvals[i]) ask_approval(g, i);
-		revive(g, i);
-	}
+	if (g->flow->is_finished) return;
+	engine_advance_approvals(g);
+	int64_t passes_us = engine_approvals_pass_us(g);
+	g->armed_us = passes_us < wake_us ? passes_us : wake_us;
+	for (size_t i = 0; i < g->world->graph.count && !g->flow->is_finished; i++) revive(g, i);
 }
 
 void engine_step_on(struct engine *g)
@@ -132,6 +119,7 @@ void engine_tell(struct engine *g)
 {
 	if (g->told == g->stored) return;
 	g->told++;
+	g->is_claiming = false;
 	engine_run_laters(g);
 	engine_step_on(g);
 }
@@ -143,11 +131,15 @@ static struct engine *new_engine(struct world *w)
 	must(w->engine_count < ENGINES_MAX);
 	if (!w->engines[w->engine_count]) w->engines[w->engine_count] = mem_alloc(sizeof(struct engine));
 	struct engine *g = w->engines[w->engine_count++];
-	memset(g, 0, offsetof(struct engine, lines)); /* what is behind counts only as far as it is filled */
+	memset(g, 0, offsetof(struct engine, steps)); /* what is behind counts only as far as it is filled */
+	for (size_t i = 0; i < STEPS_MAX; i++) memset(&g->steps[i], 0, offsetof(struct sim_step, calls));
 	g->line_count = g->batched = g->batch_count = g->stored = g->told = g->later_count = g->later_done = 0;
 	g->world = w;
 	g->number = w->engine_count;
-	g->epoch = 1;
+	g->epoch = lease_next(0);
+	g->armed_us = INT64_MAX;
+	g->arena = arena_new();
+	g->drivers[g->driver_count++] = people_names[0];
 	g->begun_us = w->now_us;
 	g->begun_real_us = w->real_us;
 	g->flow = flow_new(&w->graph, w->mode);
@@ -170,15 +162,23 @@ static void know_times(struct engine *g, const struct engine *before)
 		g->ran_attempt[i] = g->flow->steps[i].attempt;
 }
 
+/* The last that had the lease; others only asked for it. */
+static const struct engine *engine_before(const struct world *w)
+{
+	unsigned i = w->engine_count - 1;
+	while (--i && !w->engines[i]->stored) continue;
+	return w->engines[i];
+}
+
 struct engine *engine_take_up(struct world *w)
 {
 	struct engine *g = new_engine(w);
 	for (size_t i = 0; i < w->journal_count; i++)
 		if (!engine_fold(g, &w->journal[i])) broken(w, "line %zu of the journal does not fold", i);
-	if (g->flow->is_finished) return g;
-	know_times(g, w->engines[w->engine_count - 2]);
-	g->epoch++;
-	g->is_awaiting_lock = g->is_taking_up = true;
+	know_times(g, engine_before(w));
+	g->epoch = lease_next(g->epoch);
+	g->claim = (struct lease_claim){.epoch = g->epoch, .last = w->journal_count};
+	g->is_claiming = g->is_awaiting_lock = g->is_taking_up = true;
 	engine_sure(g, engine_emit(g, (struct line){.ev = {.kind = FLOW_RESUMED, .step = SIZE_MAX, .is_take_up = true, .to = SIZE_MAX, .by = SIZE_MAX}}));
 	engine_commit(g);
 	return g;
@@ -214,4 +214,5 @@ void engine_end(struct engine *g)
 	g->is_gone = true;
 	flow_free(g->flow);
 	g->flow = NULL;
+	arena_free(g->arena);
 }

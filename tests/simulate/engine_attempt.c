@@ -182,12 +182,16 @@ static void ask(struct engine *g, size_t step, const struct saying *said)
 	struct line l = {.asks = said->asks,
 	                 .effect = said->is_question ? EFFECT_READ : said->effect,
 	                 .is_question = said->is_question,
-	                 .is_in_verify = a->purpose == FOR_PROOF};
+	                 .is_in_verify = a->purpose == FOR_PROOF,
+	                 .code_needed = said->code_needed,
+	                 .code_from = said->code_from};
 	switch (call_meet(c ? &c->flow : NULL, c && c->asks == said->asks)) {
 	case MEETS_NOTHING:
 		engine_sure(g, engine_start_call(g, step, &fresh, l));
 		c = engine_find_call(g, step, fresh.attempt, number);
-		if (said->is_question)
+		if (said->code_needed)
+			engine_ask_others(g, step, c);
+		else if (said->is_question)
 			engine_sure(g, engine_emit_call(g, FLOW_QUESTION_ASKED, step, &fresh, (struct line){.epoch = 0}));
 		else if (said->asks % 19 == 0)
 			engine_finish_call(g, step, c, 0, true); /* not allowed */

@@ -10,7 +10,6 @@
 void engine_sure(const struct engine *g, bool was_taken);
 struct sim_call *engine_find_call(struct engine *g, size_t step, uint32_t attempt, uint32_t number);
 bool engine_fold(struct engine *g, const struct line *l);
-int64_t engine_steady_us(const struct engine *g);
 bool engine_event(struct engine *g, enum flow_event_kind kind, size_t step, enum step_state outcome);
 bool engine_emit_call(struct engine *g, enum flow_event_kind kind, size_t step, const struct flow_call *c, struct line l);
 void engine_later(struct engine *g, struct later l);
@@ -37,6 +36,16 @@ void engine_calls_changed(struct engine *g, size_t step);
 bool engine_any_under_way(const struct engine *g, size_t step);
 void engine_stop(struct engine *g, size_t step, enum step_state outcome);
 void engine_deliver(struct engine *g, size_t step);
+
+/* engine_approval.c */
+
+void engine_fold_approval(struct engine *g, const struct line *l);
+bool engine_gate(struct engine *g, size_t step);        /* may the step begin? */
+bool engine_may_by_hand(struct engine *g, size_t step); /* may a person say that they did it? */
+void engine_advance_approvals(struct engine *g);
+int64_t engine_approvals_pass_us(struct engine *g);
+void engine_ask_others(struct engine *g, size_t step, struct sim_call *c);
+void engine_agree(struct engine *g, size_t step); /* somebody says yes or no to what waits */
 
 /* engine.c */
 

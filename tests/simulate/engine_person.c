@@ -7,7 +7,8 @@ static void answer_question(struct engine *g, size_t step)
 	struct sim_step *s = &g->steps[step];
 	for (size_t i = 0; i < s->count; i++) {
 		struct sim_call *c = &s->calls[i];
-		if (!c->flow.is_question || c->flow.state != CALL_STARTED || c->flow.attempt != g->flow->steps[step].attempt || roll(g->world, 3) == 0)
+		if (!c->flow.is_question || c->code_needed || c->flow.state != CALL_STARTED || c->flow.attempt != g->flow->steps[step].attempt ||
+		    roll(g->world, 3) == 0)
 			continue;
 		if (!engine_emit_call(g, FLOW_QUESTION_ANSWERED, step, &c->flow, (struct line){.epoch = 0})) return;
 		s->needs_run = true;
@@ -40,6 +41,14 @@ static void resolve(struct engine *g, size_t step)
 	}
 }
 
+static void settle_by_hand(struct engine *g, size_t step)
+{
+	enum step_state outcome = roll(g->world, 6) ? STEP_SUCCEEDED : STEP_FAILED;
+	struct line l = {.ev = {.kind = FLOW_SETTLED, .step = step, .outcome = outcome, .to = SIZE_MAX, .by = SIZE_MAX}, .is_by_hand = true};
+	if (outcome == STEP_SUCCEEDED && !engine_may_by_hand(g, step)) return;
+	engine_emit(g, l);
+}
+
 void engine_person(struct engine *g, size_t step)
 {
 	struct world *w = g->world;
@@ -49,16 +58,20 @@ void engine_person(struct engine *g, size_t step)
 		engine_event(g, roll(w, 10) ? FLOW_REQUESTED : FLOW_SKIP, step, 0);
 		break;
 	case WAIT_PERSON:
-		engine_event(g, FLOW_SETTLED, step, roll(w, 6) ? STEP_SUCCEEDED : STEP_FAILED);
+		settle_by_hand(g, step);
 		break;
 	case WAIT_DECISION:
 		if (!is_live) engine_event(g, roll(w, 3) ? FLOW_SETTLED : FLOW_RESET, step, STEP_SUCCEEDED);
 		break;
 	case WAIT_APPROVAL:
-		engine_event(g, roll(w, 8) ? FLOW_APPROVAL_GIVEN : roll(w, 2) ? FLOW_APPROVAL_REFUSED : FLOW_APPROVAL_WITHDRAWN, step, 0);
+		if (roll(w, 40))
+			engine_agree(g, step);
+		else
+			engine_event(g, FLOW_SKIP, step, 0);
 		break;
 	case WAIT_ANSWER:
 		answer_question(g, step);
+		engine_agree(g, step);
 		break;
 	case WAIT_RESOLVE:
 		resolve(g, step);

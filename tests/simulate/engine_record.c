@@ -50,22 +50,57 @@ static void fold_call(struct engine *g, const struct line *l)
 	c->asks = l->asks;
 	c->flow.effect = l->effect;
 	c->flow.is_question = l->is_question;
+	c->code_needed = l->code_needed;
+	c->code_from = l->code_from;
 	c->flow.is_in_verify = l->is_in_verify;
+}
+
+static bool is_about_approval(enum flow_event_kind kind)
+{
+	return kind == FLOW_APPROVAL_ASKED || kind == FLOW_APPROVAL_GIVEN || kind == FLOW_APPROVAL_REFUSED || kind == FLOW_APPROVAL_WITHDRAWN;
+}
+
+/* What is no event of flow/. */
+static void fold_rest(struct engine *g, const struct line *l)
+{
+	if (l->what == LINE_DRIVER) {
+		must(g->driver_count < DRIVERS_MAX);
+		g->drivers[g->driver_count++] = people_names[l->who];
+	}
+	if (l->what != LINE_TARGETS) return;
+	struct sim_step *s = &g->steps[l->ev.step];
+	s->targets = l->targets;
+	s->has_targets = l->targets < TARGETS_UNKNOWN;
+	s->are_targets_fresh = true;
+}
+
+static void fold_step(struct engine *g, const struct line *l)
+{
+	enum flow_event_kind kind = l->ev.kind;
+	if (kind == FLOW_CALL_STARTED || kind == FLOW_CALL_FINISHED || kind == FLOW_CALL_UNKNOWN || kind == FLOW_CALL_RESOLVED) fold_call(g, l);
+	if (is_about_approval(kind)) engine_fold_approval(g, l);
+	if (kind == FLOW_VERIFICATION_FINISHED) g->steps[l->ev.step].is_proof_tried = true;
+	for (size_t i = 0; i < g->world->graph.count && approval_ages_targets(kind); i++)
+		if (i == l->ev.step || kind == FLOW_RESET) g->steps[i].are_targets_fresh = false;
+	if (kind != FLOW_ATTEMPT_STARTED) return;
+	g->steps[l->ev.step].is_proof_tried = false;
+	g->ran_us[l->ev.step] = 0;
+	g->ran_attempt[l->ev.step] = g->flow->steps[l->ev.step].attempt;
 }
 
 bool engine_fold(struct engine *g, const struct line *l)
 {
-	enum flow_event_kind kind = l->ev.kind;
-	struct sim_call *known = kind == FLOW_CALL_STARTED ? engine_find_call(g, l->ev.step, l->attempt, l->call) : NULL;
+	struct sim_call *known = l->ev.kind == FLOW_CALL_STARTED ? engine_find_call(g, l->ev.step, l->attempt, l->call) : NULL;
 	struct error e;
-	if (!(known && call_is_open(&known->flow)) && flow_apply(g->flow, &l->ev, &e)) return false;
-	if (l->epoch > g->epoch) g->epoch = l->epoch;
-	if (kind == FLOW_CALL_STARTED || kind == FLOW_CALL_FINISHED || kind == FLOW_CALL_UNKNOWN || kind == FLOW_CALL_RESOLVED) fold_call(g, l);
-	if (kind == FLOW_VERIFICATION_FINISHED) g->steps[l->ev.step].is_proof_tried = true;
-	if (kind != FLOW_ATTEMPT_STARTED) return true;
-	g->steps[l->ev.step].is_proof_tried = false;
-	g->ran_us[l->ev.step] = 0;
-	g->ran_attempt[l->ev.step] = g->flow->steps[l->ev.step].attempt;
+	if (l->what != LINE_EVENT) {
+		fold_rest(g, l);
+		return true;
+	}
+	/* An approval that code asked for is an answer to its call; the step itself waits for none. */
+	bool is_event = !(known && call_is_open(&known->flow)) && !(l->call && is_about_approval(l->ev.kind));
+	if (is_event && flow_apply(g->flow, &l->ev, &e)) return false;
+	if (l->ev.kind == FLOW_RESUMED) g->epoch = lease_read(g->epoch, l->epoch);
+	if (l->ev.step != SIZE_MAX) fold_step(g, l);
 	return true;
 }
 
@@ -82,7 +117,13 @@ bool engine_emit(struct engine *g, struct line l)
 	l.ev.t_us = g->world->now_us;
 	l.ev.ahead_us = engine_steady_us(g) - g->world->now_us;
 	l.epoch = g->epoch;
-	if (!engine_fold(g, &l)) return false;
+	l.engine = g->number;
+	l.policy = (unsigned)g->world->people.now;
+	l.real_us = g->world->real_us;
+	g->is_emitting = true;
+	bool was_folded = engine_fold(g, &l);
+	g->is_emitting = false;
+	if (!was_folded) return false;
 	must(g->line_count < RECORDS_MAX);
 	g->lines[g->line_count++] = l;
 	return true;
@@ -111,6 +152,7 @@ void engine_later(struct engine *g, struct later l)
 
 void engine_commit(struct engine *g)
 {
+	if (g->line_count > g->batched && !lease_may_submit(g->is_claiming, (unsigned)(g->batch_count - g->told))) return;
 	if (g->line_count > g->batched) {
 		must(g->batch_count < BATCHES_MAX);
 		g->batches[g->batch_count++] = (struct batch){g->batched, g->line_count - g->batched};

@@ -41,6 +41,9 @@ int main(int argc, char **argv)
 	printf("# %llu effects, %llu unknown, %llu made again, %llu proofs, %llu attempts run again over answers, %llu diverged, %llu timed out\n",
 	       (unsigned long long)t->landed, (unsigned long long)t->unknown, (unsigned long long)t->again, (unsigned long long)t->proofs,
 	       (unsigned long long)t->replayed, (unsigned long long)t->diverged, (unsigned long long)t->timeouts);
+	printf("# %llu agreed, %llu may not, %llu withdrawn, %llu leases taken by another first, %llu timers\n", (unsigned long long)t->agreed,
+	       (unsigned long long)t->not_agreed, (unsigned long long)t->withdrawn, (unsigned long long)t->claims_refused, (unsigned long long)t->timers);
+	people_free();
 	for (size_t i = 0; i < ENGINES_MAX; i++) free(w->engines[i]);
 	free(w);
 	return 0;

@@ -31,8 +31,13 @@ struct saying program_speak(const struct program *p, struct running *r, uint32_t
 		r->waits_for[b] = asked + 1;
 		uint64_t what = mix(mix(r->learned, b), r->at[b]);
 		enum step_effect own = what % 4 == 0 ? effects[(what >> 8) % 5] : p->effect;
-		return (struct saying){
-		    .says = SAYS_CALL, .asks = what, .effect = p->is_proof ? EFFECT_READ : own, .is_question = !p->is_proof && (what >> 16) % 7 == 0};
+		bool is_question = !p->is_proof && (what >> 16) % 7 == 0, is_for_others = is_question && (what >> 24) % 3 == 0;
+		return (struct saying){.says = SAYS_CALL,
+		                       .asks = what,
+		                       .effect = p->is_proof ? EFFECT_READ : own,
+		                       .is_question = is_question,
+		                       .code_needed = is_for_others ? 1 + (uint32_t)(what >> 32) % 2 : 0,
+		                       .code_from = (unsigned)(what >> 40) % 3};
 	}
 	return (struct saying){.says = SAYS_IDLE};
 }

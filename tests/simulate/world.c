@@ -8,7 +8,7 @@
 
 /* The world around the engines: the book, the store, targets, the clock, people, and what goes wrong. */
 
-enum { MOVES_MAX = 60000, SECOND_US = 1000 };
+enum { MOVES_MAX = 60000, PATIENCE = 4000, SECOND_US = 1000 };
 
 unsigned roll(struct world *w, unsigned n)
 {
@@ -72,7 +72,10 @@ static void random_step(struct world *w, size_t i)
 		s->on_failure = ON_FAILURE_CONTINUE;
 	else if (roll(w, 5) == 0)
 		s->on_failure = ON_FAILURE_GOTO, s->goto_max = (int)roll(w, 3), w->nodes[i].goto_step = roll(w, (unsigned)w->graph.count);
-	w->approvals[i] = roll(w, 6) == 0 ? 1 + roll(w, 2) : 0;
+	s->approve = roll(w, 6) == 0 ? 1 + (int)roll(w, 2) : 0;
+	s->from = people_groups[roll(w, 3)];
+	s->risk = roll(w, 5) == 0 ? RISK_DESTRUCTIVE : RISK_CHANGE;
+	if (roll(w, 3) == 0) s->targets_source = "t";
 	w->proofs[i] = (struct book_fence){.role = FENCE_VERIFY, .source = ""};
 	if (!s->is_manual && roll(w, 3) == 0) s->fences = &w->proofs[i], s->fence_count = 1;
 	w->programs[i] = random_program(w, false);
@@ -84,6 +87,7 @@ static void random_world(struct world *w)
 	w->graph = (struct graph){.book = &w->book, .nodes = w->nodes, .count = 1 + roll(w, STEPS_MAX)};
 	w->book = (struct book){.steps = w->book_steps, .step_count = w->graph.count};
 	for (size_t i = 0; i < w->graph.count; i++) random_step(w, i);
+	people_make(w);
 	w->mode = roll(w, 3) ? FLOW_AUTO : FLOW_GUIDED;
 	w->now_us = w->real_us = INT64_C(1000000000);
 	w->is_clock_right = roll(w, 3) > 0;
@@ -99,15 +103,23 @@ static void end_engine(struct world *w, struct engine *g)
 	engine_end(g);
 }
 
-/* The writer stores a batch whole, or refuses it where its lease has passed. */
+static void refuse(struct world *w, struct engine *g)
+{
+	say(w, "engine %u: refused", g->number);
+	w->tally.refused++;
+	w->tally.claims_refused += g->is_claiming;
+	end_engine(w, g);
+}
+
+/* The writer stores a batch whole, or refuses it where its lease has passed, or was taken by another. */
 static void store_batch(struct world *w, struct engine *g)
 {
 	if (g->stored == g->batch_count) return;
 	const struct batch *b = &g->batches[g->stored];
-	if (w->journal_count && g->lines[b->first].epoch < w->journal[w->journal_count - 1].epoch) {
-		say(w, "engine %u: refused", g->number);
-		w->tally.refused++;
-		end_engine(w, g);
+	struct lease held = {.epoch = w->journal_count ? w->journal[w->journal_count - 1].epoch : 0, .last = w->journal_count};
+	bool is_claim = g->is_claiming && g->stored == 0;
+	if (!lease_admits(&held, g->lines[b->first].epoch) || (is_claim && !lease_is_free_for(&held, &g->claim))) {
+		refuse(w, g);
 		return;
 	}
 	for (size_t i = 0; i < b->count; i++) {
@@ -115,19 +127,11 @@ static void store_batch(struct world *w, struct engine *g)
 		w->journal[w->journal_count] = g->lines[b->first + i];
 		w->journal[w->journal_count].ev.ahead_us = 0; /* no record says it */
 		const struct line *l = &w->journal[w->journal_count];
-		say(w, "%4zu engine %u: event %d step %zd attempt %u call %u outcome %s", w->journal_count, g->number, (int)l->ev.kind, (ssize_t)l->ev.step,
-		    l->attempt, l->call, step_state_name(l->ev.outcome));
+		say(w, "%4zu engine %u: event %d step %zd attempt %u call %u outcome %s who %s", w->journal_count, g->number, (int)l->ev.kind,
+		    (ssize_t)l->ev.step, l->attempt, l->call, step_state_name(l->ev.outcome), people_names[l->who]);
 		oracle_line(w, w->journal_count++);
 	}
 	g->stored++;
-}
-
-/* Reading the journal and taking the lease are one: the engine that owns the state directory is the only one that reads to write. */
-static struct engine *take_up(struct world *w)
-{
-	struct engine *g = engine_take_up(w);
-	store_batch(w, g);
-	return g;
 }
 
 /* --- targets -------------------------------------------------------------------------------------------------------------------------------- */
@@ -162,6 +166,10 @@ static void move_flight(struct world *w, struct flight *f)
 	uint64_t id = f->id;
 	f->is_on = false;
 	if (is_lost) return;
+	if (g->is_paused) {
+		f->is_on = true; /* until it listens again */
+		return;
+	}
 	unsigned answer = 1 + roll(w, 1000);
 	engine_answer(g, id, answer, !f->has_landed || answer % 7 == 0, is_ended);
 	if (!g->is_gone && roll(w, 8) == 0) engine_answer(g, id, answer + 1, false, false); /* and once more */
@@ -174,7 +182,7 @@ static bool is_lock_free(const struct world *w, const struct engine *g)
 	/* An engine that was taken over, and does not know it yet, holds it too. */
 	for (unsigned i = 0; i + 1 < g->number; i++)
 		if (!w->engines[i]->is_gone) return false;
-	return g->stored == g->batch_count || !g->is_taking_up;
+	return true;
 }
 
 /* --- what happens ---------------------------------------------------------------------------------------------------------------------------- */
@@ -213,17 +221,21 @@ static void go_wrong(struct world *w, struct engine *g)
 	if (!w->faults_left) return;
 	w->faults_left--;
 	unsigned what = roll(w, 10);
-	if (what < 4 && w->engine_count < ENGINES_MAX - 1) {
+	if (what < 4 && w->engine_count < ENGINES_MAX - 4) {
 		say(w, "     engine %u: crash", g->number);
 		w->tally.crashes++;
 		/* What the writer had in hand may have reached the disk, and nobody heard of it. */
 		while (roll(w, 2) && g->stored < g->batch_count && !g->is_gone) store_batch(w, g);
 		end_engine(w, g);
 		pass_time(w, roll(w, 1000) * SECOND_US);
-	} else if (what < 6 && w->engine_count < ENGINES_MAX - 1) {
+	} else if (what < 6 && w->journal_count && w->engine_count < ENGINES_MAX - 4) {
 		say(w, "     engine %u: taken over", g->number);
 		w->tally.takeovers++;
-		take_up(w);
+		engine_take_up(w);
+		if (roll(w, 4) == 0) engine_take_up(w); /* and by another at once */
+	} else if (what < 7) {
+		say(w, "     engine %u: stands still", g->number);
+		g->is_paused = true;
 	} else if (what < 8)
 		lose_actor(w, g);
 	else
@@ -232,18 +244,35 @@ static void go_wrong(struct world *w, struct engine *g)
 
 static void person(struct world *w, struct engine *g)
 {
-	unsigned what = roll(w, 600);
+	unsigned what = roll(w, w->moves < PATIENCE ? 600 : 40);
 	if (what == 0)
 		engine_emit(g, (struct line){.ev = {.kind = FLOW_CANCEL, .step = SIZE_MAX, .to = SIZE_MAX, .by = SIZE_MAX}});
 	else if (what < 8)
 		engine_emit(g, (struct line){.ev = {.kind = FLOW_PAUSED, .step = SIZE_MAX, .to = SIZE_MAX, .by = SIZE_MAX}});
+	else if (what < 14)
+		engine_hand_over(g, roll(w, PEOPLE - 1));
 	engine_person(g, roll(w, (unsigned)w->graph.count));
+}
+
+/* Its timer goes off. */
+static void wake(struct world *w, struct engine *g)
+{
+	if (g->is_gone || engine_steady_us(g) < g->armed_us) return;
+	g->armed_us = INT64_MAX;
+	w->tally.timers++;
+	engine_step_on(g);
 }
 
 static void move(struct world *w, struct engine *g)
 {
+	if (g->is_paused) { /* the world goes on around it */
+		turn_clock(w);
+		g->is_paused = roll(w, 30) > 0;
+		return;
+	}
 	unsigned what = roll(w, 100);
 	struct flight *f = &w->flights[roll(w, 8)];
+	if (roll(w, 8) == 0) f = &w->flights[roll(w, STEPS_MAX * BRANCHES_MAX * 2)];
 	if (what < 25)
 		store_batch(w, g);
 	else if (what < 45)
@@ -258,11 +287,13 @@ static void move(struct world *w, struct engine *g)
 		person(w, g);
 	else if (what < 96)
 		go_wrong(w, g);
-	else
-		engine_step_on(g);
+	else if (roll(w, 8) == 0)
+		people_move(w);
+	wake(w, g);
 	if (!g->is_gone && g->is_awaiting_lock && is_lock_free(w, g)) engine_lock_is_free(g);
 	bool is_quiet = !g->is_gone && g->told == g->batch_count && g->line_count == g->batched;
 	if (is_quiet && w->journal_count && g->number == w->engine_count && roll(w, 64) == 0) oracle_refold(w, g);
+	if (is_quiet && !g->is_awaiting_lock) oracle_timers(w, g);
 }
 
 static struct engine *pick(struct world *w)
@@ -271,7 +302,8 @@ static struct engine *pick(struct world *w)
 	unsigned n = 0;
 	for (unsigned i = 0; i < w->engine_count; i++)
 		if (!w->engines[i]->is_gone) alive[n++] = w->engines[i];
-	if (n == 0) return take_up(w);
+	/* An execution of which nothing is durable there is not: somebody starts it again. */
+	if (n == 0) return w->journal_count ? engine_take_up(w) : engine_begin(w);
 	return alive[roll(w, n)];
 }
 
@@ -293,6 +325,7 @@ void world_run(struct world *w, uint64_t seed, bool is_loud)
 	w->engine_count = 0;
 	w->moves = 0;
 	w->seed = seed;
+	w->arena = arena_new();
 	w->chance = mix(seed, 1);
 	w->is_loud = is_loud;
 	random_world(w);
@@ -302,4 +335,5 @@ void world_run(struct world *w, uint64_t seed, bool is_loud)
 		move(w, pick(w));
 	}
 	for (unsigned i = 0; i < w->engine_count; i++) engine_end(w->engines[i]);
+	arena_free(w->arena);
 }

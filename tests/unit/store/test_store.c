@@ -197,6 +197,42 @@ static bool collect_id(void *arg, const struct store_execution *x)
 	return true;
 }
 
+static void take_over(struct store *s, uint64_t epoch, uint64_t last, struct answer *a)
+{
+	struct store_batch *b = store_batch_new();
+	store_batch_lease(b, execution_a, (struct lease_claim){.epoch = epoch, .last = last});
+	add_record(b, execution_a, NULL, RECORD_EXECUTION_RESUMED, epoch, json_pack("{s:s}", "why", "engine_ended"));
+	add_execution(b, execution_a, "running", true, epoch);
+	store_submit(s, b, take_answer, a);
+}
+
+static void a_lease_is_taken_once_and_only_behind_the_last_record(void **state)
+{
+	struct store *s = place_open(*state);
+	struct answer a[6] = {{0}};
+	struct store_batch *b = store_batch_new();
+	add_started(b, execution_a, 1);
+	store_submit(s, b, take_answer, &a[0]);
+	b = store_batch_new();
+	add_record(b, execution_a, "s", RECORD_STEP_REQUESTED, 1, NULL);
+	store_submit(s, b, take_answer, &a[1]);
+	take_over(s, 2, 1, &a[2]); /* read before the last record */
+	take_over(s, 2, 2, &a[3]);
+	take_over(s, 2, 2, &a[4]); /* at once with the one before */
+	take_over(s, 4, 3, &a[5]); /* of a lease that nobody has */
+	store_drain(s);
+	assert_int_equal(a[1].first_seq, 2);
+	assert_int_equal(a[2].err, ERR_CONFLICT);
+	assert_non_null(strstr(a[2].error.text, "while it was read"));
+	assert_int_equal(a[3].err, ERR_OK);
+	assert_int_equal(a[4].err, ERR_CONFLICT);
+	assert_int_equal(a[5].err, ERR_CONFLICT);
+	struct lines l = read_lines(s, NULL, 0, 0);
+	assert_int_equal(l.n, 4);
+	free_lines(&l);
+	store_close(s);
+}
+
 static void executions_are_listed_newest_first_in_pages(void **state)
 {
 	struct store *s = place_open(*state);
@@ -437,6 +473,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(only_one_process_owns_a_store_and_others_can_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(batches_that_wait_share_a_checkpoint_and_keep_their_order, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_batch_whose_lease_has_passed_fails_alone_and_leaves_no_gap, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_lease_is_taken_once_and_only_behind_the_last_record, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(executions_are_listed_newest_first_in_pages, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(plans_blobs_and_timers_come_back, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_clock_that_steps_back_more_than_a_second_is_recorded, set_up, tear_down),
