@@ -43,12 +43,13 @@ static const char *question_words(struct arena *a, const json_t *view, const cha
 }
 
 /* What was sent, and nobody saw what became of it. */
-static const char *unknown_words(struct arena *a, const json_t *step, struct lines *below)
+static const char *unknown_words(struct arena *a, const json_t *view, const json_t *step, struct lines *below)
 {
 	size_t i;
 	json_t *call;
 	json_array_foreach(json_arr(step, "calls"), i, call) if (strcmp(json_str(call, "state", ""), "unknown") == 0)
 	    lines_printf(below, "  %s", line_safe(a, json_str(call, "words", "")));
+	lines_printf(below, "  rung resolve %s %s", json_str(view, "execution", ""), line_exact(a, json_str(step, "id", "")));
 	return "has calls whose outcome is unknown; look at their targets first:";
 }
 
@@ -80,7 +81,7 @@ static void say_step(struct arena *a, const json_t *view, const json_t *step)
 		if (strcmp(waiting, words[k].waiting) == 0) what = words[k].what;
 	if (strcmp(waiting, "approval") == 0) what = approval_words(a, view, id, &below);
 	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id, &below);
-	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, step, &below);
+	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, view, step, &below);
 	message("step %s (%s) %s", id, line_safe(a, json_str(step, "title", "")), what);
 	for (size_t i = 0; i < below.count; i++) message_more("%s", below.line[i]);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROCESSES_SHOWN = 5, COMMAND_LINE_BYTES = 4096, COMMAND_LINE_SHOWN = 80 };
+enum { PROCESSES_SHOWN = 5, NAME_BYTES = 64 };
 
 static void add(json_t *facts, const char *from, const char *settles, char *says)
 {
@@ -53,21 +53,18 @@ static void tell_key(struct execution *x, struct call *c, json_t *facts)
 	    mem_printf("it was sent with the key %s: a target that keeps keys can be asked what it did under that one", c->key ? c->key : "?"));
 }
 
-/* "123 (sleep 300)" */
+/* "123 (sleep)". Not its arguments: a shell may have put a secret there, which nobody has taken out. */
 static void add_process(struct buf *out, pid_t pid)
 {
 	char path[64];
-	struct buf line;
-	buf_init(&line, COMMAND_LINE_BYTES);
-	snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-	fs_read(path, &line, NULL);
-	for (size_t i = 0; i < line.len; i++)
-		if (!line.data[i]) line.data[i] = ' ';
-	size_t n = line.len ? text_cut(line.data, line.len - (line.data[line.len - 1] == ' '), COMMAND_LINE_SHOWN) : 0;
+	struct buf name;
+	buf_init(&name, NAME_BYTES);
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	fs_read(path, &name, NULL);
 	buf_printf(out, "%s%d (", out->len ? ", " : "", (int)pid);
-	text_visible(out, line.data ? line.data : "", n, TEXT_KEEP_NOTHING);
+	text_visible(out, name.data ? name.data : "", name.len && name.data[name.len - 1] == '\n' ? name.len - 1 : name.len, TEXT_KEEP_NOTHING);
 	buf_str(out, ")");
-	buf_clear(&line);
+	buf_clear(&name);
 }
 
 /* Of the execution: whose call started a process is not known. */

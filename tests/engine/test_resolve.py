@@ -101,7 +101,9 @@ def processes_that_outlived_their_deadline_are_named(w):
     w.waits(x, "s0", "resolve")
     (c,) = show(w, x)["calls"]
     has(c["why"], "ended at its deadline")
-    has(c["facts"][0]["says"], "still run", "sleep 4711")
+    has(c["facts"][0]["says"], "still run", "(sleep)")
+    # What stands in another process's arguments nobody has redacted: a secret of the environment may.
+    hasnt(c["facts"][0]["says"], "4711")
     resolve(w, x, "failed")
     w.waits(x, "s0", "decision")
     w.client.ask("stop", execution=x)
@@ -318,6 +320,47 @@ def done_with_nothing_behind_it_ends_the_execution(w):
     resolve(w, x, "done")
     same(w.over(x)["state"], "succeeded")
     same([made(w), [k["d"].get("is_seen") for k in w.records(x) if k["k"] == "step.settled"]], [["one"], [False]])
+
+
+@test
+def done_while_paused_says_that_nothing_starts(w):
+    x = w.run(w.lua(hanging(w, "one"), marking(w, "behind")))
+    cut(w, x, "one")
+    w.waits(x, "s0", "resolve")
+    w.client.ask("pause", execution=x)
+    has(said(show(w, x), "done"), "then comes: s1, once it is not paused any more")
+    resolve(w, x, "done")
+    same([states(w.view(x)), made(w)], [["succeeded", "ready"], ["one"]])
+    w.client.ask("resume", execution=x)
+    same(w.over(x)["state"], "succeeded")
+
+
+@test
+def what_comes_next_is_what_needs_nothing_else(w):
+    book = w.book([{"fences": [(hanging(w, "one"), "lua {id=s0}")]}, {"title": "By hand", "comment": "id=hand needs="},
+                   {"fences": [(marking(w, "after-both"), "lua {id=both needs=s0,hand}")]}, {"fences": [(marking(w, "after"), "lua {id=after needs=s0}")]}])
+    x = w.run(book)
+    cut(w, x, "one")
+    w.waits(x, "s0", "resolve")
+    has(said(show(w, x), "done"), "then comes: after")
+    hasnt(said(show(w, x), "done"), "both", "hand", "ends")
+    has(said(show(w, x), "failed"), "not run then: hand, both, after")
+    resolve(w, x, "done")
+    w.step(x, "after", lambda s: s["state"] == "succeeded")
+    same([states(w.view(x)), made(w)], [["succeeded", "waiting", "pending", "succeeded"], ["one", "after"]])
+    w.client.ask("settle", execution=x, step="hand", outcome="succeeded")
+    w.over(x)
+
+
+@test
+def the_step_s_time_goes_on_where_it_stood(w):
+    x = w.run(w.lua((hanging(w, "one"), "timeout=200s")))
+    cut(w, x, "one")
+    w.waits(x, "s0", "resolve")
+    line = [l for l in show(w, x)["answers"]["again"] if "s are left" in l]
+    assert line and 150 < int(line[0].split()[4]) <= 200, line
+    resolve(w, x, "failed")
+    w.over(x)
 
 
 @test
