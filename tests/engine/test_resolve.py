@@ -77,6 +77,7 @@ def resolved(w, x):
 @test
 def what_was_sent_when_and_how_and_what_it_printed(w):
     x = w.run(w.lua("sh({\"sh\", \"-c\", \"cat; echo half way >&2; touch %s; sleep 60\"}, {stdin = \"12345\", env = {COLOUR = \"red\"}, cwd = \"/\"})" % w.path("begun-a")))
+    w.step(x, "s0", lambda s: s["calls"] and [s["calls"][0]["stdout_bytes"], s["calls"][0]["stderr_bytes"]] == [5, 9])
     cut(w, x, "a")
     w.waits(x, "s0", "resolve")
     s = show(w, x)
