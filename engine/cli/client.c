@@ -20,6 +20,7 @@
 
 enum {
 	REQUEST_DEADLINE_US = 30000000,
+	WAITS_US_MAX = 700000000,    /* more than the engine ever waits for a command of its own */
 	WAITING_BYTES_MAX = 8 << 20, /* what may wait to be written: output of a command that the person runs */
 };
 
@@ -42,6 +43,7 @@ struct expected {
 	struct answer *out;
 	struct error *error;
 	enum err err;
+	int64_t until_us;
 };
 
 /* A path in sun_path has at most 107 bytes: longer ones go through a descriptor of their folder. */
@@ -218,6 +220,14 @@ static void take_answer(struct client *c, const struct frame *f, struct expected
 	memcpy(want->out->payload, f->payload, f->payload_len);
 }
 
+/* The engine has to wait for something itself, which takes so long at most. */
+static void wait_longer(const struct frame *f, struct expected *want)
+{
+	json_int_t us = json_int(f->head, "us", 0);
+	if (want && json_int(f->head, "request", -1) == want->id && us > 0 && us < WAITS_US_MAX)
+		want->until_us = clock_monotonic_us() + us + REQUEST_DEADLINE_US;
+}
+
 /* Hands out the frames that are whole. Stops behind the answer that is waited for. */
 static enum err take_frames(struct client *c, struct expected *want, struct error *e)
 {
@@ -226,6 +236,8 @@ static enum err take_frames(struct client *c, struct expected *want, struct erro
 	while (!(want && want->is_there) && (err = frame_reader_next(&c->reader, &f, e)) == ERR_OK) {
 		if (json_object_get(f.head, "re"))
 			take_answer(c, &f, want);
+		else if (strcmp(json_str(f.head, "ev", ""), "waits") == 0)
+			wait_longer(&f, want);
 		else if (c->on_event)
 			c->on_event(c->arg, f.head, f.payload, f.payload_len);
 	}
@@ -263,16 +275,15 @@ static enum err queue(struct client *c, const char *op, json_t *args, const void
 
 enum err client_request(struct client *c, const char *op, json_t *args, struct answer *out, struct error *e)
 {
-	int64_t until_us = clock_monotonic_us() + REQUEST_DEADLINE_US;
 	enum err err = queue(c, op, args, NULL, 0, e);
-	struct expected want = {.id = c->last_id, .out = out, .error = e};
+	struct expected want = {.id = c->last_id, .out = out, .error = e, .until_us = clock_monotonic_us() + REQUEST_DEADLINE_US};
 	while (!err) {
 		err = write_some(c, e);
 		if (!err) err = take_frames(c, &want, e);
 		if (err || want.is_there) break;
-		if (clock_monotonic_us() > until_us)
-			return error_set(e, ERR_TIMEOUT, "the engine did not answer \"%s\" within 30 s; it may still have done it: `rung log` shows", op);
-		wait_for_socket(c, until_us);
+		if (clock_monotonic_us() > want.until_us)
+			return error_set(e, ERR_TIMEOUT, "the engine did not answer \"%s\" in time; it may still have done it: `rung log` shows", op);
+		wait_for_socket(c, want.until_us);
 		err = read_some(c, e);
 	}
 	return err ? err : want.err;

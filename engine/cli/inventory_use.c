@@ -30,12 +30,13 @@ static enum err ask_engine(struct arena *a, struct client *c, const char *root, 
 {
 	json_t *hosts = json_array(), *groups = json_array();
 	enum err err = ERR_OK;
-	for (json_int_t from = 0; from >= 0 && !err;) {
+	for (json_int_t from = 0, of = 0; from >= 0 && !err;) {
 		struct answer answer = {0};
-		err = client_request(c, "hosts", json_pack("{s:s,s:I}", "workspace", root, "from", from), &answer, e);
+		err = client_request(c, "hosts", json_pack("{s:s,s:I,s:I}", "workspace", root, "from", from, "of", of), &answer, e);
 		if (err) break;
 		if (json_arr(answer.value, "hosts")) json_array_extend(hosts, json_arr(answer.value, "hosts"));
 		if (json_arr(answer.value, "groups")) json_array_extend(groups, json_arr(answer.value, "groups"));
+		of = json_int(answer.value, "of", 0);
 		json_int_t next = json_int(answer.value, "next", -1);
 		from = next > from ? next : -1;
 		answer_clear(&answer);

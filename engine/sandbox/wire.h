@@ -21,8 +21,8 @@
  * {"t":"answer","c":3,"now_us":N,"ok":true,"value":any,"stdout":n1,"stderr":n2}
  * {"t":"answer","c":3,"now_us":N,"ok":false,"kind":"failed"|"denied"|"timeout"|...,"why":"sentence"}
  *     answers call c; payload: stdout then stderr, put into value (an object such as {"code":0}, or "signal":9 in place of code; "timed_out", "truncated",
- *     "redacted" are handed on) where "stdout" is there; ask: value is the answer. {"b64"} in value becomes bytes. One answer is read only when no branch can
- * go on without one; now_us becomes time.now().
+ *     "redacted" are handed on) where "stdout" is there; ask, hosts: value is the answer. {"b64"} in value becomes bytes. One answer is read only when no
+ * branch can go on without one; now_us becomes time.now().
  *
  * WORKER -> ENGINE
  *
@@ -31,9 +31,9 @@
  * {"t":"ready","confined":{"seccomp":bool,"landlock":version,"rlimits":bool,"address_space":bool}}    first, once; what is really on
  * {"t":"call","c":1,"part":"action"|"verify","module":"sh","function":"run","arguments":{...},"options":{"effect":"read","timeout_us":N}}
  *     c counts from 1 in asking order. sh: arguments {"argv":[..],"stdin":string|{"b64"},"env":{},"cwd":".."}; ask (module "ask", function "ask"):
- *     {"prompt","type","choices","default"}. Absent members are absent; strings that are not UTF-8 are {"b64"}. arguments are at most 768 KiB, those of
- *     all calls of an attempt 64 MiB; which members a function has is a table (sandbox/callable.c). What a call
- *     raises on (an exit status, say) is decided in the worker from the answer, so neither check nor ok is here.
+ *     {"prompt","type","choices","default"}; hosts (module "hosts", function "query"): {"query","empty"}. Absent members are absent; strings that are not UTF-8
+ * are {"b64"}. arguments are at most 768 KiB, those of all calls of an attempt 64 MiB; which members a function has is a table (sandbox/callable.c). What a
+ * call raises on (an exit status, say) is decided in the worker from the answer, so neither check nor ok is here.
  * {"t":"log","level":"debug"|"info"|"warn"|"error","text":"..."}    text: 64 KiB of a step, at most 256 KiB once control characters are made visible
  * {"t":"idle","open":2}      every branch waits for an answer, to one of so many calls; said once before each time the worker goes to read an answer,
  *     which is sent behind it and not before

@@ -4,9 +4,11 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "policy/book_hosts.h"
 #include "service/attempt.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
+#include "service/inventory.h"
 #include "service/rights.h"
 #include "service/secret.h"
 
@@ -28,6 +30,7 @@ static struct execution *execution_alloc(struct engine *en, struct store_reader 
 	x->notes = json_array();
 	x->secrets_used = json_object();
 	x->secret_params = json_object();
+	x->queries = json_object();
 	x->trigger = "person";
 	return x;
 }
@@ -65,9 +68,21 @@ static json_t *plan_json(const struct execution *x)
 	json_t *permissions = json_array();
 	for (size_t i = 0; i < x->book->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", x->book->permissions[i].pattern, "read", x->book->permissions[i].is_read));
-	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:s,s:O,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
+	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:s,s:O,s:O*,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
 	                 json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor, "path", x->book_path, "workspace", x->workspace,
-	                 "governed_by", x->policy_root, "parameters", x->params, "permissions", permissions, "modules");
+	                 "governed_by", x->policy_root, "parameters", x->params, "queries", json_object_size(x->queries) ? x->queries : NULL, "permissions",
+	                 permissions, "modules");
+}
+
+/* Parameters that name hosts become the hosts that the inventory has now: these are the plan's, whatever it says later. */
+static enum err bind_hosts(struct execution *x, const struct execution_wish *w, struct error *e)
+{
+	const struct inventory *inv;
+	if (!book_has_hosts(x->book)) return ERR_OK;
+	struct inventory_at *at = engine_inventory(x->engine, x->policy_root);
+	enum err err = inventory_now(at, &inv, e);
+	if (err == ERR_WAITING && w->awaited) *w->awaited = at;
+	return err ? err : book_hosts_bind(x->book, inv, x->params, x->queries, e);
 }
 
 /* The plan holds the book's bytes, so that resume needs no file; its digest names it. */
@@ -194,6 +209,7 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	enum err err = open_book(x, w->book, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
 	if (!err) err = book_bind(x->book, w->params, &x->params, e);
+	if (!err) err = bind_hosts(x, w, e);
 	if (!err) err = secret_take_params(x, e);
 	if (!err) err = bind_rights(x, w->allow, w->is_all_declared, e);
 	if (!err) fold_ready(x, w->mode);

@@ -150,10 +150,21 @@ static const char *read_request(struct asking *q)
 	return q->what->request(q->words, q->arguments, &site, &q->request);
 }
 
+/* The engine's own answer comes as an actor's does: once the question is durable. */
+static enum err ask_engine(struct asking *q, int again, struct error *e)
+{
+	q->effect = EFFECT_READ;
+	enum err err = start_record(q, again, e);
+	if (err) return err;
+	call_dispatch_later(q->a->x, execution_call(q->a->x, q->a->step, q->a->replay.attempt, q->number));
+	return ERR_OK;
+}
+
 static enum err new_call(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
+	if (q->what->by == CALLABLE_ENGINE) return ask_engine(q, 0, e);
 	const char *impossible = read_request(q);
 	if (impossible)
 		q->request.count = 0;
@@ -224,6 +235,7 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	if (met == MEETS_UNKNOWN) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
 	failpoint(CALL_AGAIN);
+	if (q->what->by == CALLABLE_ENGINE) return ask_engine(q, 1, e);
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	const char *impossible = read_request(q);
 	if (impossible) {

@@ -59,7 +59,8 @@ const char *call_words_of(struct arena *a, const json_t *form)
 {
 	const json_t *arguments = json_obj(form, "arguments");
 	if (json_array_size(json_arr(arguments, "argv"))) return of_command(a, json_arr(arguments, "argv"));
-	return cut(a, json_str(form, "command", json_str(arguments, "prompt", "")));
+	const char *query = json_str(arguments, "query", NULL); /* of hosts */
+	return cut(a, query ? arena_printf(a, "hosts %s", query) : json_str(form, "command", json_str(arguments, "prompt", "")));
 }
 
 const char *call_words(struct execution *x, struct call *c)

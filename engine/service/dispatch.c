@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "sandbox/receipt.h"
 #include "sandbox/wire.h"
+#include "service/answer.h"
 #include "service/attempt.h"
 #include "service/call.h"
 #include "service/configure.h"
@@ -360,6 +361,10 @@ static void dispatch(struct execution *x, json_t *data)
 		attempt_calls_changed(x, step);
 		return;
 	}
+	if (c->is_of_engine) {
+		answer_hosts(x, c);
+		return;
+	}
 	if (actor_start(x, &e) || send_call(x, c, &e)) {
 		call_not_made(x, c, "failed", e.text);
 		attempt_calls_changed(x, step);
@@ -379,6 +384,8 @@ void call_cancel_open(struct execution *x, size_t step)
 {
 	for (size_t i = 0; i < x->flying_count; i++)
 		if (x->flying[i]->step == step) call_cancel(x, x->flying[i]);
+	for (size_t i = 0; i < x->steps[step].call_count; i++)
+		if (x->steps[step].calls[i]->is_of_engine) answer_cancel(x, x->steps[step].calls[i]);
 }
 
 bool call_any_under_way(const struct execution *x, size_t step)

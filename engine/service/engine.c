@@ -6,6 +6,7 @@
 #include "service/attempt.h"
 #include "service/client.h"
 #include "service/configure.h"
+#include "service/inventory.h"
 #include "service/leftover.h"
 #include "service/listen.h"
 #include "service/receipt.h"
@@ -339,6 +340,7 @@ static void engine_stop(struct engine *en)
 	}
 	failpoint(ENGINE_DROPPED);
 	client_drop_all(en);
+	engine_inventories_free(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
 	store_drain(en->store);
 	failpoint(ENGINE_DRAINED);

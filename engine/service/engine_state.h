@@ -32,6 +32,7 @@ struct engine {
 	const char *principal;                   /* of who started it */
 	const char *root;                        /* the workspace that it serves, or NULL */
 	struct policy_at *policies;              /* of the workspaces that were asked for */
+	struct inventory_at *inventories;        /* likewise */
 	json_t *revisions, *starts;              /* approved digests of books; times of services' starts */
 	char program[PATH_MAX], forkd[PATH_MAX]; /* what the fork server starts, and itself */
 	struct store *store;

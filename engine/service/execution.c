@@ -427,6 +427,7 @@ void execution_free(struct execution *x)
 	json_decref(x->denied);
 	json_decref(x->secrets_used);
 	secret_forget_params(x);
+	json_decref(x->queries);
 	flow_free(x->flow);
 	graph_free(x->graph);
 	book_free(x->book);

@@ -28,6 +28,7 @@ struct call {
 	enum step_effect effect;
 	enum call_state state;
 	bool is_in_verify, is_question;
+	bool is_of_engine;                  /* the engine answers it itself */
 	uint64_t client;                    /* of a shell command that a client runs; else 0 */
 	const char *words;                  /* for people: the command as one line */
 	char *arguments_blob, *answer_blob; /* names; NULL: none */
@@ -173,6 +174,7 @@ struct execution {
 	json_t *notes;
 	json_t *denied;
 	json_t *secrets_used;  /* names of those that calls got: {name: true} */
+	json_t *queries;       /* of parameters of type hosts, by name: what came of them stands in params */
 	json_t *secret_params; /* values of parameters of type secret, by name: here and nowhere else */
 	bool is_actor_new;     /* the actor knows no secret yet */
 	struct execution *next;
@@ -188,6 +190,7 @@ struct execution_wish {
 	const char *driver;
 	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
 	bool is_start;                  /* not only a look: a denial is recorded */
+	struct inventory_at **awaited;  /* gets the inventory whose command has to be run first, with ERR_WAITING; may be NULL */
 };
 
 /* Makes a new execution; the records are in its first batch, nothing is submitted yet. ERR_INVALID for a book that cannot run or parameters that do not fit,

@@ -78,6 +78,7 @@ static void fold_call_started(struct folding *f)
 	c->effect = effect_find(str(f, "effect"));
 	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
 	c->is_question = strcmp(c->module, "ask") == 0 || strcmp(c->module, "approve") == 0;
+	c->is_of_engine = strcmp(c->module, "hosts") == 0;
 	if (c->state == CALL_AGAIN) c->intents = 0;
 	if (c->intents++ == 0) c->intended_us = f->r->t_us;
 	keep(&c->key, str(f, "key"), x->arena);

@@ -34,13 +34,18 @@ void op_run(struct request *q)
 	struct execution *x;
 	struct error e;
 	struct execution_wish w = wish_of(q);
+	struct inventory_at *awaited = NULL;
 	w.is_start = true;
+	w.awaited = &awaited;
 	if (!w.book) {
 		request_refuse(q, ERR_USAGE, "run needs a book: its absolute path");
 		return;
 	}
 	if (execution_new(q->engine, &w, &x, &e)) {
-		request_fail(q, &e);
+		if (awaited)
+			request_await_inventory(q, awaited, op_run);
+		else
+			request_fail(q, &e);
 	} else {
 		engine_add(q->engine, x);
 		/* Attached before anything runs: the client misses nothing between this answer and its attach. */

@@ -25,12 +25,17 @@ void op_rights(struct request *q)
 	struct error e;
 	const struct policy *p = NULL;
 	struct execution_wish w = wish_of(q);
+	struct inventory_at *awaited = NULL;
+	w.awaited = &awaited;
 	if (!w.book) {
 		request_refuse(q, ERR_USAGE, "rights needs a book: its absolute path");
 		return;
 	}
 	if (execution_prepare(q->engine, &w, &x, &e)) {
-		request_fail(q, &e);
+		if (awaited)
+			request_await_inventory(q, awaited, op_rights);
+		else
+			request_fail(q, &e);
 		return;
 	}
 	bool is_governed = rights_policy(x, &p, NULL) != ERR_OK || p;

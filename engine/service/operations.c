@@ -46,6 +46,7 @@ static const struct operation {
     {"note", NEEDS_LIVE, FOR_READERS, op_note},
     {"allow", NEEDS_LIVE, FOR_DRIVER, op_allow},
     {"rights", NEEDS_NOTHING, FOR_ALL, op_rights},
+    {"hosts", NEEDS_NOTHING, FOR_ALL, op_hosts},
     {"handover", NEEDS_LIVE, FOR_DRIVER, op_handover},
     {"elevate", NEEDS_LIVE, FOR_DRIVER, op_elevate},
     {"review", NEEDS_EXECUTION, FOR_READERS, op_review},

@@ -33,6 +33,11 @@ void request_query(struct request *q, void (*fn)(struct request *q), json_t *see
 /* The same; finish is called on the loop with the answer before it is sent (NULL: nothing to do), so that it can take out what this client may not see. */
 void request_query_then(struct request *q, void (*fn)(struct request *q), json_t *seen, void (*finish)(struct client *c, json_t *answer));
 
+/* Runs op with the same request once the inventory's command has been run, or fails it with the reason; to be called where inventory_now gave ERR_WAITING. The
+ * client is told that it has to wait. Not for requests with a payload. */
+struct inventory_at;
+void request_await_inventory(struct request *q, struct inventory_at *at, void (*op)(struct request *q));
+
 /* What a client asks for that wants a book run. */
 struct execution_wish wish_of(const struct request *q);
 
@@ -61,6 +66,7 @@ void op_stop(struct request *q);
 void op_note(struct request *q);
 void op_allow(struct request *q);
 void op_rights(struct request *q);
+void op_hosts(struct request *q);
 void op_handover(struct request *q);
 void op_elevate(struct request *q);
 void op_review(struct request *q);

@@ -65,8 +65,8 @@ static void send_answer(struct attempt *a, struct call *c)
 			if (!value) value = json_null();
 		}
 		json_object_set_new(head, "value", value);
-		/* A person's answer has no output: a table that it gives stays as it is. */
-		if (!c->is_question) {
+		/* A person's answer has no output, nor the engine's own: a table that it gives stays as it is. */
+		if (!c->is_question && !c->is_of_engine) {
 			json_object_set_new(head, "stdout", json_integer((json_int_t)lengths[0]));
 			json_object_set_new(head, "stderr", json_integer((json_int_t)lengths[1]));
 		}

@@ -1,15 +1,15 @@
 #include "service/policy_file.h"
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/yaml.h"
+#include "service/file_watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { YOUNG_S = 2, RETIRED_MAX = 64 };
+enum { RETIRED_MAX = 64 };
 
 struct policy_file {
 	char *path; /* NULL: no workspace */
@@ -17,8 +17,7 @@ struct policy_file {
 	struct arena *retired[RETIRED_MAX]; /* of policies that somebody may still hold, until the next sweep */
 	size_t retired_count;
 	const struct policy *policy;
-	struct stat seen;
-	bool is_read, is_young; /* young: it was written so lately that another write may bear the same time */
+	struct file_watch watch;
 	enum err err;
 	struct error error;
 };
@@ -57,12 +56,6 @@ static void retire(struct policy_file *f)
 	f->arena = NULL;
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 static void read_it(struct policy_file *f, const struct stat *now)
 {
 	struct buf b;
@@ -77,9 +70,7 @@ static void read_it(struct policy_file *f, const struct stat *now)
 		if (!err) f->err = policy_read(f->arena, ".rung/policy.yaml", b.data ? b.data : "", b.len, &f->policy, &f->error);
 	}
 	buf_clear(&b);
-	f->seen = *now;
-	f->is_read = !err; /* what could not be read at all may be readable in a moment */
-	f->is_young = clock_now_us() / 1000000 - now->st_ctim.tv_sec < YOUNG_S;
+	file_watch_was_read(&f->watch, now, !err);
 }
 
 enum err policy_file_now(struct policy_file *f, const struct policy **out, struct error *e)
@@ -88,11 +79,11 @@ enum err policy_file_now(struct policy_file *f, const struct policy **out, struc
 	*out = NULL;
 	if (!f->path) return ERR_OK;
 	if (stat(f->path, &now) != 0) {
-		f->is_read = false;
+		f->watch.is_read = false;
 		bool is_gone = errno == ENOENT && lstat(f->path, &now) != 0; /* a link that leads nowhere is no policy that nobody wrote */
 		return is_gone ? ERR_OK : error_errno(e, "the policy %s", f->path);
 	}
-	if (!f->is_read || f->is_young || !is_same(&now, &f->seen)) read_it(f, &now);
+	if (!file_watch_is_same(&f->watch, &now)) read_it(f, &now);
 	if (f->err && e) *e = f->error;
 	*out = f->policy;
 	return f->err;

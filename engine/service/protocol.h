@@ -52,6 +52,9 @@
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
  *
+ * hosts          {"workspace":"/abs","from":i,"of":N} -> {"hosts":[...],"groups":[...],"next":i or null,"total":N,"of":N}    the inventory
+ * (policy/inventory.h), a page at a time; of: what the first page said. hosts, run and rights may wait for the inventory's command: EVENT "waits" comes first
+ *
  * VIEW: {"execution","state","mode","driver","interrupted":bool,"paused":bool,"started_us","finished_us","plan":digest,
  *   "book":{"path","anchor","kind","id","title","description","meta":{...},"digest"}, "params":{...}, "allowed":[patterns],
  *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",
@@ -81,6 +84,7 @@
  * {"ev":"logged","execution","step","level","text"}
  * {"ev":"note","execution","step","by","text"}
  * {"ev":"ended","execution","state"}                        the last one
+ * {"ev":"waits","request":N,"for":text,"us":N}              of no execution: request N is answered when that is done, which takes so long at most
  * {"ev":"detached","execution","text"}                      the last one for a client that may not read it any more */
 
 enum { PROTOCOL_HEAD_BYTES_MAX = 16 << 20, PROTOCOL_PAYLOAD_BYTES_MAX = 2 << 20, PROTOCOL_CLIENTS_MAX = 256 };

@@ -5,6 +5,7 @@
 #include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
 #include "service/configure.h"
+#include "service/owned_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,28 +131,15 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
 
 /* ---- where values come from ---- */
 
-/* It names files that the engine reads and commands that run as the commands' user, without a right of their own: nobody else may have written it. */
-static enum err check_owner(const struct sandbox_user *commands_as, int fd, const char *path, struct error *e)
-{
-	struct stat st;
-	if (fstat(fd, &st) != 0) return error_errno(e, "%s", path);
-	bool others_can_write =
-	    (st.st_mode & S_IWOTH) || ((st.st_mode & S_IWGRP) && st.st_gid != getegid()) || (commands_as && user_can_write(commands_as, &st));
-	if ((st.st_uid == 0 || st.st_uid == geteuid()) && !others_can_write) return ERR_OK;
-	return error_set(e, ERR_DENIED, "%s can be written by others than the engine's user and root: it is not used", path);
-}
-
 /* An empty list where there is no file. */
 static enum err read_file(const struct execution *x, struct arena *a, struct secrets **out, struct error *e)
 {
 	char *path = mem_printf("%s/.rung/secrets.yaml", x->policy_root); /* beside the policy that says who may use them */
 	struct buf b;
 	buf_init(&b, SECRETS_FILE_BYTES_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum err err = fd >= 0 || errno == ENOENT ? ERR_OK : error_errno(e, "%s", path);
-	if (fd >= 0) err = check_owner(x->engine->commands_as, fd, path, e);
-	if (fd >= 0 && !err) err = fs_read_fd(fd, path, &b, e);
-	if (fd >= 0) close(fd);
+	/* It names files that the engine reads, and commands that need no right of their own. */
+	enum err err = owned_file_read(path, x->engine->commands_as, &b, e);
+	if (err == ERR_NOT_FOUND) err = ERR_OK;
 	if (!err) err = secrets_parse(a, path, b.data ? b.data : "version: 1\n", b.data ? b.len : 11, out, e);
 	buf_clear(&b);
 	free(path);

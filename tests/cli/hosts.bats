@@ -1,7 +1,10 @@
 # rung hosts, and what check and show say of hosts.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
-	cd "$(mktemp -d)" || exit 1
+	W=$(mktemp -d)
+	cd "$W" || exit 1
 	mkdir -p .rung runbooks
 	cat >.rung/inventory.yaml <<-'END'
 		version: 1
@@ -14,6 +17,11 @@ setup() {
 		  web: {children: [eu-web, us-web], jump: gate}
 	END
 	book 'role=web' gate
+}
+
+teardown() {
+	[ ! -e "$W/.rung/state/engine.pid" ] || kill "$(cat "$W/.rung/state/engine.pid")"
+	cd / && rm -rf "$W"
 }
 
 # The book with these defaults.
@@ -126,4 +134,23 @@ print(v if isinstance(v, str) else json.dumps(v))' "$1"; }
 @test "the help has the format and the queries" {
 	run -0 "$RUNG" help inventory
 	[[ $output == *"web-[01:40]"* && $output == *"role=web"* && $output == *"ansible-inventory"* ]]
+}
+
+@test "where the inventory names a command the engine runs it, for hosts, for the plan and for a run" {
+	printf '#!/bin/sh\necho run >>ran\necho %s\n' "'{\"web\": {\"hosts\": [\"web-2\", \"web-1\"], \"vars\": {\"ansible_user\": \"deploy\", \"role\": \"web\", \"password\": \"hunter22\"}}}'" >list.sh
+	chmod 755 list.sh
+	printf 'version: 1\nhosts: {gate: {}}\ndynamic: {command: [%s/list.sh], labels: [role]}\n' "$PWD" >.rung/inventory.yaml
+	export XDG_STATE_HOME=$PWD/xdg
+	run -0 "$RUNG" hosts
+	[[ $output == *"gate   gate     -, no key       line 3   -"* ]] || [[ $output == *"gate   gate   -, no key"* ]]
+	[[ $output == *"web-1  web-1  deploy, no key  command  web  role=web"* ]]
+	[[ $output != *hunter22* ]]
+	[ "$("$RUNG" show --stage plan runbooks/restart.md | field params.hosts)" = '["web-1", "web-2"]' ]
+	run -0 "$RUNG" run runbooks/restart.md --auto --allow declared
+	[[ $output == *"hosts = "* ]]
+	[ "$(wc -l <ran)" -eq 1 ]
+	printf '#!/bin/sh\necho no credentials >&2; exit 3\n' >list.sh
+	printf 'version: 1\ndynamic: {command: [%s/list.sh], cache: 0s}\n' "$PWD" >.rung/inventory.yaml
+	run -1 "$RUNG" hosts
+	[[ $output == *"list.sh) ended with exit status 3, and said: no credentials"* ]]
 }

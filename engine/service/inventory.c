@@ -1,0 +1,205 @@
+#include "service/inventory.h"
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/yaml.h"
+#include "service/file_watch.h"
+#include "service/inventory_command.h"
+#include "service/owned_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN_AS ".rung/inventory.yaml"
+
+struct waiter {
+	struct waiter *next;
+	inventory_told *told;
+	void *arg;
+};
+
+struct inventory_at {
+	struct inventory_at *next;
+	struct engine *engine;
+	char *root, *path;
+	struct file_watch watch;
+	struct buf file; /* its bytes; the answer is read together with them */
+	struct arena *arena;
+	const struct inventory *inventory; /* of the file alone, or with the command's answer (is_whole) */
+	enum err err;
+	struct error error;
+	uint64_t version;
+	int64_t answered_us; /* monotonic */
+	bool is_telling;     /* those that waited: to them the answer is fresh however short its time */
+	struct inventory_command_run *run;
+	char run_for[DIGEST_HEX_BYTES]; /* the file whose command runs */
+	struct waiter *waiters;         /* in the order in which they came */
+};
+
+struct inventory_at *engine_inventory(struct engine *en, const char *root)
+{
+	for (struct inventory_at *at = en->inventories; at; at = at->next)
+		if (strcmp(at->root, root) == 0) return at;
+	struct inventory_at *at = mem_zero(sizeof *at);
+	*at = (struct inventory_at){.next = en->inventories, .engine = en, .root = mem_strdup(root), .path = mem_printf("%s/" SHOWN_AS, root)};
+	buf_init(&at->file, YAML_BYTES_MAX + 1);
+	return en->inventories = at;
+}
+
+static void take_waiters(struct inventory_at *at, const struct inventory *inv, const struct error *e)
+{
+	struct waiter *all = at->waiters;
+	at->waiters = NULL;
+	at->is_telling = inv != NULL;
+	while (all) {
+		struct waiter *w = all;
+		all = w->next;
+		w->told(w->arg, inv, e);
+		free(w);
+	}
+	at->is_telling = false;
+}
+
+void engine_inventories_free(struct engine *en)
+{
+	while (en->inventories) {
+		struct inventory_at *at = en->inventories;
+		en->inventories = at->next;
+		take_waiters(at, NULL, NULL);
+		if (at->run) inventory_command_stop(at->run);
+		if (at->arena) arena_free(at->arena);
+		buf_clear(&at->file);
+		free(at->root);
+		free(at->path);
+		free(at);
+	}
+}
+
+/* Takes the place of what was known. */
+static void keep(struct inventory_at *at, struct arena *a, const struct inventory *inv)
+{
+	if (at->arena) arena_free(at->arena);
+	at->arena = a;
+	at->inventory = inv;
+	at->version++;
+}
+
+uint64_t inventory_version(const struct inventory_at *at)
+{
+	return at->version;
+}
+
+static enum err parse(struct inventory_at *at, const struct buf *answer, struct error *e)
+{
+	struct arena *a = arena_new();
+	const struct inventory *inv = NULL;
+	const char *bytes = at->file.data ? at->file.data : "";
+	/* An answer of nothing at all is one: it is no JSON. */
+	const char *text = !answer ? NULL : answer->data ? answer->data : "";
+	enum err err = inventory_read(a, SHOWN_AS, bytes, at->file.len, text, answer ? answer->len : 0, &inv, e);
+	if (err)
+		arena_free(a);
+	else
+		keep(at, a, inv);
+	return err;
+}
+
+static void read_file(struct inventory_at *at, const struct stat *now)
+{
+	struct buf b;
+	buf_init(&b, YAML_BYTES_MAX + 1);
+	struct error e;
+	enum err err = owned_file_read(at->path, at->engine->commands_as, &b, &e);
+	bool is_same = !err && at->inventory && b.len == at->file.len && (b.len == 0 || memcmp(b.data, at->file.data, b.len) == 0);
+	file_watch_was_read(&at->watch, now, !err);
+	if (is_same) {
+		buf_clear(&b);
+		return;
+	}
+	/* What the command of another file printed is none of this one's. */
+	keep(at, NULL, NULL);
+	buf_clear(&at->file);
+	at->file = b;
+	at->err = err ? err : parse(at, NULL, &e);
+	if (at->err) at->error = e;
+}
+
+static bool is_fresh(const struct inventory_at *at)
+{
+	const struct inventory_command *c = at->inventory->command;
+	return at->inventory->is_whole && (!c || at->is_telling || clock_monotonic_us() - at->answered_us < c->cache_us);
+}
+
+enum err inventory_now(struct inventory_at *at, const struct inventory **out, struct error *e)
+{
+	struct stat now;
+	if (stat(at->path, &now) != 0) {
+		if (errno != ENOENT) return error_errno(e, "%s", at->path);
+		at->watch.is_read = false;
+		at->err = ERR_OK;
+		if (!at->inventory || at->inventory->file) {
+			struct arena *a = arena_new();
+			keep(at, a, inventory_none(a));
+		}
+	} else if (!file_watch_is_same(&at->watch, &now)) {
+		read_file(at, &now);
+	}
+	if (at->err && e) *e = at->error;
+	if (at->err) return at->err;
+	*out = at->inventory;
+	return is_fresh(at) ? ERR_OK : error_set(e, ERR_WAITING, "the command of %s has to be run first", SHOWN_AS);
+}
+
+int64_t inventory_wait_us(const struct inventory_at *at)
+{
+	return at->inventory && at->inventory->command ? at->inventory->command->timeout_us : 0;
+}
+
+static void run_ended(void *arg, enum err err, const struct buf *printed, const struct error *e);
+
+static void start(struct inventory_at *at)
+{
+	struct error e;
+	memcpy(at->run_for, at->inventory->digest, sizeof at->run_for);
+	if (inventory_command_start(at->engine, at->inventory->command, at->root, run_ended, at, &at->run, &e)) take_waiters(at, NULL, &e);
+}
+
+static void run_ended(void *arg, enum err err, const struct buf *printed, const struct error *e)
+{
+	struct inventory_at *at = arg;
+	struct error why = *e;
+	const struct inventory *inv = NULL;
+	at->run = NULL;
+	/* The file may have changed meanwhile. */
+	enum err now = inventory_now(at, &inv, &why);
+	bool is_another = now == ERR_WAITING && strcmp(at->run_for, at->inventory->digest) != 0;
+	if (is_another) {
+		start(at);
+		return;
+	}
+	if (now == ERR_WAITING) {
+		why = *e;
+		if (!err) err = parse(at, printed, &why);
+		at->answered_us = clock_monotonic_us();
+		inv = err ? NULL : at->inventory;
+	} else {
+		inv = now ? NULL : inv;
+	}
+	take_waiters(at, inv, inv ? NULL : &why);
+}
+
+void inventory_ask(struct inventory_at *at, inventory_told *told, void *arg)
+{
+	const struct inventory *inv = NULL;
+	struct error e;
+	enum err err = inventory_now(at, &inv, &e);
+	if (err != ERR_WAITING) {
+		told(arg, err ? NULL : inv, err ? &e : NULL);
+		return;
+	}
+	struct waiter *w = mem_zero(sizeof *w), **end = &at->waiters;
+	*w = (struct waiter){.told = told, .arg = arg};
+	while (*end) end = &(*end)->next;
+	*end = w;
+	if (!at->run) start(at);
+}

@@ -1,0 +1,17 @@
+-- hosts: the names of the inventory's hosts that a query names.
+local rung = ...
+local raise = rung.raise
+local error, type = error, type
+
+local known = {empty = true}
+
+return function(query, options)
+	if type(query) ~= "string" or query == "" then raise('hosts: a query was expected, such as hosts("role=web and not zone=b")') end
+	options = options or {}
+	if type(options) ~= "table" then raise("hosts: options are a table, such as {empty = true}") end
+	rung.check_options("hosts", options, known)
+	if options.empty ~= nil and type(options.empty) ~= "boolean" then raise("hosts: empty is true or false") end
+	local call, done, value, why = rung.call("hosts", "query", {query = query, empty = options.empty}, {})
+	if not done then error(rung.error{kind = "call", call = call, module = "hosts", reason = value, why = "hosts: " .. why}, 0) end
+	return value
+end

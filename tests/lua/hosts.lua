@@ -1,0 +1,10 @@
+local function raises(what, ...)
+	local ok, why = pcall(hosts, ...)
+	expect(not ok and tostring(why):find(what, 1, true), what .. " was expected, not " .. tostring(why))
+end
+raises('a query was expected', 5)
+raises('a query was expected')
+raises('a query was expected', "")
+raises("options are a table", "all", true)
+raises("no option emtpy", "all", {emtpy = true})
+raises("empty is true or false", "all", {empty = 1})
