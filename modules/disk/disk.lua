@@ -1,0 +1,126 @@
+-- disk: file systems, and what fills them, by df, du, find and stat, here or on a host.
+local rung = ...
+local raise, open = rung.raise, rung.open
+local type, tostring, tonumber, ipairs, table_sort, concat = type, tostring, tonumber, ipairs, table.sort, table.concat
+
+local function options_of(what, options, known)
+	options = options or {}
+	if type(options) ~= "table" then raise("disk." .. what .. ": the options must be a table, such as {host = \"web-1\"}") end
+	known.host, known.timeout = true, true
+	rung.check_options("disk." .. what, options, known)
+	return options
+end
+
+local function check_path(what, path)
+	if type(path) ~= "string" or path:sub(1, 1) ~= "/" then raise("disk." .. what .. ": " .. rung.visible(tostring(path)) .. " is no absolute path") end
+	return path
+end
+
+local function look(options, argv, ok)
+	return open("on")(options.host)(argv, {effect = "read", timeout = options.timeout, ok = ok})
+end
+
+local COLUMNS = "source,fstype,size,used,avail,pcent,iused,iavail,target"
+
+local function percent(used, free)
+	local whole = used + free
+	return whole > 0 and (100 * used + whole - 1) // whole or 0
+end
+
+local function rows(out)
+	local list = open("json").array{}
+	for i, line in ipairs(open("text").lines(out)) do
+		local device, kind, size, used, free, iused, ifree, mount = line:match("^(.-)%s+(%S+)%s+(%d+)%s+(%d+)%s+(%d+)%s+%S+%s+(%S+)%s+(%S+)%s+(/.*)$")
+		if i > 1 and device then
+			size, used, free, iused, ifree = tonumber(size), tonumber(used), tonumber(free), tonumber(iused), tonumber(ifree)
+			list[#list + 1] = {
+				mount = mount, device = device, type = kind, size_bytes = size, used_bytes = used, free_bytes = free, percent = percent(used, free),
+				inodes_percent = iused and ifree and percent(iused, ifree) or nil,
+			}
+		end
+	end
+	return list
+end
+
+local disk = {}
+
+-- Of all file systems with a device of their own, the fullest first.
+function disk.usage(options)
+	options = options_of("usage", options, {})
+	local list = rows(look(options, {"df", "--block-size=1", "--local", "--exclude-type=tmpfs", "--exclude-type=devtmpfs", "--exclude-type=squashfs", "--exclude-type=overlay",
+		"--output=" .. COLUMNS}, {0, 1}).stdout)
+	table_sort(list, function(a, b) return a.percent > b.percent end)
+	return list
+end
+
+-- Of the file system that a path is on.
+function disk.of(path, options)
+	options = options_of("of", options, {})
+	local list = rows(look(options, {"df", "--block-size=1", "--output=" .. COLUMNS, "--", check_path("of", path)}).stdout)
+	if not list[1] then raise("disk.of: df said nothing of " .. rung.visible(path) .. " that could be read") end
+	return list[1]
+end
+
+local function biggest(list, count)
+	table_sort(list, function(a, b)
+		if a.bytes ~= b.bytes then return a.bytes > b.bytes end
+		return a.path < b.path
+	end)
+	local out = open("json").array{}
+	for i = 1, #list < count and #list or count do out[i] = list[i] end
+	return out
+end
+
+-- Folders, each with what is in itself and in folders too small or too deep to be listed.
+function disk.folders(path, options)
+	options = options_of("folders", options, {count = true, depth = true, min = true})
+	check_path("folders", path)
+	local r = look(options, {"du", "--one-file-system", "--block-size=1", "--threshold=" .. open("text").bytes(options.min or "10M"), "--max-depth=" .. (options.depth or 4), "--", path}, {0, 1})
+	local list, children = {}, {}
+	for _, line in ipairs(open("text").lines(r.stdout)) do
+		local bytes, folder = line:match("^(%d+)%s+(.+)$")
+		if folder then
+			local parent = folder:match("^(.*)/[^/]+$")
+			if parent == "" then parent = "/" end
+			list[#list + 1] = {path = folder, bytes = tonumber(bytes)}
+			if parent and folder ~= "/" then children[parent] = (children[parent] or 0) + tonumber(bytes) end
+		end
+	end
+	for _, f in ipairs(list) do f.bytes = f.bytes - (children[f.path] or 0) end
+	return biggest(list, options.count or 5)
+end
+
+function disk.files(path, options)
+	options = options_of("files", options, {count = true, min = true})
+	local min = open("text").bytes(options.min or "100M") - 1
+	local r = look(options, {"find", check_path("files", path), "-xdev", "-type", "f", "-size", "+" .. min .. "c", "-printf", "%s %p\\n"}, {0, 1})
+	local list = {}
+	for _, line in ipairs(open("text").lines(r.stdout)) do
+		local bytes, file = line:match("^(%d+) (.+)$")
+		if file then list[#list + 1] = {path = file, bytes = tonumber(bytes)} end
+	end
+	return biggest(list, options.count or 5)
+end
+
+-- Files that are deleted and still held open: their space comes back when who holds them closes them.
+function disk.held_open(options)
+	options = options_of("held_open", options, {count = true, min = true})
+	local links = look(options, {"find", "/proc", "-mindepth", "3", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/* (deleted)", "-printf", "%p\\n"}, {0, 1})
+	local paths = open("text").lines(links.stdout)
+	if #paths == 0 then return open("json").array{} end
+	local argv = {"stat", "--dereference", "--format=%s %d:%i %n", "--"}
+	for i, p in ipairs(paths) do
+		if i <= 500 then argv[#argv + 1] = p end
+	end
+	local list, seen, min = {}, {}, open("text").bytes(options.min or "10M")
+	for _, line in ipairs(open("text").lines(look(options, argv, {0, 1}).stdout)) do
+		local bytes, file, link, pid = line:match("^(%d+) (%S+) (/proc/(%d+)/.*)$")
+		if pid and tonumber(bytes) >= min and not seen[file] then
+			seen[file] = true
+			list[#list + 1] = {path = link, bytes = tonumber(bytes), pid = tonumber(pid)}
+		end
+	end
+	return biggest(list, options.count or 5)
+end
+
+return disk
