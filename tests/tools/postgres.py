@@ -12,7 +12,8 @@ def programs():
 
 class Postgres:
     def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="rung-postgres-")
+        # A suite's own folder is closed to other users.
+        self.folder = tempfile.mkdtemp(prefix="rung-postgres-", dir="/tmp" if os.geteuid() == 0 else None)
         self.data = os.path.join(self.folder, "data")
         self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         if self.as_user:
