@@ -3,11 +3,14 @@ local rung = ...
 local raise, open = rung.raise, rung.open
 local type, pairs = type, pairs
 
--- Options of both; of a command here also cwd, of one there also login, as and key.
 return function(host)
-	if host ~= nil and (type(host) ~= "string" or host == "") then raise("on: the name of a host was expected, or nil for this one") end
+	if host == nil then return open("sh") end
+	if type(host) ~= "string" or host == "" then raise("on: the name of a host was expected, or nil for this one") end
+	local login, name = host:match("^([^@]+)@(.+)$")
 	return function(argv, options)
-		if host == nil then return open("sh")(argv, options) end
-		return open("ssh")(host, argv, options)
+		local all = {}
+		for key, value in pairs(options or {}) do all[key] = value end
+		all.login = all.login or login
+		return open("ssh")(name or host, argv, all)
 	end
 end

@@ -140,5 +140,19 @@ def tls_sees_what_a_server_serves(w):
         same(w.lua_result('return tls.file("%s")' % certificate, "sh cat -- *", CERTIFICATE[6:])["names"], ["file.example"])
 
 
+@test
+def the_shipped_book_finds_certificates_that_need_somebody(w):
+    def verdict(*addresses, **more):
+        view = w.over(w.run(os.path.abspath("runbooks/certificate-expiry.md"), params=dict({"addresses": list(addresses), "ca": c.ca}, **more)))
+        return next(s for s in view["steps"] if s["id"] == "verdict")
+    with Certificates() as c:
+        with OpenSsl(*c.server("127.0.0.1")) as good, OpenSsl(*c.server("127.0.0.1", expired=True)) as old, OpenSsl(*c.server("other.example")) as other:
+            good, old, other = ("127.0.0.1:%d" % s.port for s in (good, old, other))
+            same((verdict(good, days=1)["state"], verdict(good, days=1)["result"]), ("succeeded", {"certificates": 1, "next_ends_in_days": 1}))
+            same(verdict(good)["state"], "failed")
+            why = verdict(good, old, other, "127.0.0.1:1", days=0)["why"]
+            assert "3 of 4 need somebody" in why and old + ": it ended on" in why and other + ": it is for other.example" in why and "127.0.0.1:1: " in why, why
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Steps))

@@ -103,6 +103,37 @@ def a_password_is_a_secret(w):
     fails(lambda: w.lua_result("return postgres.query('SELECT 1', %s)" % db.replace('secret "db"', '"wrong password"'), LOOK), "authentication failed")
 
 
+def book(w, **more):
+    return w.run(os.path.abspath("runbooks/postgres-health.md"), params=dict({"server": w.server.folder, "port": w.server.port}, **more))
+
+
+@test
+def the_shipped_book_says_that_all_is_well(w):
+    view = w.over(book(w))
+    same([(s["id"], s["state"]) for s in view["steps"]], [("health", "succeeded"), ("replication", "succeeded"), ("queries", "succeeded"), ("agree", "skipped"), ("end", "skipped"), ("verdict", "succeeded")])
+
+
+@test
+def the_shipped_book_ends_what_others_wait_for_after_asking(w):
+    w.server.psql("CREATE TABLE IF NOT EXISTS blocked (id int); INSERT INTO blocked VALUES (1)")
+    holder = w.server.begin("BEGIN", "UPDATE blocked SET id = 2", "SELECT pg_backend_pid()")
+    pid = int(r.deadline(20, "the holder's pid", holder.stdout.readline))
+    waiter = w.server.begin("UPDATE blocked SET id = 3")
+    try:
+        r.deadline(30, "a wait", lambda: w.server.psql("SELECT 1 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0").stdout)
+        x = book(w)
+        question = r.deadline(30, "the question", lambda: w.view(x)["questions"])[0]
+        assert "pid %d of postgres (idle in transaction)" % pid in question["prompt"], question
+        w.client.ask("answer", execution=x, step="agree", call=question["call"], value="terminate the connection")
+        view = r.wait_over(w.client, x)
+        same((view["state"], next(s for s in view["steps"] if s["id"] == "end")["result"]), ("succeeded", {"told": True}))
+        r.deadline(20, "the change of who waited", lambda: w.server.psql("SELECT id FROM blocked").stdout.strip() == "3")
+    finally:
+        for p in (holder, waiter):
+            p.kill()
+            p.wait()
+
+
 if __name__ == "__main__":
     if not programs():
         print("ok - nothing to do # skip PostgreSQL is not installed")

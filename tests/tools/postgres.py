@@ -25,7 +25,7 @@ class Postgres:
         if self.as_user:
             shutil.chown(f.name, "postgres")
         subprocess.run(self.as_user + [os.path.join(programs(), "initdb"), "--pgdata=" + self.data, "--auth=scram-sha-256", "--auth-local=trust", "--username=postgres",
-                                       "--pwfile=" + f.name, "--no-sync", "--locale=C.UTF-8"], check=True, cwd="/", stdin=subprocess.DEVNULL, capture_output=True)
+                                       "--pwfile=" + f.name, "--no-sync", "--locale=C.UTF-8"], check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
