@@ -150,23 +150,74 @@ static bool may_try_again(const struct http_request *r)
 	return r->tries <= r->retries && has_time && !r->is_cancelled && (r->repeats || !r->is_sent);
 }
 
+/* Some bytes of the body as its author wrote it. */
+static bool take_body(struct http_request *r, const char *bytes, size_t n)
+{
+	size_t room = r->body_bytes_max - r->body_bytes, kept = n < room ? n : room;
+	if (r->call && kept) actor_output(r->call, 0, bytes, kept);
+	r->body_bytes += kept;
+	if (kept < n) error_set(&r->why, ERR_TOO_BIG, "the body is longer than %zu bytes (max_bytes)", r->body_bytes_max);
+	return kept == n;
+}
+
+/* Decodes for as long as the engine keeps up: *in and *n are what is left. False: why says. */
+static bool decode(struct http_request *r, const char **in, size_t *n)
+{
+	static char out[65536];
+	size_t given = 1;
+	while ((*n || given) && !(r->call && actor_is_blocked(r->call->actor))) {
+		if (!http_body_decode(r->decoder, in, n, out, sizeof out, &given)) {
+			error_set(&r->why, ERR_PROTOCOL, "its body says that it is gzip, and is none");
+			return false;
+		}
+		if (given && !take_body(r, out, given)) return false;
+	}
+	return true;
+}
+
+/* What came before the engine did not keep up, now that it does. */
+static bool decode_rest(struct http_request *r)
+{
+	const char *in = r->undecoded.data;
+	size_t n = r->undecoded.len;
+	if (!r->decoder) return true;
+	bool ok = decode(r, &in, &n);
+	buf_drop(&r->undecoded, r->undecoded.len - n);
+	return ok;
+}
+
+static bool begin_body(struct http_request *r)
+{
+	enum http_coding coding = http_coding_of(http_answer_header(&r->answer, "content-encoding"));
+	if (coding == HTTP_CODING_GZIP) r->decoder = http_body_new();
+	if (coding != HTTP_CODING_UNKNOWN) return true;
+	error_set(&r->why, ERR_PROTOCOL, "its body is encoded as %.60s, and gzip was asked for", http_answer_header(&r->answer, "content-encoding"));
+	return false;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct http_request *r = arg;
+	bool is_first = r->stage != HTTP_ANSWERING;
 	(void)size;
-	r->stage = HTTP_ANSWERING;
 	r->moved_us = clock_monotonic_us();
 	if (says_later(r) && may_try_again(r)) return count;
 	if (r->call && actor_is_blocked(r->call->actor)) {
 		r->is_paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
-	size_t room = r->body_bytes_max - r->body_bytes, n = count < room ? count : room;
-	if (r->call && n) actor_output(r->call, 0, bytes, n);
-	r->body_bytes += n;
-	if (n == count) return count;
-	error_set(&r->why, ERR_TOO_BIG, "the body is longer than %zu bytes (max_bytes)", r->body_bytes_max);
-	return 0;
+	r->stage = HTTP_ANSWERING;
+	if (is_first && !begin_body(r)) return 0;
+	if (!r->decoder) return take_body(r, bytes, count) ? count : 0;
+	const char *in = bytes;
+	size_t left = count;
+	if (!decode(r, &in, &left)) return 0;
+	if (r->call && actor_is_blocked(r->call->actor)) {
+		must(buf_add(&r->undecoded, in, left));
+		r->is_paused = true;
+		curl_easy_pause(r->easy, CURLPAUSE_RECV);
+	}
+	return count;
 }
 
 static void set_callbacks(struct http_request *r)
@@ -241,6 +292,9 @@ static void begin(struct http_request *r)
 	r->why.kind = ERR_OK;
 	*r->curl_error = 0;
 	http_answer_clear(&r->answer);
+	http_body_free(r->decoder);
+	r->decoder = NULL;
+	buf_init(&r->undecoded, CURL_MAX_WRITE_SIZE);
 	r->stage = HTTP_RESOLVING;
 	if (r->deadline_us && r->deadline_us < until) until = r->deadline_us;
 	if (r->is_address)
@@ -320,6 +374,8 @@ static void take_results(struct http *h)
 		CURLcode code = m->data.result;
 		/* What on_connect, on_ready, on_header or on_body had against it says more. */
 		enum err kind = code == CURLE_OK ? ERR_OK : r->why.kind ? r->why.kind : http_request_explain(r, code, &r->why);
+		if (!kind && r->decoder && !http_body_is_whole(r->decoder))
+			kind = error_set(&r->why, ERR_CLOSED, "its body breaks off in the middle of its gzip");
 		if (!kind && r->answer.status < 200)
 			kind = error_set(&r->why, ERR_PROTOCOL, "%s answers with status %d and nothing else", r->host, r->answer.status);
 		end(r, kind);
@@ -342,6 +398,17 @@ static void settle_one(struct http_request *r, int64_t now_us, size_t *busy)
 	}
 }
 
+static void go_on(struct http_request *r, int64_t now_us)
+{
+	if (!decode_rest(r)) {
+		end(r, r->why.kind);
+	} else if (!(r->call && actor_is_blocked(r->call->actor))) {
+		r->is_paused = false;
+		r->moved_us = now_us;
+		curl_easy_pause(r->easy, CURLPAUSE_CONT);
+	}
+}
+
 static void http_settle(void *state)
 {
 	struct http *h = state;
@@ -351,10 +418,7 @@ static void http_settle(void *state)
 	resolver_serve(h->resolver);
 	for (struct http_request *r = h->first; r; r = r->next) {
 		settle_one(r, now, &busy);
-		if (!r->is_paused || actor_is_blocked(h->actor) || !r->easy) continue;
-		r->is_paused = false;
-		r->moved_us = now;
-		curl_easy_pause(r->easy, CURLPAUSE_CONT);
+		if (r->is_paused && r->stage != HTTP_OVER && !actor_is_blocked(h->actor)) go_on(r, now);
 	}
 	if (now >= h->timer_us) {
 		h->timer_us = INT64_MAX;

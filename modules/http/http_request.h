@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "modules/http/http_answer.h"
+#include "modules/http/http_body.h"
 #include "sandbox/hand.h"
 #include "sandbox/resolve.h"
 
@@ -51,6 +52,8 @@ struct http_request {
 	bool is_paused, is_cancelled, is_timed_out, is_sent;
 	struct http_answer answer;
 	size_t body_bytes; /* of the answer, decoded */
+	struct http_body *decoder;
+	struct buf undecoded; /* what came before the engine did not keep up */
 	char peer[ADDRESS_TEXT_BYTES];
 	struct error why;                 /* why we ended it ourselves; kind ERR_OK: we did not */
 	char curl_error[CURL_ERROR_SIZE]; /* why libcurl did */
