@@ -258,51 +258,6 @@ local function first_of(method, url, options)
 	return arguments
 end
 
--- ---- redirects ----
-
-local function drop_credentials(arguments)
-	arguments.user, arguments.password, arguments.token, arguments.certificate, arguments.key = nil, nil, nil, nil, nil
-	local kept = {}
-	for name, value in pairs(arguments.headers) do
-		if harmless[name:lower()] and not is_secret(value) then kept[name] = value end
-	end
-	arguments.headers = kept
-	for _, piece in ipairs(arguments.body or {}) do
-		if is_secret(piece.value) then raise("http: " .. arguments.url .. " is another origin, and the body holds a secret: it is not sent there") end
-	end
-end
-
-local function drop_body(arguments)
-	arguments.body = nil
-	local kept = {}
-	for name, value in pairs(arguments.headers) do
-		if not name:lower():find("^content%-") then kept[name] = value end
-	end
-	arguments.headers = kept
-end
-
--- The next request of a redirect: what browsers do.
-local function next_of(arguments, result, options)
-	local location = result.headers.location
-	if type(location) == "table" then location = location[1] end
-	if type(location) ~= "string" then return nil end
-	local to = resolve(result.url, location)
-	if not to then raise("http: " .. result.url .. " redirects to " .. shorten(rung.visible(location), 200) .. ", which is neither http nor https") end
-	local out = {}
-	for k, v in pairs(arguments) do out[k] = v end
-	out.url = to
-	local status, method = result.status, arguments.method
-	if status == 303 and method ~= "HEAD" or (status == 301 or status == 302) and method == "POST" then
-		out.method = "GET"
-		drop_body(out)
-	end
-	if result.url:find("^https:") and not to:find("^https:") and not options.insecure_redirects then
-		raise("http: " .. result.url .. " redirects to " .. shorten(to, 200) .. ", where nothing is encrypted: insecure_redirects = true would follow")
-	end
-	if origin(to) ~= origin(result.url) then drop_credentials(out) end
-	return out
-end
-
 -- ---- the answer ----
 
 local result_meta = {__index = function(result, name)
@@ -329,6 +284,54 @@ local function fault(call, arguments, result, why)
 		body = result.body, url = result.url}, 0)
 end
 
+-- ---- redirects ----
+
+local function drop_credentials(arguments, refuse)
+	arguments.user, arguments.password, arguments.token, arguments.certificate, arguments.key = nil, nil, nil, nil, nil
+	local kept = {}
+	for name, value in pairs(arguments.headers) do
+		if harmless[name:lower()] and not is_secret(value) then kept[name] = value end
+	end
+	arguments.headers = kept
+	for _, piece in ipairs(arguments.body or {}) do
+		if is_secret(piece.value) then refuse("redirects to another origin (" .. shorten(arguments.url, 200) .. "), and the body holds a secret: it is not sent there") end
+	end
+end
+
+local function drop_body(arguments)
+	arguments.body = nil
+	local kept = {}
+	for name, value in pairs(arguments.headers) do
+		if not name:lower():find("^content%-") then kept[name] = value end
+	end
+	arguments.headers = kept
+end
+
+-- The next request of a redirect: what browsers do.
+local function next_of(call, arguments, result, options)
+	local function refuse(why) fault(call, arguments, result, why) end
+	local location = result.headers.location
+	if type(location) == "table" then location = location[1] end
+	if type(location) ~= "string" then return nil end
+	local to = resolve(result.url, location)
+	if not to then refuse("redirects to " .. shorten(rung.visible(location), 200) .. ", which is neither http nor https") end
+	local out = {}
+	for k, v in pairs(arguments) do out[k] = v end
+	out.url = to
+	local status, method = result.status, arguments.method
+	if status == 303 and method ~= "HEAD" or (status == 301 or status == 302) and method == "POST" then
+		out.method = "GET"
+		drop_body(out)
+	end
+	if result.url:find("^https:") and not to:find("^https:") and not options.insecure_redirects then
+		refuse("redirects to " .. shorten(to, 200) .. ", where nothing is encrypted: insecure_redirects = true would follow")
+	end
+	if origin(to) ~= origin(result.url) then drop_credentials(out, refuse) end
+	return out
+end
+
+-- ---- the call ----
+
 local function first_line(s)
 	return (s:match("^%s*([^\r\n]*)") or "")
 end
@@ -354,7 +357,7 @@ local function request(method, url, options)
 	local timeout, left = options.timeout and rung.microseconds("http: timeout", options.timeout), count(options.max_redirects, "max_redirects", 50) or MAX_REDIRECTS
 	local result, call = send(arguments, options, timeout)
 	while is_redirect(result.status) and left > 0 do
-		local following = next_of(arguments, result, options)
+		local following = next_of(call, arguments, result, options)
 		if not following then break end
 		left = left - 1
 		if following.url == result.url and following.method == arguments.method then fault(call, arguments, result, "redirects to itself") end
