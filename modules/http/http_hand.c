@@ -376,6 +376,7 @@ static void take_results(struct http *h)
 		enum err kind = code == CURLE_OK ? ERR_OK : r->why.kind ? r->why.kind : http_request_explain(r, code, &r->why);
 		if (!kind && r->decoder && !http_body_is_whole(r->decoder))
 			kind = error_set(&r->why, ERR_CLOSED, "its body breaks off in the middle of its gzip");
+		if (!kind && !r->answer.is_whole) kind = error_set(&r->why, ERR_CLOSED, "the head of the answer breaks off");
 		if (!kind && r->answer.status < 200)
 			kind = error_set(&r->why, ERR_PROTOCOL, "%s answers with status %d and nothing else", r->host, r->answer.status);
 		end(r, kind);
