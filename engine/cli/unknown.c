@@ -65,7 +65,8 @@ static const char *given_words(struct arena *a, const json_t *call)
 {
 	const char *text = when(a, json_int(call, "started_us", 0)), *secret = json_str(call, "stdin_secret", NULL), *host = json_str(call, "host", NULL);
 	if (host) text = arena_printf(a, "%s to %s", text, host);
-	text = arena_printf(a, "%s, in %s", text, json_str(call, "cwd", "?"));
+	if (json_str(call, "cwd", NULL)) text = arena_printf(a, "%s, in %s", text, json_str(call, "cwd", "?"));
+	if (json_int(call, "body_bytes", 0)) text = arena_printf(a, "%s; with a body of %lld bytes", text, (long long)json_int(call, "body_bytes", 0));
 	if (secret)
 		text = arena_printf(a, "%s; it read the secret %s", text, secret);
 	else if (json_int(call, "stdin_bytes", 0))

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "policy/url.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
 
@@ -15,8 +16,12 @@ enum { NAMES_SHOWN = 6, WORDS_SHOWN = 200 };
 const char *call_host(struct execution *x, const struct call *c)
 {
 	json_t *form = call_arguments(x, c);
-	const char *host = json_str(json_obj(form, "arguments"), "host", NULL);
+	const char *host = json_str(json_obj(form, "arguments"), "host", NULL), *url = json_str(json_obj(form, "arguments"), "url", NULL);
+	struct arena *a = arena_new();
+	struct url u;
+	if (!host && url && url_parse(a, url, &u, NULL) == ERR_OK) host = u.host;
 	if (host) host = arena_strdup(x->arena, host);
+	arena_free(a);
 	json_decref(form);
 	return host;
 }

@@ -13,7 +13,7 @@ struct selection {
 /* Is it an unknown call of the step's attempt, and selected? What was run on a terminal settles nothing of the attempt. */
 bool selection_has(struct execution *x, const struct selection *s, const struct call *c);
 
-/* The host that the call was sent to, as its arguments name it; NULL: it has none. In the execution's arena. */
+/* The host that the call was sent to, as its arguments name it ("host", or that of "url"); NULL: it has none. In the execution's arena. */
 const char *call_host(struct execution *x, const struct call *c);
 
 /* Steps to come whose code may ask for the result of that one: their ids. New reference. */

@@ -71,7 +71,7 @@
  * "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
  *
  * UNKNOWN: {"step","title","attempt","unknown":N,"selected":N,"can_verify":bool,"proof":PROOF or null,"readers":[ids of steps to come that read its result],
- *   "calls":[{"call","selected":bool,"words","module","function","effect","host","cwd","env":[names],"stdin_bytes","stdin_secret","started_us","unknown_us",
+ *   "calls":[{"call","selected":bool,"words","module","function","effect","host","cwd","env":[names],"stdin_bytes","body_bytes","stdin_secret","started_us","unknown_us",
  *             "why":text,"output_bytes","output":{"stdout":{"kept_bytes","last":text},"stderr"},
  *             "facts":[{"from":word,"says":text,"settles":"not_made"|"begun"|"ended"|null}...]}...],
  *   "answers":{"again":[sentences],"failed":[...],"done":[...]},"summary":text,"digest"}      at most 50 calls; recorded with the answer

@@ -44,19 +44,29 @@ static json_t *names_of(const json_t *env)
 	return names;
 }
 
+/* How many bytes it was given there: a string, {"b64"}, or a list of pieces, each with such a "value". Secrets count for nothing. */
+static json_int_t count_bytes(const json_t *arguments, const char *key)
+{
+	const json_t *v = json_object_get(arguments, key);
+	size_t i;
+	json_t *piece;
+	struct buf b;
+	buf_init(&b, WIRE_PAYLOAD_BYTES_MAX);
+	if (v && !json_is_array(v)) json_bytes_get(v, &b);
+	json_array_foreach(v, i, piece) if (json_object_get(piece, "value")) json_bytes_get(json_object_get(piece, "value"), &b);
+	json_int_t n = (json_int_t)b.len;
+	buf_clear(&b);
+	return n;
+}
+
 json_t *unknown_facts(struct execution *x, const struct call *c)
 {
 	json_t *form = call_arguments(x, c), *arguments = json_obj(form, "arguments");
-	const json_t *stdin_value = json_object_get(arguments, "stdin");
-	struct buf input;
-	buf_init(&input, WIRE_PAYLOAD_BYTES_MAX);
-	if (stdin_value) json_bytes_get(stdin_value, &input);
-	const json_t *cwd = json_object_get(arguments, "cwd");
-	json_t *o = json_pack("{s:s,s:s,s:I,s:s*,s:o,s:I}", "why", why_of(json_str(c->finished, "why", "")), "cwd",
-	                      json_is_string(cwd) ? json_string_value(cwd) : x->workspace, "stdin_bytes", (json_int_t)input.len, "stdin_secret",
-	                      json_str(stdin_value, "secret", NULL), "env", names_of(json_obj(arguments, "env")), "output_bytes",
+	const char *cwd = strcmp(c->module, "sh") == 0 ? json_str(arguments, "cwd", x->workspace) : NULL;
+	json_t *o = json_pack("{s:s,s:s?,s:I,s:I,s:s*,s:o,s:I}", "why", why_of(json_str(c->finished, "why", "")), "cwd", cwd, "stdin_bytes",
+	                      count_bytes(arguments, "stdin"), "body_bytes", count_bytes(arguments, "body"), "stdin_secret",
+	                      json_str(json_object_get(arguments, "stdin"), "secret", NULL), "env", names_of(json_obj(arguments, "env")), "output_bytes",
 	                      json_int(c->finished, "output_bytes", 0));
-	buf_clear(&input);
 	json_decref(form);
 	return o ? o : json_object();
 }

@@ -8,7 +8,7 @@
  * has the same "digest". New reference; NULL where nothing that is unknown is selected. */
 json_t *unknown_shown(struct execution *x, const struct selection *s);
 
-/* The short form for a view: {"why", "cwd", "stdin_bytes", "stdin_secret", "env" (names), "output_bytes"}. New reference. */
+/* The short form for a view: {"why", "cwd" (of a command), "stdin_bytes", "body_bytes", "stdin_secret", "env" (names), "output_bytes"}. New reference. */
 json_t *unknown_facts(struct execution *x, const struct call *c);
 
 /* The last proof of the step for people: {"state": "running" | "succeeded" | "failed" | "ended", "by", "started_us", "finished_us", "why", "calls": [{"call",

@@ -8,6 +8,7 @@ import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
 import rungclient as r
+from httpd import Httpd
 from awkward import kill_actor, lines, refused, sh, there, touch, with_read
 from world import World, run_tests, same, states
 
@@ -217,6 +218,33 @@ def two_are_answered_at_once(w):
     same(resolve(w, x, "again")["resolved"], 2)
     same(w.over(x)["state"], "succeeded")
     same(sorted(made(w)), ["one", "one", "two", "two"])
+
+
+@test
+def the_requests_to_one_host_are_answered_together(w):
+    with Httpd() as server:
+        names = ("127.0.0.1", "localhost")
+        each = ", ".join("function() pcall(http.post, 'http://%s:%d/hang', {body = 'four'}) end" % (names[i % 2], server.port) for i in range(4))
+        x = w.run(w.lua("parallel{%s}" % each, permissions=["http POST http://%s:%d/hang" % (n, server.port) for n in names]))
+        r.deadline(20, "the requests", lambda: len(server.requests) == 4)
+        w.restart()
+        w.client.ask("resume", execution=x)
+        w.waits(x, "s0", "resolve")
+        s = show(w, x)
+        same([[c["call"], c["host"], c["cwd"], c["body_bytes"]] for c in s["calls"]], [[i + 1, names[i % 2], None, 4] for i in range(4)])
+        has(s["calls"][0]["words"], "POST http://127.0.0.1:%d/hang" % server.port)
+        one = show(w, x, host="localhost")
+        same([one["selected"], [c["call"] for c in one["calls"] if c["selected"]]], [2, [2, 4]])
+        has(said(one, "failed"), "calls 2, 4 failed", "calls 1, 3 stay unknown")
+        same(resolve(w, x, "failed", host="localhost", shown=one["digest"])["resolved"], 2)
+        refused(lambda: resolve(w, x, "failed", host="localhost"), "not_found")
+        same([c["call"] for c in show(w, x)["calls"]], [1, 3])
+        same(len(server.requests), 4)
+        resolve(w, x, "again", host="127.0.0.1")
+        r.deadline(20, "the requests", lambda: len(server.requests) == 6)
+        same([q.header("Host").split(":")[0] for q in server.requests[4:]], ["127.0.0.1"] * 2)
+        w.client.ask("cancel", execution=x, reason="seen")
+        w.over(x)
 
 
 # --- failed ---

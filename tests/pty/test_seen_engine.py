@@ -36,7 +36,7 @@ STEPS = [  # id, state, waiting, manual
 def call(n, state):
     return {"call": n, "of": "action", "nth": n, "attempt": 1, "words": C, "module": C, "function": C, "effect": C, "state": state, "code": 1, "started_us": 10**15,
             "finished_us": 10**15 + 5, "stdout_bytes": 9, "stderr_bytes": 9,
-            "unknown": {"why": C, "cwd": C, "stdin_bytes": 9, "stdin_secret": C, "env": [C, 7], "output_bytes": 9}}
+            "unknown": {"why": C, "cwd": C, "stdin_bytes": 9, "body_bytes": 9, "stdin_secret": C, "env": [C, 7], "output_bytes": 9}}
 
 
 PROOF = {"state": "failed", "by": C, "started_us": 10**15, "finished_us": 10**15 + 5, "why": C, "calls": [{"call": 300001, "words": C, "outcome": C, "code": 1},
