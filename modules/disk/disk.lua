@@ -4,11 +4,8 @@ local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, table_sort, concat = type, tostring, tonumber, ipairs, table.sort, table.concat
 
 local function options_of(what, options, known)
-	options = options or {}
-	if type(options) ~= "table" then raise("disk." .. what .. ": the options must be a table, such as {host = \"web-1\"}") end
 	known.host, known.timeout = true, true
-	rung.check_options("disk." .. what, options, known)
-	return options
+	return rung.options("disk." .. what, options, known)
 end
 
 local function check_path(what, path)

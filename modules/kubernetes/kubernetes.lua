@@ -32,10 +32,7 @@ local function check_name(what, name)
 end
 
 local function options_of(what, options, known)
-	options = options or {}
-	if type(options) ~= "table" then raise("kubernetes." .. what .. ": the options must be a table, such as {namespace = \"shop\"}") end
-	rung.check_options("kubernetes." .. what, options, known)
-	return options
+	return rung.options("kubernetes." .. what, options, known)
 end
 
 -- namespace false: of all.

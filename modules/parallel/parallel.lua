@@ -117,6 +117,14 @@ local function check_options(what, options, known)
 end
 rung.check_options = check_options
 
+-- The options of a call, none where none are given.
+function rung.options(what, options, known)
+	options = options or {}
+	if type(options) ~= "table" then raise(what .. ": the options must be a table, such as {timeout = \"30s\"}") end
+	check_options(what, options, known)
+	return options
+end
+
 parallel = rung.export(function(functions)
 	if type(functions) ~= "table" then raise("parallel: a table of functions was expected, such as parallel{function() ... end, function() ... end}") end
 	local keys = {}

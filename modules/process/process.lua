@@ -4,11 +4,8 @@ local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, math_type, table_sort = type, tostring, tonumber, ipairs, math.type, table.sort
 
 local function options_of(what, options, known)
-	options = options or {}
-	if type(options) ~= "table" then raise("process." .. what .. ": the options must be a table, such as {host = \"web-1\"}") end
 	known.host, known.timeout = true, true
-	rung.check_options("process." .. what, options, known)
-	return options
+	return rung.options("process." .. what, options, known)
 end
 
 local function look(options, argv, more)

@@ -14,10 +14,7 @@ local function check_unit(what, unit)
 end
 
 local function options_of(what, options, known)
-	options = options or {}
-	if type(options) ~= "table" then raise("systemd." .. what .. ": the options must be a table, such as {host = \"web-1\"}") end
-	rung.check_options("systemd." .. what, options, known)
-	return options
+	return rung.options("systemd." .. what, options, known)
 end
 
 local HOST = {host = true, timeout = true}

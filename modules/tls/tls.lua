@@ -4,11 +4,8 @@ local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, error, floor = type, tostring, tonumber, ipairs, error, math.floor
 
 local function options_of(what, options, known)
-	options = options or {}
-	if type(options) ~= "table" then raise("tls." .. what .. ": the options must be a table, such as {name = \"shop.example\"}") end
 	known.from, known.timeout = true, true
-	rung.check_options("tls." .. what, options, known)
-	return options
+	return rung.options("tls." .. what, options, known)
 end
 
 local MONTHS = {Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12}
