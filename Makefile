@@ -191,11 +191,13 @@ $(O)/replay/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(FUZZ_LAYERS)
 fuzzers: $(FUZZ_SUBJECTS:%=$(O)/target/%)
 replays: $(FUZZ_SUBJECTS:%=$(O)/replay/%)
 
-.PHONY: packages packages-test
+.PHONY: packages packages-test packages-bench
 packages: ## install the Debian packages that building and running need
 	sh tests/tools/packages.sh build
 packages-test: ## install the Debian packages that the tests need as well
 	sh tests/tools/packages.sh test
+packages-bench: ## install the Debian packages that measurements compare with, too
+	sh tests/tools/packages.sh bench
 
 .PHONY: try
 try: packages ## on a fresh Debian 12: install what is needed, build, run a shipped runbook by itself
@@ -211,7 +213,7 @@ torture: ## the long loops: kills, failpoints, power cuts, I/O faults, seeds; re
 	@B=$(B) sh tests/torture/run.sh $(or $(ROUNDS),0) $(ONLY)
 
 .PHONY: bench
-bench: all ## measure: books, decisions and steps a second, memory; ratios in one run
+bench: all packages-bench $(O)/ssh-peer ## measure: books, decisions and steps a second, memory, fleets beside ansible and others; ratios in one run
 	@B=$(B) sh tests/bench/run.sh
 
 .PHONY: mutants

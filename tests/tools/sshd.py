@@ -25,6 +25,11 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def adopt_and_die_with_parent():
+    die_with_parent()
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER, which exec keeps
+
+
 def address(n):
     """The nth target's: 127.0.0.2 ... 127.0.0.251, 127.0.1.2 ..."""
     return "127.0.%d.%d" % (n // 250, n % 250 + 2)
@@ -130,15 +135,17 @@ class Sshd:
     behind         targets that are reached through .jump only
     config         further lines of sshd_config
     user           of the targets; the one that runs this
-    log_level      of sshd; logged() looks for what it says"""
+    log_level      of sshd; logged() looks for what it says
+    adopts         what a session leaves behind becomes the server's child, which waits for it: it counts among sessions(), and as CPU of the server"""
 
-    def __init__(self, count=1, first=0, kex=None, users=None, sudo=None, force_command=None, behind=False, config="", user=None, log_level="DEBUG1"):
+    def __init__(self, count=1, first=0, kex=None, users=None, sudo=None, force_command=None, behind=False, config="", user=None, log_level="DEBUG1", adopts=False):
         self.folder = tempfile.mkdtemp(prefix="sshd-")
         # Other users come in to their homes.
         for path in (self.folder, os.environ.get("TMPDIR", "")):
             if path == self.folder or "/rung-suite-" in path:
                 os.chmod(path, 0o755)
         self.user, self.users, self.sudo, self.log_level = user or getpass.getuser(), users or {}, sudo, log_level
+        self.before_exec = adopt_and_die_with_parent if adopts else die_with_parent
         self.own_mounts = can_mount()
         if (self.users or sudo or behind) and not self.own_mounts:
             raise RuntimeError("users, sudo and behind take root and a mount namespace")
@@ -274,7 +281,7 @@ class Sshd:
     def launch(self):
         for i, addresses in enumerate(self.groups()):
             argv = self.prefix + [PROGRAM, "-D", "-f", self.settings(i, addresses), "-E", self.log + str(i)]
-            self.processes.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_parent))
+            self.processes.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=self.before_exec))
         for i, addresses in enumerate(self.groups()):
             deadline(20, "sshd listens on %s" % addresses[-1], lambda: self.ready(i, addresses[-1]))
 
