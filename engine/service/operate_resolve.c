@@ -14,10 +14,12 @@ static void refuse_settled(struct request *q, size_t step)
 	const struct execution *x = q->x;
 	const struct step_data *s = &x->steps[step];
 	const char *id = x->book->steps[step].id, *state = step_state_name(x->flow->steps[step].state);
-	if (s->settled_as && flow_is_over(x->flow->steps[step].state))
-		request_refuse(q, ERR_CONFLICT, "step %s is %s: %s", id, state,
-		               strcmp(s->settled_as, "verify") == 0 ? "its verify held, and nothing of it waits to be resolved"
-		                                                    : "somebody settled it meanwhile, and nothing of it waits to be resolved");
+	bool is_settled = s->settled_as && flow_is_over(x->flow->steps[step].state);
+	if (is_settled && strcmp(s->settled_as, "verify") == 0)
+		request_refuse(q, ERR_CONFLICT, "step %s is %s: its verify held meanwhile, and nothing of it waits to be resolved", id, state);
+	else if (is_settled)
+		request_refuse(q, ERR_CONFLICT, "step %s is %s: %s settled it meanwhile, and nothing of it waits to be resolved", id, state,
+		               s->settled_by ? s->settled_by : "somebody");
 	else
 		request_refuse(q, ERR_CONFLICT, "step %s is %s: nothing of it waits to be resolved", id, state);
 }

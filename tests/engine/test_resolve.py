@@ -360,6 +360,7 @@ def done_while_paused_says_that_nothing_starts(w):
     has(said(show(w, x), "done"), "then comes: s1, once it is not paused any more")
     resolve(w, x, "done")
     same([states(w.view(x)), made(w)], [["succeeded", "ready"], ["one"]])
+    has(refused(lambda: resolve(w, x, "again"), "conflict"), "step s0 is succeeded: user:", "settled it meanwhile")
     w.client.ask("resume", execution=x)
     same(w.over(x)["state"], "succeeded")
 
