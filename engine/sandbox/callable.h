@@ -10,6 +10,8 @@
  * row each, and the hand that makes them in the actor. A worker that asks for anything else, or with arguments that the row does not have, is ended. */
 
 struct hand;
+struct inventory;
+struct ssh_settings;
 
 enum callable_by {
 	CALLABLE_ACTOR,  /* makes it, once its intent is durable */
@@ -26,10 +28,14 @@ struct call_request {
 
 /* What the engine knows where a call is made. */
 struct call_site {
-	const char *workspace; /* absolute: where commands start */
-	const char *key;       /* of a keyed call: what its target knows it by; else NULL */
-	bool repeats;          /* its effect class lets it be made again unasked */
-	const char *http_ca;   /* the file of certificates that HTTP trusts; NULL: the system's */
+	const char *workspace;             /* absolute: where commands start */
+	const char *key;                   /* of a keyed call: what its target knows it by; else NULL */
+	bool repeats;                      /* its effect class lets it be made again unasked */
+	const char *http_ca;               /* the file of certificates that HTTP trusts; NULL: the system's */
+	const char *user;                  /* who the engine is */
+	const struct inventory *inventory; /* NULL: no_inventory says why there is none */
+	struct error no_inventory;
+	const struct ssh_settings *ssh; /* of the configuration */
 	/* The whole environment of a command with variables of its own (may be NULL) in it. New reference. */
 	json_t *(*environment)(const struct call_site *site, json_t *own);
 	/* Does what allows the call have its host written out? */
@@ -57,7 +63,7 @@ struct module {
 	const struct hand *hand; /* NULL: nothing that an actor makes */
 };
 
-extern const struct module module_approve, module_ask, module_hosts, module_http, module_sh;
+extern const struct module module_approve, module_ask, module_hosts, module_http, module_sh, module_ssh;
 
 /* The row, or NULL where no module declares it. *module is its module. */
 const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);

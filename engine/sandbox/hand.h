@@ -99,4 +99,8 @@ extern const struct hand command_hand;
 enum err command_hand_reader(void *state, const json_t *source, json_int_t *id, struct error *e);
 void command_hand_stop_reader(void *state, json_int_t id);
 
+/* ---- other hosts (modules/ssh/hand.c) ---- */
+
+extern const struct hand ssh_hand;
+
 #endif

@@ -2,6 +2,7 @@
 #include "service/call.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
+#include "service/inventory.h"
 #include "service/rights.h"
 
 #include <stdlib.h>
@@ -25,12 +26,17 @@ static bool names_host(const struct call_site *site, const struct call_request *
 void call_site_make(struct execution *x, size_t step, struct call_site *out)
 {
 	*out = (struct call_site){.workspace = x->workspace,
+	                          .user = x->engine->user,
+	                          .ssh = &x->engine->config->ssh,
 	                          .environment = environment,
 	                          .names_host = names_host,
 	                          .http_ca = x->engine->config->http_ca,
 	                          .engine = x->engine,
 	                          .execution = x,
 	                          .step = step};
+	enum err err = inventory_now(engine_inventory(x->engine, x->policy_root), &out->inventory, &out->no_inventory);
+	/* An answer of its command that has become old still says where the hosts are; hosts() asks for a new one. */
+	if (err && !(err == ERR_WAITING && out->inventory->is_whole)) out->inventory = NULL;
 }
 
 static const char *cut(struct arena *a, const char *text)

@@ -1,6 +1,7 @@
 #include "service/config.h"
 #include "base/fs.h"
 #include "base/yaml.h"
+#include "policy/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,66 @@ static const struct key http_keys[] = {
     {"ca", "PATH", "a file of certificates (PEM) that servers' certificates are checked against, in place of the system's", read_http_ca, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static enum err read_ssh_login(struct reading *r, const struct yaml *v)
+{
+	enum err err = yaml_text(v, r->name, &r->config->ssh.login, r->error);
+	if (!err && !login_is_valid(r->config->ssh.login, strlen(r->config->ssh.login)))
+		err = yaml_wrong(v, r->error, "%s is a user's name: letters, digits and . _ - + $", r->name);
+	return err;
+}
+
+/* Files, absolute or below the home of the user that the actor is. */
+static enum err read_files(struct reading *r, const struct yaml *v, const char *const **out, size_t *count)
+{
+	struct yaml **items;
+	size_t n;
+	enum err err = yaml_texts(v, r->name, &items, &n, r->arena, r->error);
+	if (!err && n > CONFIG_NAMES_MAX) err = yaml_wrong(v, r->error, "%s has at most %d files, not %zu", r->name, CONFIG_NAMES_MAX, n);
+	if (err) return err;
+	const char **files = arena_alloc(r->arena, (n + 1) * sizeof *files);
+	for (size_t i = 0; i < n; i++) {
+		files[i] = items[i]->text;
+		if (files[i][0] != '/' && strncmp(files[i], "~/", 2) != 0)
+			return yaml_wrong(items[i], r->error, "%s has absolute paths, or such as ~/.ssh/id_ed25519", r->name);
+	}
+	*out = files;
+	*count = n;
+	return ERR_OK;
+}
+
+static enum err read_ssh_identities(struct reading *r, const struct yaml *v)
+{
+	r->config->ssh.has_identities = true;
+	return read_files(r, v, &r->config->ssh.identities, &r->config->ssh.identity_count);
+}
+
+static enum err read_ssh_known_hosts(struct reading *r, const struct yaml *v)
+{
+	r->config->ssh.has_known_hosts = true;
+	return read_files(r, v, &r->config->ssh.known_hosts, &r->config->ssh.known_host_count);
+}
+
+static enum err read_ssh_agent(struct reading *r, const struct yaml *v)
+{
+	bool is_asked;
+	enum err err = yaml_bool(v, r->name, &is_asked, r->error);
+	if (!err && !is_asked) r->config->ssh.agent = NULL;
+	return err;
+}
+
+static const struct key ssh_keys[] = {
+    {"login", "NAME", "whom to log in as where neither the call nor the inventory says; the engine's own user where nothing is said", read_ssh_login, NULL},
+    {"identities", "[FILE, ...]",
+     "private keys that hosts are shown, in this order; beside KEY a certificate KEY-cert.pub is used too; ~/.ssh/id_ed25519, id_ecdsa and id_rsa where "
+     "nothing "
+     "is said",
+     read_ssh_identities, NULL},
+    {"known_hosts", "[FILE, ...]", "files of host keys, for hosts whose inventory entry has none; the user's and the system's where nothing is said",
+     read_ssh_known_hosts, NULL},
+    {"agent", "true|false", "whether the agent in SSH_AUTH_SOCK of the engine's environment is asked behind the files; true where nothing is said",
+     read_ssh_agent, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static const struct key top_keys[] = {
     {"version", "1", "the version of this file's form; must be there", read_version, NULL},
     {"sandbox", "require|offered",
@@ -134,6 +195,7 @@ static const struct key top_keys[] = {
     {"http", "MAP", "how HTTP requests are made", NULL, http_keys},
     {"environment", "[NAME, ...]", "variables of the engine's environment that commands get beside PATH, LC_ALL, HOME and RUNG_EXECUTION", read_environment,
      NULL},
+    {"ssh", "MAP", "how other hosts are reached", NULL, ssh_keys},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static enum err read_limits(struct reading *r, const struct yaml *v)
@@ -166,6 +228,8 @@ enum err config_read(struct arena *a, const char *path, struct config *out, stru
 	struct yaml *y;
 	*out = (struct config){.path = NULL};
 	command_rules_init(&out->rules);
+	out->ssh.agent = getenv("SSH_AUTH_SOCK");
+	if (out->ssh.agent && !*out->ssh.agent) out->ssh.agent = NULL;
 	enum err err = path ? yaml_read_file(a, path, path, &y, e) : ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	if (err) return err;
@@ -188,15 +252,26 @@ const char *config_path_beside(struct arena *a, const char *state_dir)
 
 /* ---- for others ---- */
 
+static json_t *files_json(bool has, const char *const *files, size_t count)
+{
+	if (!has) return NULL;
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) json_array_append_new(list, json_string(files[i]));
+	return list;
+}
+
 json_t *config_json(const struct config *c)
 {
 	json_t *limits = json_object(), *environment = json_array();
 	for (int i = 0; i < COMMAND_LIMITS; i++)
 		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
 	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
+	json_t *ssh =
+	    json_pack("{s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "identities", files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count),
+	              "known_hosts", files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o,s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
 	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",
-	                 c->socket_group, "http", "ca", c->http_ca, "environment", environment);
+	                 c->socket_group, "http", "ca", c->http_ca, "environment", environment, "ssh", ssh);
 }
 
 static size_t count_of(const struct key *keys)
@@ -212,7 +287,7 @@ bool config_key_info(size_t i, struct config_key_info *out)
 	static const struct {
 		const char *above;
 		const struct key *keys;
-	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}, {"http.", http_keys}};
+	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}, {"http.", http_keys}, {"ssh.", ssh_keys}};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
 		size_t n = count_of(tables[t].keys);
 		if (i < n) {

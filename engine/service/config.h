@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "modules/ssh/settings.h"
 #include "sandbox/command_rules.h"
 
 #include <jansson.h>
@@ -24,6 +25,7 @@ struct config {
 	const char *http_ca;                                /* a file of certificates in PEM; NULL: the system's */
 	const char **environment;                           /* names that commands get from the engine's environment */
 	size_t environment_count;
+	struct ssh_settings ssh;
 };
 
 /* Reads the file at path; where there is none, that is a configuration that says nothing. All in the arena. ERR_INVALID with file, line, column and what was

@@ -113,11 +113,18 @@ static char *visible(const char *why)
 	return text.data ? buf_take(&text) : mem_strdup("");
 }
 
+/* What its code is told: a host that cannot be reached is no command that failed, and one that is not whom it should be is not to be talked to. */
+static const char *failed_word(const char *kind)
+{
+	if (strcmp(kind, err_info(ERR_CLOSED)->name) == 0) return "unreachable";
+	return strcmp(kind, err_info(ERR_VERIFY)->name) == 0 ? "denied" : "failed";
+}
+
 static void actor_failed(struct execution *x, struct call *c, const json_t *head)
 {
 	char *why = visible(json_str(head, "why", ""));
 	land(x, c);
-	call_not_made(x, c, "failed", *why ? why : "it did not start");
+	call_not_made(x, c, failed_word(json_str(head, "kind", "")), *why ? why : "it did not start");
 	free(why);
 	attempt_calls_changed(x, c->step);
 }
@@ -300,6 +307,25 @@ json_t *call_arguments(struct execution *x, const struct call *c)
 	return v ? v : json_object();
 }
 
+/* Where more than the arguments says what a call needs a right to (whom to log in as, say), that is still what it was when the right was there. */
+static enum err check_request(struct execution *x, const struct call *c, const struct callable *what, const struct call_site *site, const json_t *arguments,
+                              struct error *e)
+{
+	struct call_request now;
+	if (!c->text_blob || !what->request) return ERR_OK;
+	struct arena *a = arena_new();
+	char *was = execution_read_blob(x, c->text_blob, NULL);
+	const char *why = what->request(a, arguments, site, &now);
+	enum err err = ERR_OK;
+	if (why)
+		err = error_set(e, ERR_INVALID, "%s", why);
+	else if (strcmp(was, capability_exact(a, now.kind, now.words, now.count)) != 0)
+		err = error_set(e, ERR_CONFLICT, "what it would reach has changed since its right was looked at (was: %.300s)", was);
+	free(was);
+	arena_free(a);
+	return err;
+}
+
 /* What the actor gets of a call: its module's part, its secrets and its receipt. *wait_us: how long its secrets may take. */
 static enum err frame_make(struct execution *x, struct call *c, const json_t *form, json_t *head, struct buf *payload, int64_t *wait_us, struct error *e)
 {
@@ -311,7 +337,8 @@ static enum err frame_make(struct execution *x, struct call *c, const json_t *fo
 	call_site_make(x, c->step, &site);
 	site.repeats = call_effect_repeats(c->effect);
 	if (c->effect == EFFECT_KEYED) site.key = c->key ? c->key : "";
-	enum err err = what->frame(&site, arguments, head, payload, e);
+	enum err err = check_request(x, c, what, &site, arguments, e);
+	if (!err) err = what->frame(&site, arguments, head, payload, e);
 	receipt_provide(x, c, head);
 	return err ? err : secret_provide(x, what, arguments, head, wait_us, e);
 }

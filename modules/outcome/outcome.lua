@@ -28,7 +28,7 @@ go = rung.export(function(id)
 end)
 
 local absent = {
-	ssh = "commands on other hosts", notify = "messages",
+	notify = "messages",
 	escalate = "escalations", update = "messages to stakeholders", evidence = "findings", cause = "findings", runbook = "child executions",
 	wait = "durable waits", poll = "durable waits",
 }

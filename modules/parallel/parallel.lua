@@ -27,9 +27,9 @@ local function take_ready()
 	return b
 end
 
--- A group is one parallel or each: at most `most` of its branches run at once.
+-- A group is one parallel or each: at most `most` of its branches run at once, up to number `last`. What runs in it may change both, and set `stopped`.
 local function start_more(group)
-	while not group.failed and group.running < group.most and group.started < group.count do
+	while not group.failed and not group.stopped and group.running < group.most and group.started < group.last do
 		local i = group.started + 1
 		group.started, group.running = i, group.running + 1
 		set_ready({group = group, index = i, co = raw_create(group.start)})
@@ -53,7 +53,7 @@ end
 local function run(b)
 	local outer = branch
 	branch = b
-	local ok, what, call = raw_resume(b.co, b.index)
+	local ok, what, call = raw_resume(b.co, b.index, b.group)
 	branch = outer
 	if not ok or raw_status(b.co) == "dead" then
 		finish(b, ok, what)
@@ -83,8 +83,8 @@ local function check_can_wait(what)
 	end
 end
 
-local function run_group(count, most, start)
-	local group = {count = count, most = most, started = 0, running = 0, values = {}, start = start}
+local function run_group(count, most, start, last)
+	local group = {last = last or count, most = most, started = 0, running = 0, values = {}, start = start}
 	if branch then check_can_wait("parallel") end
 	start_more(group)
 	if branch and group.running > 0 then
@@ -96,6 +96,7 @@ local function run_group(count, most, start)
 	if group.failed then error(group.error, 0) end
 	return group.values
 end
+rung.run_group = run_group
 
 -- rung.call(module, function, arguments, options): ok, value | ok, kind, why; then the call's number comes last.
 function rung.call(module, name, arguments, options)

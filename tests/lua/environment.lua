@@ -43,7 +43,7 @@ expect(first == math.random(1000000))
 expect(tostring(1.5) == "1.5")
 
 -- What later versions have says so; it is not a nil value.
-raises(function() ssh("web-1", {"true"}) end, "ssh: commands on other hosts are not in this version of rung")
+raises(function() notify("sre", "x") end, "notify: messages are not in this version of rung")
 raises(function() return cause "x" end, "cause: findings are not in this version")
 raises(function() notify("ops", "x") end, "notify: ")
 

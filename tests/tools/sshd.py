@@ -106,7 +106,8 @@ class Agent:
         self.socket = os.path.join(self.folder, "socket")
         self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.socket], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
         deadline(10, "ssh-agent listens", lambda: os.path.exists(self.socket))
-        self.add(*keys)
+        if keys:
+            self.add(*keys)
 
     def add(self, *keys):
         subprocess.run(["ssh-add", "-q"] + list(keys), check=True, env=dict(os.environ, SSH_AUTH_SOCK=self.socket), stdin=subprocess.DEVNULL)

@@ -1,0 +1,243 @@
+-- ssh: a command on another host, and on many of them, made by the engine's actor.
+local rung = ...
+rung.open("rung_command")
+local raise, command = rung.raise, rung.command
+local error, type, tostring, ipairs, pairs, setmetatable, math_type, concat = error, type, tostring, ipairs, pairs, setmetatable, math.type, table.concat
+local random, floor, ceil, sort = math.random, math.floor, math.ceil, table.sort
+
+local of_one = {check = true, ok = true, stdin = true, timeout = true, effect = true, login = true, as = true, key = true}
+local of_each = {max_concurrency = true, max_errors = true, ramp_up = true, canary = true, order = true, on_result = true}
+for name in pairs(of_one) do of_each[name] = true end
+
+local AT_ONCE = 50
+
+local function name(what, value, expected)
+	if value ~= nil and (type(value) ~= "string" or value == "") then raise(what .. " must be " .. expected) end
+	return value
+end
+
+-- What of the options goes with every call.
+local function arguments(what, list, options)
+	if options.key ~= nil and not rung.is_secret(options.key) then raise(what .. ": key must be a secret: key = secret \"name\"") end
+	return {argv = command.words(what, list), stdin = options.stdin, login = name(what .. ": login", options.login, "the name of a user"),
+		as = name(what .. ": as", options.as, "the name of a user"), key = options.key}
+end
+
+local function one(_, host, list, options)
+	options = options or {}
+	if type(host) ~= "string" or host == "" then raise("ssh: the name of a host was expected, this is a " .. type(host)) end
+	local sent = command.check("ssh", options, of_one)
+	local what, ok = arguments("ssh", list, options), command.accepted("ssh", options)
+	what.host = host
+	local call, done, result, why = rung.call("ssh", "exec", what, sent)
+	local shown = "ssh: " .. host .. ": " .. command.shown(what.argv)
+	if not done then error(rung.error{kind = "call", call = call, module = "ssh", host = host, reason = result, why = shown .. ": " .. why}, 0) end
+	if not command.is_fine(result, ok) then
+		command.raise({call = call, module = "ssh", host = host}, result, shown .. " " .. command.ending(result))
+	end
+	return result
+end
+
+-- A count, or a share of them such as "25%".
+local function count_of(what, value, of, round)
+	local share = type(value) == "string" and value:match("^(%d+)%%$")
+	if share and #share <= 3 then return round(of * tonumber(share) / 100) end
+	if math_type(value) ~= "integer" or value < 0 then raise("ssh.each: " .. what .. " must be a whole number, or a share such as \"25%\"") end
+	return value
+end
+
+local orders = {
+	given = function(list) return list end,
+	sorted = function(list) sort(list) return list end,
+	reverse = function(list)
+		for i = 1, #list // 2 do list[i], list[#list + 1 - i] = list[#list + 1 - i], list[i] end
+		return list
+	end,
+	shuffled = function(list)
+		for i = #list, 2, -1 do
+			local k = random(i)
+			list[i], list[k] = list[k], list[i]
+		end
+		return list
+	end,
+}
+
+local function hosts_of(value, order)
+	if type(value) ~= "table" then raise("ssh.each: a list of hosts was expected, this is a " .. type(value)) end
+	local arrange = orders[order or "given"]
+	if not arrange then raise("ssh.each: order must be given, sorted, reverse or shuffled") end
+	local list, seen = {}, {}
+	for i, host in ipairs(value) do
+		if type(host) ~= "string" or host == "" then raise("ssh.each: host " .. i .. " is a " .. type(host) .. ", a name was expected") end
+		if not seen[host] then
+			seen[host] = true
+			list[#list + 1] = host
+		end
+	end
+	return arrange(list)
+end
+
+-- "web-", "07", "": the last number of a name.
+local function parts(host)
+	return (host or ""):match("^(.-)(%d+)(%D*)$")
+end
+
+-- Is host the next one behind a numbered name? 09 comes before 10, and 9 too.
+local function follows(host, front, number, width, back)
+	local f, digits, b = parts(host)
+	if f ~= front or b ~= back or tonumber(digits) ~= number + 1 then return false end
+	return #digits == width or #digits == #tostring(number + 1) and width == #tostring(number)
+end
+
+-- web-[01:04], db-1: runs of numbered names are shown as one.
+local function compact(hosts)
+	local shown, i = {}, 1
+	while i <= #hosts do
+		local front, digits, back = parts(hosts[i])
+		local first, last = digits, i
+		while front and #digits < 10 and follows(hosts[last + 1], front, tonumber(digits), #digits, back) do
+			last = last + 1
+			front, digits = parts(hosts[last])
+		end
+		shown[#shown + 1] = last > i and front .. "[" .. first .. ":" .. digits .. "]" .. back or hosts[i]
+		i = last + 1
+	end
+	return rung.shorten(concat(shown, ", "), 400)
+end
+
+local fleet = {}
+fleet.__index = fleet
+fleet.__metatable = false
+
+local function in_state(state)
+	return function(self)
+		local list = {}
+		for _, r in ipairs(self.all) do
+			if r.state == state then list[#list + 1] = r.host end
+		end
+		return list
+	end
+end
+fleet.ok_hosts, fleet.failed_hosts = rung.export(in_state("ok")), rung.export(in_state("failed"))
+fleet.unreachable_hosts, fleet.not_started_hosts = rung.export(in_state("unreachable")), rung.export(in_state("not_started"))
+
+-- Hosts whose outcome is the very same, each such outcome once, the most frequent first.
+local function groups(self)
+	local list, by_key = {}, {}
+	for _, r in ipairs(self.all) do
+		local key = concat({r.state, tostring(r.code), tostring(r.signal), r.stdout or "", r.stderr or "", r.why and r.why:gsub(r.host, "", 1) or ""}, "\0")
+		local g = by_key[key]
+		if not g then
+			g = {hosts = {}, state = r.state, code = r.code, signal = r.signal, stdout = r.stdout, stderr = r.stderr, why = r.why}
+			by_key[key] = g
+			list[#list + 1] = g
+		end
+		g.hosts[#g.hosts + 1] = r.host
+	end
+	sort(list, function(a, b) return #a.hosts > #b.hosts end)
+	return list
+end
+fleet.groups = rung.export(groups)
+
+local words = {ok = "ok", failed = "failed", unreachable = "could not be reached", not_started = "not started"}
+
+-- What people see of one group, in a line.
+local function line(g, count)
+	local said = g.why or command.last_line(g.state == "ok" and g.stdout or g.stderr)
+	if said == "" and g.state == "failed" then said = command.last_line(g.stdout) end
+	local how = words[g.state]
+	if g.state == "failed" and not g.why then how = command.ending(g) end
+	return #g.hosts .. (count == #g.hosts and "" or " of " .. count) .. " " .. how .. " (" .. compact(g.hosts) .. ")" ..
+		(said ~= "" and ": " .. rung.shorten(said, 200) or "")
+end
+
+local LINES_MAX = 8
+
+local function lines(self, only_bad)
+	local out, more = {}, 0
+	for _, g in ipairs(groups(self)) do
+		local wanted = not only_bad or g.state ~= "ok"
+		if wanted and #out < LINES_MAX then
+			out[#out + 1] = line(g, #self.all)
+		elseif wanted then
+			more = more + #g.hosts
+		end
+	end
+	if more > 0 then out[#out + 1] = more .. " more" end
+	return out
+end
+
+-- The host's row, from what came back.
+local function row(host, ok, call, done, result, why)
+	if not done then
+		return {host = host, state = result == "unreachable" and "unreachable" or "failed", reason = result, why = why, call = call}
+	end
+	local r = {host = host, state = command.is_fine(result, ok) and "ok" or "failed"}
+	for key, value in pairs(result) do r[key] = value end
+	return r
+end
+
+local function complain(self, shown, call, reason, limit)
+	local why = "ssh.each: " .. shown .. ": " .. concat(lines(self, true), "; ")
+	if limit then why = why .. "; " .. limit end
+	error(rung.error{kind = "call", call = call, module = "ssh", reason = reason, why = why, hosts = self}, 0)
+end
+
+local function each(hosts, list, options)
+	options = options or {}
+	local sent = command.check("ssh.each", options, of_each)
+	local names = hosts_of(hosts, options.order)
+	local shared, ok = arguments("ssh.each", list, options), command.accepted("ssh.each", {ok = options.ok})
+	local most = count_of("max_concurrency", options.max_concurrency or AT_ONCE, #names, ceil)
+	local errors_max = count_of("max_errors", options.max_errors or 0, #names, floor)
+	local canary = options.canary == true and 1 or options.canary and count_of("canary", options.canary, #names, ceil) or 0
+	local watcher = options.on_result
+	if watcher ~= nil and type(watcher) ~= "function" then raise("ssh.each: on_result must be a function") end
+	if most < 1 then raise("ssh.each: max_concurrency must be at least 1") end
+	local self = setmetatable({all = {}, hosts = {}}, fleet)
+	for i, host in ipairs(names) do
+		self.all[i] = {host = host, state = "not_started"}
+		self.hosts[host] = self.all[i]
+	end
+	local errors, over, bad_call, reason, limit = 0, 0, nil, "failed", nil
+
+	local function tell(group, r)
+		over = over + 1
+		if r.state == "ok" then
+			if options.ramp_up and group.most < most then group.most = group.most + 1 end
+		else
+			errors = errors + 1
+			if r.reason == "denied" then bad_call, reason = r.call, "denied" end
+			bad_call = bad_call or r.call
+			if options.check ~= false and (errors > errors_max or over <= canary) then
+				group.stopped = true
+				limit = over <= canary and "the first of them failed: no other was started" or "max_errors is " .. errors_max .. ": no other was started"
+			end
+		end
+		if over == canary and not group.stopped then
+			group.last = #names
+			group.most = options.ramp_up and 1 or most
+		end
+	end
+
+	local function start(i, group)
+		local what = {host = names[i]}
+		for key, value in pairs(shared) do what[key] = value end
+		local r = row(names[i], ok, rung.call("ssh", "exec", what, sent))
+		self.all[i], self.hosts[names[i]] = r, r
+		tell(group, r)
+		if watcher then watcher(names[i], r) end
+	end
+
+	if canary >= #names then canary = 0 end
+	rung.run_group(#names, options.ramp_up and canary == 0 and 1 or most, start, canary > 0 and canary or nil)
+	local shown = command.shown(shared.argv)
+	if #names > 1 then
+		for _, l in ipairs(lines(self)) do rung.log(errors > 0 and "warn" or "info", "ssh.each " .. shown .. ": " .. l) end
+	end
+	self.errors, self.stopped = errors, limit
+	if options.check ~= false and (errors > errors_max or limit) then complain(self, shown, bad_call, reason, limit) end
+	return self
+end
+
+return setmetatable({each = each}, {__call = rung.export(one), __metatable = false})
