@@ -317,6 +317,7 @@ class World:
     def judge(self, view):
         r.deadline(15, "nothing of the execution to run", lambda: not alive(self.x))
         self.look()
+        self.journal.check_leases()
         effects, lines = dict(self.journal.keys.values()), self.lines()
         # A step that somebody settled as done has no `go`: nothing is skipped by it.
         is_settled = any(x["d"].get("why") == "resolved" for x in self.journal.of("step.settled"))
@@ -526,8 +527,11 @@ def survey():
             f(w)
             took[name] = time.monotonic() - started
             counts[name] = {place: n for place, n in w.table.passed().items() if n}
-        finally:
             w.end()
+        except (AssertionError, r.Refused, r.Closed) as e:
+            print("not ok - untouched, %s does not hold: %s: %s (%s)" % (name, type(e).__name__, str(e)[:1200], w.folder), flush=True)
+            w.engine.stop()
+            sys.exit(1)
     return counts, took
 
 

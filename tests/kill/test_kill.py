@@ -255,6 +255,7 @@ class Run:
         assert not alive(self.x), "commands left behind"
         self.look()
         self.check_lines()
+        self.journal.check_leases()
         state = view["state"]
         self.ends[state] = self.ends.get(state, 0) + 1
         if self.is_cancelled:

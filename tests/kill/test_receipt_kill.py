@@ -127,8 +127,8 @@ class Run:
 
     def one(self):
         """An execution with a kill or two in it, to its end."""
-        self.x = self.client.ask("run", book=self.book, mode="auto", declared=True)["execution"]
         first, kept, resolved, before = len(self.marks()), {}, set(), self.kills
+        self.x = self.client.ask("run", book=self.book, mode="auto", declared=True)["execution"]
         deadline = time.time() + 60
         while True:
             assert time.time() < deadline, "execution %s does not end" % self.x

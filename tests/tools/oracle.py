@@ -29,6 +29,13 @@ class Journal:
         if key:
             self.keys[(record["s"], record["a"], record["c"])] = (key, record["d"]["effect"])
 
+    def check_leases(self):
+        """Each taking over has the next epoch, and every record says the one that it was written under."""
+        epoch = 1
+        for x in self.records:
+            epoch += x["k"] == "execution.resumed" and x["d"].get("why") == "engine_ended"
+            assert x.get("e", epoch) == epoch, "record %d (%s) has epoch %r, epoch %d holds the lease" % (x["seq"], x["k"], x["e"], epoch)
+
     def of(self, *kinds):
         return [x for x in self.records if x["k"] in kinds]
 
