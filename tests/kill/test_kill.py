@@ -278,7 +278,7 @@ class Run:
         self.cancel_at = start + random.uniform(0, 3) if random.random() < 0.25 else None
         next_kill = start + random.expovariate(KILLS_A_SECOND)
         while True:
-            assert time.monotonic() < start + 120, "execution %s does not end: %r" % (self.x, [(s["id"], s["state"], s["waiting"]) for s in view["steps"]])
+            assert time.monotonic() < start + 600, "execution %s does not end: %r" % (self.x, [(s["id"], s["state"], s["waiting"]) for s in view["steps"]])
             try:
                 if self.engine.process.poll() is not None:
                     self.restart()

@@ -156,6 +156,23 @@ static void a_torn_slot_of_the_guard_leaves_the_one_before(void **state)
 	}
 }
 
+/* A power cut may leave the beginning of the new note before the end of the old one: whole by its looks, and signed for something else. */
+static void a_slot_of_the_guard_that_looks_whole_and_is_torn_leaves_the_one_before(void **state)
+{
+	struct place *p = *state;
+	struct error e;
+	char command[512];
+	write_one(p, execution_a);
+	for (int slot = 0; slot < 2; slot++) {
+		snprintf(command, sizeof command,
+		         "f=$(echo %s/*.guard) && at=$(dd if=$f bs=4096 skip=%d count=1 2>/dev/null | grep -aobm1 '^[0-9]*$' | cut -d: -f1) && "
+		         "printf 9 | dd of=$f bs=1 seek=$((at + %d)) conv=notrunc 2>/dev/null",
+		         p->guard, slot, slot * 4096);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(place_try_open(p, &e), ERR_OK);
+	}
+}
+
 static void a_log_that_was_set_aside_makes_room_for_a_new_one(void **state)
 {
 	struct place *p = *state;
@@ -209,6 +226,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_exchanged_or_emptied_directory_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(keys_of_a_first_open_that_died_are_those_of_the_next, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_torn_slot_of_the_guard_leaves_the_one_before, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_slot_of_the_guard_that_looks_whole_and_is_torn_leaves_the_one_before, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_log_that_was_set_aside_makes_room_for_a_new_one, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /* The power is cut at random moments of all that a store does, on a disk that keeps what it likes of what was not synced.
- * CUTS=n (240) SEED=n: how many, which. limit: 180 */
+ * CUTS=n (320) SEED=n: how many, which. limit: 180 */
 #include "lying_scenarios.h"
+
+/* Where a log is set aside few moments matter, between one name and the next: so many shares more for it. */
+enum { ASIDE_MORE = 4 };
 
 static unsigned seed_given(void)
 {
@@ -48,11 +51,15 @@ static void cut_scenario(const struct scenario *x, int cuts, unsigned *seed)
 static void a_power_cut_loses_nothing_that_was_acknowledged(void **state)
 {
 	unsigned seed = seed_given();
-	int cuts = count_given("CUTS", 240);
+	int cuts = count_given("CUTS", 320) / (scenarios_n + ASIDE_MORE), done = 0;
 	(void)state;
 	print_message("SEED=%u\n", seed);
-	for (int i = 0; i < scenarios_n; i++) cut_scenario(&scenarios[i], cuts / scenarios_n, &seed);
-	print_message("%d power cuts\n", cuts / scenarios_n * scenarios_n);
+	for (int i = 0; i < scenarios_n; i++) {
+		int mine = scenarios[i].sets_aside ? cuts * (1 + ASIDE_MORE) : cuts;
+		cut_scenario(&scenarios[i], mine, &seed);
+		done += mine;
+	}
+	print_message("%d power cuts\n", done);
 }
 
 int main(void)
