@@ -300,15 +300,16 @@ static void follow_calls(struct flow *f, size_t i, int64_t t_us)
 static void call_event(struct flow *f, const struct flow_event *ev)
 {
 	struct flow_step *s = &f->steps[ev->step];
+	bool ends = (ev->kind == FLOW_CALL_FINISHED && !ev->was_unknown) || ev->kind == FLOW_CALL_UNKNOWN;
 	if (ev->is_terminal) {
 		if (ev->kind == FLOW_CALL_STARTED)
 			s->open_terminal++;
-		else if (ev->kind != FLOW_CALL_RESOLVED && s->open_terminal)
+		else if (ends && s->open_terminal)
 			s->open_terminal--;
 		return;
 	}
 	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
-	if ((ev->kind == FLOW_CALL_FINISHED || ev->kind == FLOW_CALL_UNKNOWN) && s->open_calls) s->open_calls--;
+	if (ends && s->open_calls) s->open_calls--;
 	if (ev->kind == FLOW_CALL_UNKNOWN && s->is_in_attempt) s->unknown_calls++;
 	if (ev->kind == FLOW_CALL_RESOLVED && s->unknown_calls) s->unknown_calls--;
 	if (ev->kind == FLOW_QUESTION_ASKED) s->open_questions++;

@@ -96,6 +96,7 @@ struct flow_event {
 	enum run_state run_state;
 	size_t to, by;
 	uint32_t count;   /* FLOW_APPROVAL_ASKED: how many */
+	bool was_unknown; /* FLOW_CALL_FINISHED: a person says that it failed, of which nobody knew: it was not open any more */
 	bool is_terminal; /* FLOW_CALL_*: a command on a person's terminal, beside the attempts of its step */
 	bool is_take_up;  /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
 };

@@ -353,6 +353,12 @@ static void fold_run(struct folding *f)
 	if (f->r->kind == RECORD_RIGHT_ELEVATED) fold_elevation(f);
 }
 
+static bool was_unknown(struct execution *x, size_t step, const struct record *r)
+{
+	const struct call *c = step == SIZE_MAX ? NULL : execution_call(x, step, r->attempt, r->call);
+	return c && c->state == CALL_UNKNOWN;
+}
+
 enum err execution_fold(struct execution *x, const struct record *r, struct error *e)
 {
 	struct folding f = {.x = x, .r = r, .step = r->step ? graph_find(x->graph, r->step) : SIZE_MAX};
@@ -366,6 +372,7 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	if (events[r->kind] && !is_repeat && !is_about_targets(&f) && !is_of_call) {
 		f.ev.kind = (enum flow_event_kind)(events[r->kind] - 1);
 		prepare_event(&f);
+		if (r->kind == RECORD_CALL_FINISHED) f.ev.was_unknown = was_unknown(x, f.step, r);
 		enum err err = flow_apply(x->flow, &f.ev, e);
 		if (err) return err;
 	}

@@ -13,6 +13,7 @@ FLOW, STORE, GUARD, VERIFY = "tests/unit/flow/test_flow.c", "tests/unit/store/te
 CRASH, REDACT = "tests/unit/store/test_crash.c", "tests/unit/sandbox/test_redact.c"
 ACTOR, LUA, CONFINE, WORKER = ("tests/unit/sandbox/test_%s.c" % w for w in ("actor", "lua", "confine", "worker"))
 ENGINE, ATTACK, ATTACK2, RIGHTS = ("tests/engine/test_%s.py" % w for w in ("engine", "attack", "attack2", "rights"))
+SIMULATE = "tests/simulate/test_simulate.py"
 KILL, ORDER, DIVERGED = "tests/kill/test_kill.py", "tests/kill/test_order.py", "tests/engine/test_diverged.py"
 CLOCK, HOST = "tests/hostile/test_clock.py", "tests/hostile/test_host.py"
 
@@ -39,15 +40,18 @@ MUTANTS = [
     ("a lock that is held counts as free", "service/lock.c", "else if (failpoint(LOCK_TAKE) || flock(fd, LOCK_EX | LOCK_NB) != 0) {", "else if (failpoint(LOCK_TAKE)) {", (HOST, KILL, ENGINE)),
     ("a retry starts while a call is unknown", "flow/flow.c", "s->state = s->unknown_calls ? STEP_UNKNOWN", "s->state = s->unknown_calls > 1 ? STEP_UNKNOWN", (FLOW, ENGINE)),
     # promise 5: fenced
-    ("a lease is not checked", "store/apply.c", "if (held > mine)", "if (held > mine && mine == 0)", (STORE, ATTACK)),
-    ("taking over does not raise the epoch", "service/begin.c", "x->epoch++;", "", (ENGINE, KILL, ATTACK)),
-    ("the epoch of the record is forgotten", "service/fold.c", "if (f->r->kind == RECORD_EXECUTION_RESUMED && f->r->epoch > x->epoch) x->epoch = f->r->epoch;", "", (KILL, ENGINE)),
+    ("a lease is not checked", "flow/lease.c", "return mine >= held->epoch;", "return mine >= held->epoch || mine > 0;", (SIMULATE, STORE, ATTACK)),
+    ("a lease is taken behind a record that was not read", "flow/lease.c", " && claim->last == held->last;", ";", (SIMULATE, STORE)),
+    ("more is submitted while a lease is asked for", "flow/lease.c", "return !is_claiming || under_way == 0;", "return !is_claiming || under_way < 100;", (SIMULATE,)),
+    ("taking over does not raise the epoch", "service/begin.c", "x->epoch = lease_next(x->epoch);", "", (ENGINE, KILL, ATTACK)),
+    ("the epoch of the record is forgotten", "service/fold.c", "if (f->r->kind == RECORD_EXECUTION_RESUMED) x->epoch = lease_read(x->epoch, f->r->epoch);", "", (KILL, ENGINE)),
     # promise 7: timers
     ("no deadline", "flow/flow.c", "s->due_us = timeout ? deadline_clock(ev) + timeout : 0;", "s->due_us = timeout < 0 ? deadline_clock(ev) + timeout : 0;", (FLOW, CLOCK)),
     ("deadlines on the wall clock", "service/execution.c", "flow_decide(x->flow, clock_steady_us(), x->commands", "flow_decide(x->flow, clock_now_us(), x->commands", (CLOCK,)),
     ("a deadline goes on while no engine is there", "flow/flow.c", "if (s->state == STEP_RUNNING) s->due_us += now_us - f->last_us;", "", (FLOW, CLOCK)),
-    ("an approval lasts longer when the clock is set back", "base/clock.c", "|| (u->steady_us && clock_steady_us() >= u->steady_us)", "", (CLOCK,)),
+    ("an approval lasts longer when the clock is set back", "base/clock.c", "|| (u->steady_us && now.steady_us >= u->steady_us)", "", (CLOCK,)),
     ("clock.stepped is left out", "store/apply.c", "if (p->tree.size > 0 && t_us < p->last_t_us - CLOCK_STEP_US) err = put_clock_stepped(s, p, t_us, e);", "(void)put_clock_stepped;", (STORE, VERIFY, CLOCK)),
+    ("a retry does not wait for its delay", "flow/decide.c", "	if (s->due_us > now_us)", "	if (s->due_us > now_us && now_us < 0)", (SIMULATE, FLOW)),
     # flow
     ("one retry too many", "flow/flow.c", "s->retries_used < book_step(f, i)->retry;", "s->retries_used <= book_step(f, i)->retry;", (FLOW, ENGINE)),
     ("a failed step lets the next one start", "flow/flow.c", "if (s->state == STEP_SUCCEEDED || s->state == STEP_SKIPPED) return true;", "if (s->state == STEP_SUCCEEDED || s->state == STEP_SKIPPED || s->state == STEP_FAILED) return true;", (FLOW, ENGINE)),
@@ -69,7 +73,11 @@ MUTANTS = [
     ("trees of JSON are not counted", "sandbox/worker/limit.c", "if (p) other_used += malloc_usable_size(p);", "(void)malloc_usable_size;", (LUA, WORKER, CONFINE, "tests/unit/sandbox/test_limit.c")),
     ("a secret in hex is shown", "sandbox/redact_forms.c", "if (lower || upper) add(w, 1, lower && upper,", "if (lower && upper) add(w, 1, lower && upper,", (REDACT,)),
     # rights of what runs
-    ("an approval for other targets counts", "service/approval.c", 'if (strcmp(binding, p->binding) != 0) return "changed";', "", (RIGHTS,)),
+    ("an approval for other targets counts", "flow/approval.c", 'if (strcmp(binding, p->binding) != 0) return "changed";', 'if (strcmp(binding, p->binding) != 0 && !all) return "changed";', (SIMULATE, RIGHTS)),
+    ("one person counts twice", "flow/approval.c", "if (has_given(p, who, now)) return APPROVAL_IS_SECOND;", "if (has_given(p, who, now) && !all) return APPROVAL_IS_SECOND;", (SIMULATE, RIGHTS)),
+    ("an approval that has passed counts", "flow/approval.c", 'if (clock_has_passed_at(&p->given[i].until, now)) return "expired";', 'if (clock_has_passed_at(&p->given[i].until, now) && !all) return "expired";', (SIMULATE, CLOCK)),
+    ("who drove since has approved", "flow/approval.c", 'if (approval_has_driven(in, p->given[i].by)) return "has_driven";', 'if (approval_has_driven(in, p->given[i].by) && !all) return "has_driven";', (SIMULATE, RIGHTS)),
+    ("nobody wakes up when an approval passes", "flow/approval.c", "if (at_us > now.steady_us && at_us < first_us) first_us = at_us;", "if (at_us > now.steady_us && at_us < 0) first_us = at_us;", (SIMULATE,)),
 ]
 
 

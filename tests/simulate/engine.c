@@ -166,7 +166,7 @@ static void know_times(struct engine *g, const struct engine *before)
 static const struct engine *engine_before(const struct world *w)
 {
 	unsigned i = w->engine_count - 1;
-	while (--i && !w->engines[i]->stored) continue;
+	while (--i && (!w->engines[i]->stored || w->engines[i]->batches[0].is_refused)) continue;
 	return w->engines[i];
 }
 

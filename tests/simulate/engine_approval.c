@@ -286,7 +286,9 @@ static void say_word(struct engine *g, struct waits c, const struct demands *all
 	if (roll(w, 4)) memcpy(shown, binding, sizeof binding);
 	if (!approval_is_as_shown(round_of(g, c), shown, why_void(g, c, all))) return;
 	w->tally.agreed++;
-	if (!emit(g, c, FLOW_APPROVAL_GIVEN, (struct line){.who = who, .until_us = w->now_us + all->within_us})) return;
+	struct line given = {.who = who, .until_us = w->now_us + all->within_us};
+	memcpy(given.asking.binding, shown, sizeof given.asking.binding);
+	if (!emit(g, c, FLOW_APPROVAL_GIVEN, given)) return;
 	if (c.call && !approval_missing(round_of(g, c))) answer_code(g, c, false);
 }
 

@@ -98,7 +98,10 @@ bool engine_fold(struct engine *g, const struct line *l)
 	}
 	/* An approval that code asked for is an answer to its call; the step itself waits for none. */
 	bool is_event = !(known && call_is_open(&known->flow)) && !(l->call && is_about_approval(l->ev.kind));
-	if (is_event && flow_apply(g->flow, &l->ev, &e)) return false;
+	struct flow_event ev = l->ev;
+	const struct sim_call *c = ev.kind == FLOW_CALL_FINISHED ? engine_find_call(g, ev.step, l->attempt, l->call) : NULL;
+	ev.was_unknown = c && c->flow.state == CALL_UNKNOWN;
+	if (is_event && flow_apply(g->flow, &ev, &e)) return false;
 	if (l->ev.kind == FLOW_RESUMED) g->epoch = lease_read(g->epoch, l->epoch);
 	if (l->ev.step != SIZE_MAX) fold_step(g, l);
 	return true;
@@ -155,7 +158,7 @@ void engine_commit(struct engine *g)
 	if (g->line_count > g->batched && !lease_may_submit(g->is_claiming, (unsigned)(g->batch_count - g->told))) return;
 	if (g->line_count > g->batched) {
 		must(g->batch_count < BATCHES_MAX);
-		g->batches[g->batch_count++] = (struct batch){g->batched, g->line_count - g->batched};
+		g->batches[g->batch_count++] = (struct batch){.first = g->batched, .count = g->line_count - g->batched};
 		g->batched = g->line_count;
 	}
 	for (size_t i = g->later_count; i-- > g->later_done && g->laters[i].batch == SIZE_MAX;) g->laters[i].batch = g->batch_count;

@@ -128,10 +128,12 @@ void oracle_line(struct world *w, size_t at)
 {
 	const struct line *l = &w->journal[at];
 	if (at && l->epoch < w->journal[at - 1].epoch) broken(w, "line %zu was written under a lease that had passed", at);
+	if (at && l->epoch == w->journal[at - 1].epoch && l->engine != w->journal[at - 1].engine) broken(w, "line %zu: two engines write under one lease", at);
 	switch (l->ev.kind) {
 	case FLOW_ATTEMPT_STARTED:
 		check_needs(w, l->ev.step, at);
 		oracle_agreed(w, at);
+		oracle_retry(w, at);
 		check_calls_of(w, l->ev.step, at);
 		break;
 	case FLOW_CALL_STARTED:
@@ -218,7 +220,10 @@ void oracle_refold(struct world *w, const struct engine *g)
 	for (size_t i = 0; i < w->journal_count; i++) {
 		const struct line *l = &w->journal[i];
 		bool is_repeat = l->ev.kind == FLOW_CALL_STARTED && known_of(w, l->ev.step, l->attempt, l->call, i).is_open;
-		if (!is_repeat && !is_apart(l) && flow_apply(f, &l->ev, &e)) broken(w, "line %zu does not fold: %s", i, e.text);
+		struct flow_event ev = l->ev;
+		/* A person has said that it failed, of which nobody knew. */
+		ev.was_unknown = ev.kind == FLOW_CALL_FINISHED && known_of(w, ev.step, l->attempt, l->call, i).last == FLOW_CALL_RESOLVED;
+		if (!is_repeat && !is_apart(l) && flow_apply(f, &ev, &e)) broken(w, "line %zu does not fold: %s", i, e.text);
 	}
 	for (size_t i = 0; i < w->graph.count; i++) {
 		const struct flow_step *a = &f->steps[i], *b = &g->flow->steps[i];

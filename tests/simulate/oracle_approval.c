@@ -179,7 +179,32 @@ void oracle_agrees(struct world *w, size_t at)
 	struct seats s = seats_of(w, l, question);
 	if (a.count > s.count) broken(w, "line %zu: %zu agree where %zu must", at, a.count, s.count);
 	check_each(w, &a, &s, at);
+	if (strcmp(l->asking.binding, w->journal[a.asked].asking.binding) != 0) broken(w, "line %zu: one agrees to something else than was asked", at);
 	if (driver_at(w, a.asked) != driver_at(w, at)) broken(w, "line %zu: one agrees to what was shown of another driver", at);
+}
+
+/* A retry by the book waits for its delay. */
+void oracle_retry(struct world *w, size_t at)
+{
+	const struct line *l = &w->journal[at];
+	for (size_t i = at; i-- > 0;) {
+		const struct line *before = &w->journal[i];
+		if (before->ev.kind == FLOW_RESET) return;
+		if (before->what != LINE_EVENT || before->ev.step != l->ev.step || before->ev.kind != FLOW_ATTEMPT_FINISHED) continue;
+		if (has_passed(w, before, l, w->book_steps[l->ev.step].delay_us) || !(w->is_clock_right || before->engine == l->engine)) return;
+		broken(w, "line %zu: step %zu is tried again after %lld of its %lld us", at, l->ev.step, (long long)(l->real_us - before->real_us),
+		       (long long)w->book_steps[l->ev.step].delay_us);
+	}
+}
+
+/* What would begin when its delay is over. */
+static bool begins_at(const struct flow *f, size_t step, int64_t at_us)
+{
+	struct flow_command commands[2 * STEPS_MAX + 2];
+	size_t n = flow_decide(f, at_us, commands, 2 * STEPS_MAX + 2);
+	for (size_t i = 0; i < n; i++)
+		if (commands[i].kind == FLOW_DO_START && commands[i].step == step) return true;
+	return false;
 }
 
 void oracle_timers(struct world *w, const struct engine *g)
@@ -191,6 +216,8 @@ void oracle_timers(struct world *w, const struct engine *g)
 		const struct flow_step *s = &f->steps[i];
 		if (s->state == STEP_RUNNING && s->due_us && !g->steps[i].live.is_stopping && g->armed_us > s->due_us && s->due_us > now_us)
 			broken(w, "step %zu has a deadline, and nobody wakes up for it", i);
+		bool is_put_off = s->state == STEP_READY && s->due_us > now_us && g->armed_us > s->due_us;
+		if (is_put_off && begins_at(f, i, s->due_us)) broken(w, "step %zu is put off, and nobody wakes up for it", i);
 		const struct approval *p = &g->steps[i].approval;
 		for (size_t k = 0; s->is_awaiting_approval && k < p->given_count; k++)
 			if (p->given[k].until.steady_us && p->given[k].until.steady_us > now_us && g->armed_us > p->given[k].until.steady_us)

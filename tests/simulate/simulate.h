@@ -149,6 +149,7 @@ struct later {
 
 struct batch {
 	size_t first, count; /* of lines */
+	bool is_refused;     /* which the engine hears when it is answered */
 };
 
 struct engine {
@@ -272,6 +273,7 @@ void oracle_line(struct world *w, size_t at);                                   
 void oracle_depart(struct world *w, const struct engine *g, const struct flight *f); /* something leaves for a target */
 void oracle_deliver(struct world *w, const struct engine *g, size_t step, const struct sim_call *c);
 void oracle_work(struct world *w, const struct engine *g, size_t step); /* a worker starts */
+void oracle_retry(struct world *w, size_t at);                          /* an attempt begins */
 void oracle_agreed(struct world *w, size_t at);                         /* a line by which something begins that others agree to */
 void oracle_agrees(struct world *w, size_t at);                         /* one agrees */
 void oracle_timers(struct world *w, const struct engine *g);            /* nothing is due, and nobody wakes up */

@@ -103,12 +103,21 @@ static void end_engine(struct world *w, struct engine *g)
 	engine_end(g);
 }
 
+/* Those behind it in the queue are judged for themselves; the engine ends when it hears of it. */
 static void refuse(struct world *w, struct engine *g)
 {
 	say(w, "engine %u: refused", g->number);
 	w->tally.refused++;
 	w->tally.claims_refused += g->is_claiming;
-	end_engine(w, g);
+	g->batches[g->stored++].is_refused = true;
+}
+
+static void tell(struct world *w, struct engine *g)
+{
+	if (g->told < g->stored && g->batches[g->told].is_refused)
+		end_engine(w, g);
+	else
+		engine_tell(g);
 }
 
 /* The writer stores a batch whole, or refuses it where its lease has passed, or was taken by another. */
@@ -276,7 +285,7 @@ static void move(struct world *w, struct engine *g)
 	if (what < 25)
 		store_batch(w, g);
 	else if (what < 45)
-		engine_tell(g);
+		tell(w, g);
 	else if (what < 65)
 		engine_work(g, roll(w, (unsigned)w->graph.count));
 	else if (what < 80 && f->is_on)

@@ -75,6 +75,26 @@ static void run_step(struct world *w, size_t step, enum step_state outcome)
 	ok(w, FLOW_ATTEMPT_FINISHED, step, outcome);
 }
 
+static void a_call_that_is_said_to_have_failed_leaves_the_others_open(void **state)
+{
+	(void)state;
+	struct world w;
+	struct error e;
+	world_make(&w, 1);
+	begin(&w, FLOW_AUTO);
+	ok(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	ok(&w, FLOW_CALL_STARTED, 0, 0);
+	ok(&w, FLOW_CALL_STARTED, 0, 0);
+	ok(&w, FLOW_CALL_UNKNOWN, 0, 0);
+	ok(&w, FLOW_CALL_RESOLVED, 0, 0);
+	struct flow_event ev = {.kind = FLOW_CALL_FINISHED, .step = 0, .t_us = w.now, .to = SIZE_MAX, .by = SIZE_MAX, .was_unknown = true};
+	assert_int_equal(flow_apply(w.flow, &ev, &e), ERR_OK);
+	assert_int_equal(w.flow->steps[0].open_calls, 1);
+	ok(&w, FLOW_CALL_FINISHED, 0, 0);
+	assert_int_equal(w.flow->steps[0].open_calls, 0);
+	flow_free(w.flow);
+}
+
 static void steps_run_one_after_another_and_end(void **state)
 {
 	(void)state;
@@ -624,6 +644,7 @@ static void the_tables_are_printed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_call_that_is_said_to_have_failed_leaves_the_others_open),
 	    cmocka_unit_test(steps_run_one_after_another_and_end),
 	    cmocka_unit_test(steps_whose_needs_are_met_start_together),
 	    cmocka_unit_test(a_failure_stops_what_comes_after),
