@@ -134,7 +134,7 @@ static void check_book(struct tally *t, const char *path)
 	}
 	struct lint_report *l = lint_book(b, clock_now_us());
 	book_rights_lint(b, l);
-	if (book_has_hosts(b)) book_hosts_lint(b, inventory_of(t, path), l);
+	book_hosts_lint(b, inventory_of(t, path), l);
 	for (size_t i = 0; i < l->count; i++) report(t, path, &l->findings[i]);
 	lint_free(l);
 	if (t->shows_calls) tell_calls(t, b, path);

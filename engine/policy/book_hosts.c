@@ -1,5 +1,6 @@
 #include "policy/book_hosts.h"
 #include "policy/inventory_query.h"
+#include "policy/lua_calls.h"
 
 #include <string.h>
 
@@ -90,43 +91,83 @@ enum err book_hosts_bind(const struct book *b, const struct inventory *inv, json
 	return err;
 }
 
-static void lint_query(struct arena *a, const struct book_param *p, const struct inventory *inv, struct lint_report *report)
+struct linting {
+	struct arena *arena;
+	const struct inventory *inventory; /* NULL: it is wrong; not whole: what is there cannot be known */
+	struct lint_report *report;
+};
+
+static void unknown(const struct linting *l, int line, const char *what, const char *why)
+{
+	lint_report_add(l->report, "unknown-hosts", line, 0, "name what is in .rung/inventory.yaml (`rung hosts` shows it), or add it there", "%s: %s", what,
+	                why);
+}
+
+static void lint_query(const struct linting *l, const char *rule, int line, const char *what, const char *query, bool may_be_empty)
 {
 	struct inventory_query *q;
 	struct inventory_selection s;
 	struct error e;
-	if (inventory_query_parse(a, p->default_text, &q, &e)) {
-		lint_report_add(report, "parameter-default", p->line, 0, "write a query as `rung help inventory` shows, or names with commas between them",
-		                "the default of parameter %s is no query of hosts: %s", p->name, e.text);
+	if (inventory_query_parse(l->arena, query, &q, &e)) {
+		lint_report_add(l->report, rule, line, 0, "write a query as `rung help inventory` shows, or names with commas between them",
+		                "%s is no query of hosts: %s", what, e.text);
 		return;
 	}
-	if (!inv || !inv->is_whole) return;
-	if (inventory_select(a, inv, q, &s, &e))
-		lint_report_add(report, "unknown-hosts", p->line, 0, "name what is in .rung/inventory.yaml (`rung hosts` shows it), or add it there",
-		                "the default of parameter %s: %s", p->name, e.text);
-	else if (s.count == 0)
-		lint_report_add(report, "unknown-hosts", p->line, 0, "name what is in .rung/inventory.yaml (`rung hosts` shows it), or add it there",
-		                "no host matches the default of parameter %s, \"%.200s\"", p->name, p->default_text);
+	if (!l->inventory || !l->inventory->is_whole) return;
+	if (inventory_select(l->arena, l->inventory, q, &s, &e))
+		unknown(l, line, what, e.text);
+	else if (s.count == 0 && !may_be_empty)
+		unknown(l, line, what, arena_printf(l->arena, "no host matches \"%.200s\"", query));
 }
 
-static void lint_host(struct arena *a, const struct book_param *p, const struct inventory *inv, struct lint_report *report)
+static void lint_host(const struct linting *l, int line, const char *what, const char *host)
 {
 	const char *name;
 	struct error e;
-	if (!inv || !inv->is_whole || inventory_one(a, inv, p->default_text, &name, &e) == ERR_OK) return;
-	lint_report_add(report, "unknown-hosts", p->line, 0, "name what is in .rung/inventory.yaml (`rung hosts` shows it), or add it there",
-	                "the default of parameter %s: %s", p->name, e.text);
+	if (!l->inventory || !l->inventory->is_whole) return;
+	if (inventory_one(l->arena, l->inventory, host, &name, &e)) unknown(l, line, what, e.text);
+}
+
+static void lint_params(const struct linting *l, const struct book *b)
+{
+	for (size_t i = 0; i < b->param_count; i++) {
+		const struct book_param *p = &b->params[i];
+		if (!p->default_text || !*p->default_text) continue;
+		const char *what = arena_printf(l->arena, "the default of parameter %s", p->name);
+		if (p->type == PARAM_HOSTS) lint_query(l, "parameter-default", p->line, what, p->default_text, false);
+		if (p->type == PARAM_HOST) lint_host(l, p->line, what, p->default_text);
+	}
+}
+
+/* `ssh NAME -- ...`: where the host is written out. */
+static void lint_ssh(const struct linting *l, int line, const char *pattern)
+{
+	if (strncmp(pattern, "ssh ", 4) != 0) return;
+	size_t n = strcspn(pattern + 4, " ");
+	const char *host = arena_strndup(l->arena, pattern + 4, n);
+	if (!strpbrk(host, "*{}|'\"\\@")) lint_host(l, line, "ssh", host);
+}
+
+static void lint_fence(const struct linting *l, const struct book_fence *f)
+{
+	struct lua_calls found;
+	lua_calls_find(l->arena, f->source, &found);
+	for (size_t i = 0; i < found.count; i++) lint_ssh(l, f->line + found.calls[i].line - 1, found.calls[i].pattern);
+	for (size_t i = 0; i < found.query_count; i++) {
+		const struct lua_query *q = &found.queries[i];
+		lint_query(l, "hosts-query", f->line + q->line - 1, arena_printf(l->arena, "hosts(\"%.200s\")", q->text), q->text, q->has_options);
+	}
 }
 
 void book_hosts_lint(const struct book *b, const struct inventory *inv, struct lint_report *report)
 {
-	struct arena *a = arena_new();
-	for (size_t i = 0; i < b->param_count; i++) {
-		const struct book_param *p = &b->params[i];
-		if (!p->default_text || !*p->default_text) continue;
-		if (p->type == PARAM_HOSTS) lint_query(a, p, inv, report);
-		if (p->type == PARAM_HOST) lint_host(a, p, inv, report);
-	}
+	struct linting l = {arena_new(), inv, report};
+	lint_params(&l, b);
+	for (size_t i = 0; i < b->step_count; i++)
+		for (size_t k = 0; k < b->steps[i].fence_count; k++) {
+			const struct book_fence *f = &b->steps[i].fences[k];
+			if (f->role != FENCE_SHELL && f->role != FENCE_SHOWN) lint_fence(&l, f);
+		}
 	lint_report_sort(report);
-	arena_free(a);
+	arena_free(l.arena);
 }

@@ -14,8 +14,9 @@ bool book_has_hosts(const struct book *b);
  * what is not there, or that nothing matches; book and params are unchanged then. */
 enum err book_hosts_bind(const struct book *b, const struct inventory *inv, json_t *params, json_t *asked, struct error *e);
 
-/* What is odd about the defaults of such parameters: a query that cannot be read, a host or label that is not there, a query that matches nothing; the latter
- * two only in a whole inventory. inv NULL: the file is wrong, and nothing can be looked up. */
+/* What is odd about the hosts that a book names, in defaults of such parameters, in hosts("...") and in ssh("...") as far as the text of its Lua tells: a query
+ * that cannot be read, a host or label that is not there, a query that matches nothing; the latter two only in a whole inventory. inv NULL: the file is wrong,
+ * and nothing can be looked up. */
 void book_hosts_lint(const struct book *b, const struct inventory *inv, struct lint_report *report);
 
 #endif

@@ -381,6 +381,16 @@ static void read_name(struct reader *r, const char *kind, int line)
 	call_end(r, &c);
 }
 
+/* One whole text: what is put together is for the inventory to judge when it is there. */
+static void read_query(struct reader *r, int line, bool is_bracketed)
+{
+	struct lua_calls *o = r->out;
+	const struct token *t = peek(r, 0), *after = peek(r, 1);
+	if (t->kind != TOKEN_TEXT || t->is_odd || (is_bracketed && !ends_expression(after))) return;
+	o->queries = arena_grow(r->arena, o->queries, o->query_count, &o->query_capacity, sizeof *o->queries);
+	o->queries[o->query_count++] = (struct lua_query){t->text, is_sign(after, ","), line};
+}
+
 /* Steps over "(", or over "," in pcall(sh, ...); false where no call begins here. */
 static bool open_arguments(struct reader *r, bool is_protected)
 {
@@ -408,6 +418,7 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		field = peek(r, 1)->text;
 		r->at += 2;
 	}
+	bool is_bracketed = is_protected || is_sign(peek(r, 0), "(");
 	if (!open_arguments(r, is_protected)) return;
 	const char *kind = name->text;
 	if (!field && strcmp(kind, "sh") == 0)
@@ -418,11 +429,13 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		read_http(r, field, name->line);
 	else if (!field && (strcmp(kind, "secret") == 0 || strcmp(kind, "notify") == 0 || strcmp(kind, "runbook") == 0))
 		read_name(r, kind, name->line);
+	else if (!field && strcmp(kind, "hosts") == 0)
+		read_query(r, name->line, is_bracketed);
 }
 
 static bool is_kind(const char *name)
 {
-	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook"};
+	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook", "hosts"};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i], name) == 0) return true;
 	return false;

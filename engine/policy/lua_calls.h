@@ -14,9 +14,18 @@ struct lua_call {
 	int line;            /* of the source, from 1 */
 };
 
+/* A query of hosts("..."), whose whole text stands there. */
+struct lua_query {
+	const char *text;
+	bool has_options;
+	int line;
+};
+
 struct lua_calls {
 	struct lua_call *calls;
 	size_t count, capacity;
+	struct lua_query *queries;
+	size_t query_count, query_capacity;
 };
 
 /* Any text may be given; what is no Lua gives fewer calls. Lives in the arena. */

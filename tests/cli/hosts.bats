@@ -102,7 +102,7 @@ print(v if isinstance(v, str) else json.dumps(v))' "$1"; }
 	[[ $output != *unknown-hosts* ]]
 	book 'role=web and zone=c' gat
 	run -0 "$RUNG" check runbooks/restart.md
-	[[ $output == *'runbooks/restart.md:7:1: warning unknown-hosts: no host matches the default of parameter hosts, "role=web and zone=c"'* ]]
+	[[ $output == *'runbooks/restart.md:7:1: warning unknown-hosts: the default of parameter hosts: no host matches "role=web and zone=c"'* ]]
 	[[ $output == *'runbooks/restart.md:8:1: warning unknown-hosts: the default of parameter from: there is no host "gat": did you mean "gate"?'* ]]
 	book 'role=web and' gate
 	run -3 "$RUNG" check runbooks/restart.md
@@ -113,6 +113,18 @@ print(v if isinstance(v, str) else json.dumps(v))' "$1"; }
 	run -0 "$RUNG" check restart.md
 	[[ $output == *'there is no group "webs": did you mean "web"?'* ]]
 	[[ $output != *www.example.net* ]]
+}
+
+@test "check looks at the queries and hosts that the Lua of a book writes out" {
+	book 'role=web' gate
+	sed -i 's/return {n = #params.hosts}/local a = hosts("rol=web") local b = hosts("role=db") local c = hosts("role=db", {empty = true})\n   hosts("role=") ssh("web-9", {"true"}) ssh("web-01", {"true"})/' runbooks/restart.md
+	run -3 "$RUNG" check runbooks/restart.md
+	[[ $output == *'restart.md:15:1: warning unknown-hosts: hosts("rol=web"): hosts "rol=web": character 1: no host has a label "rol": did you mean "role"?'* ]]
+	[[ $output == *'restart.md:15:1: warning unknown-hosts: hosts("role=db"): no host matches "role=db"'* ]]
+	[ "$(grep -c 'no host matches' <<<"$output")" -eq 1 ]
+	[[ $output == *'restart.md:16:1: error hosts-query: hosts("role=") is no query of hosts: the query ends where a value was expected'* ]]
+	[[ $output == *'restart.md:16:1: warning unknown-hosts: ssh: there is no host "web-9"'* ]]
+	[[ $output != *'no host "web-01"'* ]]
 }
 
 @test "check runs no command: of what it would name nothing is said" {

@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(!strstr(err ? e.text : "", "starts with its kind"));
 		must(err || !found.calls[i].is_whole || strncmp(capability_kind(c), found.calls[i].pattern, 2) == 0);
 	}
+	for (size_t i = 0; i < found.query_count; i++) must(found.queries[i].line >= 1 && found.queries[i].line <= lines && found.queries[i].text);
 	arena_free(a);
 	return 0;
 }

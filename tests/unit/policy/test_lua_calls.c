@@ -38,6 +38,34 @@ static void lists_of_texts_are_seen_whole(void **state)
 	finds("sh{'x', '*', '{a|b}', '$(y)', 'a\\nb'}", "sh x '*' '{a|b}' '$(y)' 'a\nb'");
 }
 
+static void queries_of_hosts_are_seen_where_they_stand(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *source, *wanted;
+	} table[] = {
+	    {"local h = hosts('role=web')\nreturn #hosts(\"a\")", "1:role=web 2:a "},
+	    {"hosts 'all'", "1:all "},
+	    {"for _, h in ipairs(hosts([[web]])) do end", "1:web "},
+	    {"pcall(hosts, 'x') hosts('y', {empty = true})", "1:x 1:y? "},
+	    {"hosts('role=' .. params.role) hosts(query) hosts() my.hosts('x') hosts.of('y')", ""},
+	    {"local function hosts(q) end hosts('x')", ""},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct arena *a = arena_new();
+		struct lua_calls found;
+		struct buf b;
+		buf_init(&b, 1 << 16);
+		lua_calls_find(a, table[i].source, &found);
+		for (size_t k = 0; k < found.query_count; k++)
+			buf_printf(&b, "%d:%s%s ", found.queries[k].line, found.queries[k].text, found.queries[k].has_options ? "?" : "");
+		assert_string_equal(b.data ? b.data : "", table[i].wanted);
+		assert_int_equal(found.count, 0);
+		buf_clear(&b);
+		arena_free(a);
+	}
+}
+
 static void texts_go_to_the_shell(void **state)
 {
 	(void)state;
@@ -130,9 +158,13 @@ static void lines_are_those_of_the_source(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(lists_of_texts_are_seen_whole), cmocka_unit_test(texts_go_to_the_shell),
-	    cmocka_unit_test(parameters_and_what_is_hidden), cmocka_unit_test(other_kinds),
-	    cmocka_unit_test(what_is_no_call_is_left_alone), cmocka_unit_test(broken_lua_ends),
+	    cmocka_unit_test(lists_of_texts_are_seen_whole),
+	    cmocka_unit_test(queries_of_hosts_are_seen_where_they_stand),
+	    cmocka_unit_test(texts_go_to_the_shell),
+	    cmocka_unit_test(parameters_and_what_is_hidden),
+	    cmocka_unit_test(other_kinds),
+	    cmocka_unit_test(what_is_no_call_is_left_alone),
+	    cmocka_unit_test(broken_lua_ends),
 	    cmocka_unit_test(lines_are_those_of_the_source),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
