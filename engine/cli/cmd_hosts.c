@@ -97,12 +97,25 @@ static const char *query_of(struct arena *a, const struct invocation *in)
 	return query;
 }
 
+/* As many as there are: no step has to hold them. */
+static enum err select_hosts(struct arena *a, const struct inventory *inv, const char *query, struct inventory_selection *out, struct error *e)
+{
+	struct inventory_query *q;
+	enum err err = inventory_query_parse(a, query, &q, e);
+	return err ? error_context(e, "hosts \"%.200s\"", query) : inventory_select(a, inv, q, out, e);
+}
+
+static const char *star_hint(const char *query)
+{
+	return strchr(query, '*') ? " (a star crosses no dot)" : "";
+}
+
 static int list(struct arena *a, const struct inventory *inv, const struct invocation *in, struct error *e)
 {
 	struct inventory_selection s = {0};
 	const struct inventory_host **hosts;
 	bool is_all = in->arg_count == 0;
-	if (!is_all && inventory_query(a, inv, query_of(a, in), &s, e)) return fail(e, given(in, "json"));
+	if (!is_all && select_hosts(a, inv, query_of(a, in), &s, e)) return fail(e, given(in, "json"));
 	size_t count = is_all ? inv->host_count : s.count;
 	hosts = arena_alloc(a, count * sizeof *hosts);
 	for (size_t i = 0; i < count; i++)
@@ -115,7 +128,7 @@ static int list(struct arena *a, const struct inventory *inv, const struct invoc
 		return fail(e, given(in, "json"));
 	}
 	if (count == 0 && !is_all) {
-		error_set(e, ERR_FAILED, "no host matches \"%.200s\"", query_of(a, in));
+		error_set(e, ERR_FAILED, "no host matches \"%.200s\"%s", query_of(a, in), star_hint(query_of(a, in)));
 		return fail(e, given(in, "json"));
 	}
 	return tell(a, hosts, count, in);

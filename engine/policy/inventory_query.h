@@ -19,16 +19,15 @@ struct inventory_query;
 enum err inventory_query_parse(struct arena *a, const char *text, struct inventory_query **out, struct error *e);
 
 struct inventory_selection {
-	const char **names; /* in the arena; none twice */
-	size_t count;
+	const char **names;  /* in the arena; none twice */
+	size_t count, bytes; /* bytes: of them as a list of JSON */
 };
 
 /* Its hosts in a whole inventory; none where nothing matches. ERR_INVALID for a host, group or label that is not there (the sentence names the nearest); a part
- * that is one word with a dot in it, an IPv6 address or localhost, and any name where there is no inventory, stands for itself. ERR_TOO_BIG where their names
- * are over INVENTORY_SELECTED_BYTES_MAX. */
+ * that is one word with a dot in it, an IPv6 address or localhost, and any name where there is no inventory, stands for itself. */
 enum err inventory_select(struct arena *a, const struct inventory *inv, const struct inventory_query *q, struct inventory_selection *out, struct error *e);
 
-/* Both in one. */
+/* Both in one, for a list that a step or a plan holds: ERR_TOO_BIG where it is over INVENTORY_SELECTED_BYTES_MAX. */
 enum err inventory_query(struct arena *a, const struct inventory *inv, const char *text, struct inventory_selection *out, struct error *e);
 
 /* One host by its name, as a part of one word that is no group; its one spelling. */

@@ -12,7 +12,7 @@ struct selecting {
 	struct arena *arena;
 	const struct inventory *inv;
 	struct name_index *taken;
-	size_t capacity, bytes;
+	size_t capacity;
 	struct inventory_selection *out;
 	struct error *e;
 };
@@ -188,17 +188,13 @@ static bool matches(const struct node *n, const struct inventory_host *h)
 
 /* ---- taken ---- */
 
-static enum err take(struct selecting *s, const char *name)
+static void take(struct selecting *s, const char *name)
 {
-	if (name_index_find(s->taken, name) != SIZE_MAX) return ERR_OK;
-	s->bytes += strlen(name) + 3; /* as a list of JSON has it */
-	if (s->bytes > INVENTORY_SELECTED_BYTES_MAX)
-		return error_set(s->e, ERR_TOO_BIG, "over %zu hosts: their names are more than the %d KiB that one list may have; ask for fewer", s->out->count,
-		                 INVENTORY_SELECTED_BYTES_MAX >> 10);
+	if (name_index_find(s->taken, name) != SIZE_MAX) return;
+	s->out->bytes += strlen(name) + 3;
 	s->out->names = arena_grow(s->arena, s->out->names, s->out->count, &s->capacity, sizeof *s->out->names);
 	name_index_add(s->taken, name, s->out->count);
 	s->out->names[s->out->count++] = name;
-	return ERR_OK;
 }
 
 /* One that the inventory does not have, and that is no misspelling of one that it has: with a dot or an address, or there is no inventory at all. */
@@ -209,8 +205,10 @@ static bool stands_for_itself(const struct inventory *inv, const char *name)
 
 static enum err take_name(struct selecting *s, const struct node *n, const char *name, bool or_group)
 {
-	if (name_index_find(s->inv->index, name) != SIZE_MAX || stands_for_itself(s->inv, name)) return take(s, name);
-	return unknown_host(s, n->at, or_group ? n->word : name, or_group);
+	bool is_there = name_index_find(s->inv->index, name) != SIZE_MAX || stands_for_itself(s->inv, name);
+	if (!is_there) return unknown_host(s, n->at, or_group ? n->word : name, or_group);
+	take(s, name);
+	return ERR_OK;
 }
 
 static enum err take_part(struct selecting *s, const struct node *n)
@@ -222,7 +220,7 @@ static enum err take_part(struct selecting *s, const struct node *n)
 	if (n->kind == NODE_RANGE) return err;
 	err = check(s, n);
 	for (size_t i = 0; i < s->inv->host_count && !err; i++)
-		if (matches(n, &s->inv->hosts[i])) err = take(s, s->inv->hosts[i].name);
+		if (matches(n, &s->inv->hosts[i])) take(s, s->inv->hosts[i].name);
 	return err;
 }
 
@@ -241,7 +239,11 @@ enum err inventory_query(struct arena *a, const struct inventory *inv, const cha
 {
 	struct inventory_query *q;
 	enum err err = inventory_query_parse(a, text, &q, e);
-	return err ? error_context(e, "hosts \"%.200s\"", text) : inventory_select(a, inv, q, out, e);
+	if (err) return error_context(e, "hosts \"%.200s\"", text);
+	err = inventory_select(a, inv, q, out, e);
+	if (err || out->bytes <= INVENTORY_SELECTED_BYTES_MAX) return err;
+	return error_set(e, ERR_TOO_BIG, "hosts \"%.200s\": the names of these %zu hosts are more than the %d KiB that one list may have: ask for fewer", text,
+	                 out->count, INVENTORY_SELECTED_BYTES_MAX >> 10);
 }
 
 enum err inventory_one(struct arena *a, const struct inventory *inv, const char *name, const char **out, struct error *e)

@@ -340,8 +340,9 @@ static void engine_stop(struct engine *en)
 	}
 	failpoint(ENGINE_DROPPED);
 	client_drop_all(en);
-	engine_inventories_free(en);
+	engine_inventories_stop(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
+	engine_inventories_free(en);
 	store_drain(en->store);
 	failpoint(ENGINE_DRAINED);
 	free_all(&en->executions);

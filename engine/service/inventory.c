@@ -32,9 +32,29 @@ struct inventory_at {
 	int64_t answered_us; /* monotonic */
 	bool is_telling;     /* those that waited: to them the answer is fresh however short its time */
 	struct inventory_command_run *run;
-	char run_for[DIGEST_HEX_BYTES]; /* the file whose command runs */
-	struct waiter *waiters;         /* in the order in which they came */
+	struct reading *reading; /* of that run, until it has ended */
+	bool is_busy;            /* it runs, or its answer is read */
+	struct waiter *waiters;  /* in the order in which they came */
 };
+
+/* What the command printed, read together with its file on a thread of the pool: it may be long. */
+struct reading {
+	uv_work_t work;
+	struct inventory_at *at;
+	struct buf file, answer;
+	struct arena *arena;
+	const struct inventory *inventory;
+	enum err err;
+	struct error error;
+};
+
+static void reading_free(struct reading *r)
+{
+	if (r->arena) arena_free(r->arena);
+	buf_clear(&r->file);
+	buf_clear(&r->answer);
+	free(r);
+}
 
 struct inventory_at *engine_inventory(struct engine *en, const char *root)
 {
@@ -60,13 +80,22 @@ static void take_waiters(struct inventory_at *at, const struct inventory *inv, c
 	at->is_telling = false;
 }
 
+void engine_inventories_stop(struct engine *en)
+{
+	for (struct inventory_at *at = en->inventories; at; at = at->next) {
+		take_waiters(at, NULL, NULL);
+		if (!at->run) continue;
+		inventory_command_stop(at->run);
+		reading_free(at->reading);
+		at->run = NULL;
+	}
+}
+
 void engine_inventories_free(struct engine *en)
 {
 	while (en->inventories) {
 		struct inventory_at *at = en->inventories;
 		en->inventories = at->next;
-		take_waiters(at, NULL, NULL);
-		if (at->run) inventory_command_stop(at->run);
 		if (at->arena) arena_free(at->arena);
 		buf_clear(&at->file);
 		free(at->root);
@@ -89,14 +118,12 @@ uint64_t inventory_version(const struct inventory_at *at)
 	return at->version;
 }
 
-static enum err parse(struct inventory_at *at, const struct buf *answer, struct error *e)
+/* The file by itself; what its command would name comes later. */
+static enum err parse(struct inventory_at *at, struct error *e)
 {
 	struct arena *a = arena_new();
 	const struct inventory *inv = NULL;
-	const char *bytes = at->file.data ? at->file.data : "";
-	/* An answer of nothing at all is one: it is no JSON. */
-	const char *text = !answer ? NULL : answer->data ? answer->data : "";
-	enum err err = inventory_read(a, SHOWN_AS, bytes, at->file.len, text, answer ? answer->len : 0, &inv, e);
+	enum err err = inventory_read(a, SHOWN_AS, at->file.data ? at->file.data : "", at->file.len, NULL, 0, &inv, e);
 	if (err)
 		arena_free(a);
 	else
@@ -120,7 +147,7 @@ static void read_file(struct inventory_at *at, const struct stat *now)
 	keep(at, NULL, NULL);
 	buf_clear(&at->file);
 	at->file = b;
-	at->err = err ? err : parse(at, NULL, &e);
+	at->err = err ? err : parse(at, &e);
 	if (at->err) at->error = e;
 }
 
@@ -155,37 +182,81 @@ int64_t inventory_wait_us(const struct inventory_at *at)
 	return at->inventory && at->inventory->command ? at->inventory->command->timeout_us : 0;
 }
 
-static void run_ended(void *arg, enum err err, const struct buf *printed, const struct error *e);
+static void run_ended(void *arg, enum err err, struct buf *printed, const struct error *e);
 
 static void start(struct inventory_at *at)
 {
+	struct reading *r = mem_zero(sizeof *r);
 	struct error e;
-	memcpy(at->run_for, at->inventory->digest, sizeof at->run_for);
-	if (inventory_command_start(at->engine, at->inventory->command, at->root, run_ended, at, &at->run, &e)) take_waiters(at, NULL, &e);
+	*r = (struct reading){.work.data = r, .at = at, .arena = arena_new()};
+	buf_init(&r->file, YAML_BYTES_MAX + 1);
+	buf_add(&r->file, at->file.data, at->file.len);
+	at->is_busy = true;
+	at->reading = r;
+	if (!inventory_command_start(at->engine, at->inventory->command, at->root, run_ended, r, &at->run, &e)) return;
+	reading_free(r);
+	at->is_busy = false;
+	take_waiters(at, NULL, &e);
 }
 
-static void run_ended(void *arg, enum err err, const struct buf *printed, const struct error *e)
+/* The answer is here, or will not come. */
+static void settle(struct reading *r)
 {
-	struct inventory_at *at = arg;
-	struct error why = *e;
+	struct inventory_at *at = r->at;
 	const struct inventory *inv = NULL;
-	at->run = NULL;
-	/* The file may have changed meanwhile. */
+	struct error why = r->error;
+	at->is_busy = false;
 	enum err now = inventory_now(at, &inv, &why);
-	bool is_another = now == ERR_WAITING && strcmp(at->run_for, at->inventory->digest) != 0;
-	if (is_another) {
-		start(at);
+	/* The file may have changed meanwhile: its own command has to be asked, if it has one. */
+	bool is_same = r->file.len == at->file.len && (r->file.len == 0 || memcmp(r->file.data, at->file.data, r->file.len) == 0);
+	if (now == ERR_WAITING && !is_same) {
+		if (at->waiters) start(at);
 		return;
 	}
-	if (now == ERR_WAITING) {
-		why = *e;
-		if (!err) err = parse(at, printed, &why);
+	if (now == ERR_WAITING && !r->err) {
+		keep(at, r->arena, r->inventory);
+		r->arena = NULL;
 		at->answered_us = clock_monotonic_us();
-		inv = err ? NULL : at->inventory;
-	} else {
-		inv = now ? NULL : inv;
+		inv = at->inventory;
+	} else if (now == ERR_WAITING) {
+		why = r->error;
+		inv = NULL;
+	} else if (now) {
+		inv = NULL;
 	}
 	take_waiters(at, inv, inv ? NULL : &why);
+}
+
+static void read_answer(uv_work_t *w)
+{
+	struct reading *r = w->data;
+	r->err = inventory_read(r->arena, SHOWN_AS, r->file.data, r->file.len, r->answer.data ? r->answer.data : "", r->answer.len, &r->inventory, &r->error);
+}
+
+static void answer_read(uv_work_t *w, int status)
+{
+	struct reading *r = w->data;
+	(void)status;
+	r->at->engine->queries--;
+	settle(r);
+	reading_free(r);
+}
+
+static void run_ended(void *arg, enum err err, struct buf *printed, const struct error *e)
+{
+	struct reading *r = arg;
+	r->at->run = NULL;
+	if (err) {
+		r->err = err;
+		r->error = *e;
+		settle(r);
+		reading_free(r);
+		return;
+	}
+	r->answer = *printed;
+	buf_init(printed, 0);
+	r->at->engine->queries++;
+	must(uv_queue_work(&r->at->engine->loop, &r->work, read_answer, answer_read) == 0);
 }
 
 void inventory_ask(struct inventory_at *at, inventory_told *told, void *arg)
@@ -201,5 +272,5 @@ void inventory_ask(struct inventory_at *at, inventory_told *told, void *arg)
 	*w = (struct waiter){.told = told, .arg = arg};
 	while (*end) end = &(*end)->next;
 	*end = w;
-	if (!at->run) start(at);
+	if (!at->is_busy) start(at);
 }

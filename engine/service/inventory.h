@@ -10,6 +10,9 @@ struct inventory_at;
 
 /* That of the workspace's folder, made when it is asked for first. */
 struct inventory_at *engine_inventory(struct engine *en, const char *root);
+
+/* The engine ends: nobody waits any more, commands are ended; and, once no query is on a thread any more, all is given back. */
+void engine_inventories_stop(struct engine *en);
 void engine_inventories_free(struct engine *en);
 
 /* ERR_OK with the whole inventory (no hosts where there is no file), valid until the next call of one of these; ERR_WAITING where the command has to be run

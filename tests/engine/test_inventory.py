@@ -277,7 +277,7 @@ def a_command_that_fails_is_an_error_for_who_asks(w):
              ("echo '{\"web\": 1}'", {}, "the group web: a group is a list"),
              ("printf '\\033[2J' >&2; exit 1", {}, "and said: \u241b[2J"),
              ("sleep 30", {"timeout": "1s"}, "took longer than its timeout"),
-             ("head -c 20000000 /dev/zero; sleep 30", {}, "printed more than 16 MiB")]
+             ("head -c 70000000 /dev/zero; sleep 30", {}, "printed more than 64 MiB")]
     for script, keys, why in cases:
         w.command(script, **keys)
         before = w.runs()
