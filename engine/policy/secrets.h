@@ -14,11 +14,12 @@
  *   secrets:
  *     db-admin: {file: /etc/rung/db-admin}
  *     api-token: {environment: API_TOKEN}
- *     signing: {command: [pass, show, signing], timeout: 10s} */
+ *     signing: {command: [pass, show, signing], timeout: 10s}
+ *     queue: {vault: {address: "https://vault.example.net:8200", path: secret/data/queue, field: password, token: vault-token}} */
 
 enum { SECRETS_MAX = 1000, SECRET_NAME_BYTES_MAX = 64, SECRET_COMMAND_WORDS_MAX = 64 };
 
-enum secret_kind { SECRET_FILE, SECRET_ENVIRONMENT, SECRET_COMMAND };
+enum secret_kind { SECRET_FILE, SECRET_ENVIRONMENT, SECRET_COMMAND, SECRET_VAULT };
 
 /* One entry; lives in the arena. */
 struct secret_source {
@@ -27,7 +28,10 @@ struct secret_source {
 	const char *place;  /* the path of a file (absolute, or from the workspace's folder), or the name of a variable */
 	const char **words; /* of a command */
 	size_t word_count;
-	int64_t timeout_us; /* of a command */
+	int64_t timeout_us; /* of a command, and of Vault */
+	/* of Vault: place is the URL of the path, normalised */
+	const char *field, *vault_namespace; /* namespace: NULL where none is named */
+	const char *token;                   /* the name of the secret that it is asked for with */
 	int line;
 };
 
@@ -42,7 +46,7 @@ enum err secrets_parse(struct arena *a, const char *file, const char *bytes, siz
 /* The entry with that name, or NULL. */
 const struct secret_source *secrets_find(const struct secrets *s, const char *name);
 
-/* "file", "environment", "command". */
+/* "file", "environment", "command", "vault". */
 const char *secret_kind_word(enum secret_kind kind);
 
 /* Is it a name that a secret can have: letters, digits, "-", "_" and "."? */

@@ -57,6 +57,7 @@ struct actor {
 	struct working *working;
 	size_t working_count;
 	struct secret_call *waiting; /* calls whose secrets are on their way */
+	json_int_t last_reader;      /* numbers of what gets them count down from it */
 	struct redactor *redactor;   /* every secret of a call so far: a later one may print what an earlier one wrote */
 	struct buf shown;            /* output on its way to the engine */
 	struct command_rules rules;
@@ -301,7 +302,7 @@ static void on_call(struct actor *a, const struct frame *f)
 		start(a, id, f->head, f->payload, f->payload_len, NULL);
 		return;
 	}
-	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, state_of(a, &command_hand));
+	struct secret_call *call = secret_call_new(f->head, f->payload, f->payload_len, a->redactor, &a->rules, a);
 	frame_reader_wipe(&a->in);
 	if (!secret_call_waits(call)) {
 		start_waiting(a, call);
@@ -318,6 +319,12 @@ static struct secret_call *find_waiting(const struct actor *a, json_int_t id)
 	return call;
 }
 
+static void stop_secret(struct actor *a, json_int_t id)
+{
+	for (size_t i = 0; i < a->working_count; i++)
+		if (a->working[i].hand->stop_secret) a->working[i].hand->stop_secret(a->working[i].state, id);
+}
+
 static void on_cancel(struct actor *a, const struct frame *f)
 {
 	json_int_t id = json_int(f->head, "id", 0);
@@ -325,15 +332,23 @@ static void on_cancel(struct actor *a, const struct frame *f)
 	struct secret_call *waiting = find_waiting(a, id);
 	if (waiting) waiting->is_cancelled = true;
 	for (size_t i = 0; waiting && i < waiting->count; i++)
-		if (waiting->values[i].reader) command_hand_stop_reader(state_of(a, &command_hand), waiting->values[i].reader);
+		if (waiting->values[i].reader) stop_secret(a, waiting->values[i].reader);
 	struct hand_call *call = find(a, id); /* none: its outcome is on the way */
 	if (call) call->hand->cancel(call->state, call);
 }
 
-void actor_reader_ended(struct actor *a, const struct command *reader)
+enum err actor_read_secret(struct actor *a, const json_t *source, const struct buf *token, json_int_t *id, struct error *e)
+{
+	const struct hand *hand = json_arr(source, "argv") ? &command_hand : hand_find("http");
+	enum err err = hand->read_secret(state_of(a, hand), source, token, --a->last_reader, e);
+	*id = err ? 0 : a->last_reader;
+	return err;
+}
+
+void actor_secret_came(struct actor *a, json_int_t id, const struct buf *value, const struct error *why)
 {
 	for (struct secret_call **at = &a->waiting, *call; (call = *at) != NULL; at = &call->next) {
-		if (!secret_call_take(call, reader, a->redactor)) continue;
+		if (!secret_call_take(call, id, value, why, a->redactor)) continue;
 		if (secret_call_waits(call)) return;
 		*at = call->next;
 		start_waiting(a, call);

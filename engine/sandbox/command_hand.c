@@ -18,7 +18,6 @@
 struct commands {
 	struct actor *actor;
 	struct command *first;
-	json_int_t last_reader; /* numbers of the commands that print secrets count down from it */
 };
 
 static void *commands_open(struct actor *a)
@@ -53,24 +52,35 @@ static void commands_cancel(void *state, struct hand_call *call)
 	command_stop(c, clock_monotonic_us());
 }
 
-enum err command_hand_reader(void *state, const json_t *source, json_int_t *id, struct error *e)
+static enum err commands_read_secret(void *state, const json_t *source, const struct buf *token, json_int_t id, struct error *e)
 {
 	struct commands *s = state;
 	struct command *c;
+	(void)token;
 	enum err err = command_start(source, NULL, 0, actor_rules(s->actor), NULL, &c, e);
 	if (err) return err;
-	c->reader = *id = --s->last_reader;
+	c->reader = id;
 	buf_init(&c->printed, REDACT_VALUE_BYTES_MAX + 2); /* a line's end may follow */
 	c->next = s->first;
 	s->first = c;
 	return ERR_OK;
 }
 
-void command_hand_stop_reader(void *state, json_int_t id)
+static void commands_stop_secret(void *state, json_int_t id)
 {
 	struct commands *s = state;
 	for (struct command *c = s->first; c; c = c->next)
 		if (c->reader == id) command_stop(c, clock_monotonic_us());
+}
+
+/* What it printed on its standard error is left unsaid: it may hold the value. */
+static enum err check_reader(const struct command *reader, struct error *e)
+{
+	if (reader->printed.is_full) return ERR_OK; /* ended by us for that */
+	if (reader->timed_out) return error_set(e, ERR_TIMEOUT, "the command that prints it ran out of time (secrets.yaml: timeout)");
+	if (reader->signal) return error_set(e, ERR_FAILED, "the command that prints it was ended by signal %d", reader->signal);
+	if (reader->code) return error_set(e, ERR_FAILED, "the command that prints it ended with exit status %d: run it by hand to see why", reader->code);
+	return ERR_OK;
 }
 
 /* ---- output ---- */
@@ -158,7 +168,9 @@ static void settle(struct commands *s)
 		if (c->call) {
 			say_finished(c, now);
 		} else {
-			actor_reader_ended(s->actor, c);
+			struct error e;
+			enum err err = check_reader(c, &e);
+			actor_secret_came(s->actor, c->reader, &c->printed, err ? &e : NULL);
 			at = &s->first; /* it may have started others, in front */
 		}
 		command_free(c);
@@ -234,6 +246,8 @@ const struct hand command_hand = {
     .serve = commands_serve,
     .settle = commands_settle,
     .wake_us = commands_wake_us,
+    .read_secret = commands_read_secret,
+    .stop_secret = commands_stop_secret,
     .stop = commands_stop,
     .close = commands_close,
 };

@@ -15,7 +15,6 @@
  * came, and never blocks. All that hosts say passes through the actor's functions below, which take secrets out of it. */
 
 struct actor;
-struct command;
 struct secret_call;
 struct hand;
 
@@ -59,6 +58,11 @@ struct hand {
 	void (*settle)(void *state);
 	/* When it wants a round though nothing comes, on the monotonic clock; INT64_MAX: never. */
 	int64_t (*wake_us)(const void *state);
+	/* For secret_call.c: has a value got that the source describes, which comes by actor_secret_came with that id; token: what it is asked for with,
+	 * borrowed, or NULL. NULL: this hand gets none. */
+	enum err (*read_secret)(void *state, const json_t *source, const struct buf *token, json_int_t id, struct error *e);
+	/* Ends that soon; it still comes. Nothing for an id that is none of this hand. */
+	void (*stop_secret)(void *state, json_int_t id);
 	/* The engine has gone: stop what runs; then, when nothing does, free everything (but the calls themselves). */
 	void (*stop)(void *state);
 	void (*close)(void *state);
@@ -88,16 +92,14 @@ size_t actor_unsent(const struct actor *a);
 
 const struct command_rules *actor_rules(const struct actor *a);
 
-/* A command that prints a secret is over. */
-void actor_reader_ended(struct actor *a, const struct command *reader);
+/* For secret_call.c: has the hand that can do it get a value, by its source. *id names it, below 0. */
+enum err actor_read_secret(struct actor *a, const json_t *source, const struct buf *token, json_int_t *id, struct error *e);
 
-/* ---- commands (command_hand.c) ---- */
+/* A value is here; or why it is not. Both are borrowed. It may have further ones read. */
+void actor_secret_came(struct actor *a, json_int_t id, const struct buf *value, const struct error *why);
 
+/* Commands (command_hand.c). */
 extern const struct hand command_hand;
-
-/* For secret_call_new: starts the command that prints a value, with an id below 0. */
-enum err command_hand_reader(void *state, const json_t *source, json_int_t *id, struct error *e);
-void command_hand_stop_reader(void *state, json_int_t id);
 
 /* ---- other hosts (modules/ssh/hand.c) ---- */
 

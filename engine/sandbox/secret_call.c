@@ -29,17 +29,22 @@ static void settle(struct secret_call *c, struct secret_value *v, struct redacto
 	if (!err && !redactor_add(r, v->name, v->bytes.data, v->bytes.len))
 		err = error_set(&e, ERR_FULL, "this execution has used %d different values of secrets, the most that can be taken out of what commands print",
 		                REDACT_SECRETS_MAX);
-	if (err) fail(c, v, &e);
+	if (err) {
+		fail(c, v, &e);
+		buf_wipe(&v->bytes);
+	}
 }
 
-static void fetch(struct secret_call *c, struct secret_value *v, const json_t *source, struct redactor *r, const struct command_rules *rules, void *commands)
+static void fetch(struct secret_call *c, struct secret_value *v, struct redactor *r, const struct command_rules *rules)
 {
 	struct error e;
-	const char *file = json_str(source, "file", NULL);
-	json_t *value = json_object_get(source, "value");
+	const char *file = json_str(v->source, "file", NULL);
+	json_t *value = json_object_get(v->source, "value");
 	enum err err = ERR_OK;
-	if (json_arr(source, "argv"))
-		err = command_hand_reader(commands, source, &v->reader, &e);
+	v->token = json_str(v->source, "token", NULL);
+	if (v->token) return;
+	if (json_arr(v->source, "argv"))
+		err = actor_read_secret(c->actor, v->source, NULL, &v->reader, &e);
 	else if (file)
 		err = secret_file_read(file, rules->trusted_uid, &v->bytes, &e);
 	else if (!json_bytes_get(value, &v->bytes))
@@ -52,13 +57,35 @@ static void fetch(struct secret_call *c, struct secret_value *v, const json_t *s
 		settle(c, v, r);
 }
 
-struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules, void *commands)
+static struct secret_value *find(struct secret_call *c, const char *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (strcmp(c->values[i].name, name) == 0) return &c->values[i];
+	return NULL;
+}
+
+/* Has those got whose tokens are here. */
+static void ask_with_tokens(struct secret_call *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct error e;
+		struct secret_value *v = &c->values[i], *token = v->token ? find(c, v->token) : NULL;
+		if (!v->token || (token && (token->reader || token->token))) continue;
+		enum err err = token && token->bytes.len ? actor_read_secret(c->actor, v->source, &token->bytes, &v->reader, &e)
+		                                         : error_set(&e, ERR_NOT_FOUND, "its token, the secret %s, could not be read", v->token);
+		v->token = NULL;
+		if (err) fail(c, v, &e);
+	}
+}
+
+struct secret_call *secret_call_new(const json_t *head, const void *input, size_t n, struct redactor *r, const struct command_rules *rules, struct actor *a)
 {
 	struct secret_call *c = mem_zero(sizeof *c);
 	json_t *sources = json_obj(head, "secrets"), *source;
 	const char *name;
 	c->id = json_int(head, "id", 0);
 	c->head = json_incref((json_t *)head);
+	c->actor = a;
 	buf_init(&c->input, WIRE_PAYLOAD_BYTES_MAX);
 	buf_add(&c->input, input, n);
 	c->values = mem_zero((json_object_size(sources) + 1) * sizeof *c->values);
@@ -66,10 +93,12 @@ struct secret_call *secret_call_new(const json_t *head, const void *input, size_
 	{
 		struct secret_value *v = &c->values[c->count++];
 		v->name = name;
+		v->source = source;
 		v->is_optional = json_bool(source, "is_optional", false);
 		buf_init(&v->bytes, REDACT_VALUE_BYTES_MAX + 2);
-		fetch(c, v, source, r, rules, commands);
+		fetch(c, v, r, rules);
 	}
+	ask_with_tokens(c);
 	return c;
 }
 
@@ -85,41 +114,30 @@ void secret_call_free(struct secret_call *c)
 bool secret_call_waits(const struct secret_call *c)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->values[i].reader) return true;
+		if (c->values[i].reader || c->values[i].token) return true;
 	return false;
 }
 
-/* What it printed on its standard error is left unsaid: it may hold the value. */
-static enum err check_reader(const struct command *reader, struct error *e)
+bool secret_call_take(struct secret_call *c, json_int_t id, const struct buf *value, const struct error *why, struct redactor *r)
 {
-	if (reader->printed.is_full) return ERR_OK; /* ended by us for that */
-	if (reader->timed_out) return error_set(e, ERR_TIMEOUT, "the command that prints it ran out of time (secrets.yaml: timeout)");
-	if (reader->signal) return error_set(e, ERR_FAILED, "the command that prints it was ended by signal %d", reader->signal);
-	if (reader->code) return error_set(e, ERR_FAILED, "the command that prints it ended with exit status %d: run it by hand to see why", reader->code);
-	return ERR_OK;
-}
-
-bool secret_call_take(struct secret_call *c, const struct command *reader, struct redactor *r)
-{
-	struct error e;
 	struct secret_value *v = c->values;
-	while (v < c->values + c->count && v->reader != reader->reader) v++;
+	while (v < c->values + c->count && v->reader != id) v++;
 	if (v == c->values + c->count) return false;
 	v->reader = 0;
-	if (check_reader(reader, &e)) {
-		fail(c, v, &e);
-		return true;
+	if (why) {
+		fail(c, v, why);
+	} else {
+		buf_add(&v->bytes, value->data, value->len);
+		v->bytes.is_full = value->is_full;
+		secret_cut_newline(&v->bytes);
+		settle(c, v, r);
 	}
-	buf_add(&v->bytes, reader->printed.data, reader->printed.len);
-	v->bytes.is_full = reader->printed.is_full;
-	secret_cut_newline(&v->bytes);
-	settle(c, v, r);
+	ask_with_tokens(c);
 	return true;
 }
 
 const struct buf *secret_call_value(const struct secret_call *c, const char *name)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (strcmp(c->values[i].name, name) == 0) return &c->values[i].bytes;
-	return NULL;
+	const struct secret_value *v = find((struct secret_call *)c, name);
+	return v ? &v->bytes : NULL;
 }

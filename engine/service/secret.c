@@ -1,6 +1,7 @@
 #include "service/secret.h"
 #include "base/fs.h"
 #include "policy/secrets.h"
+#include "policy/url.h"
 #include "sandbox/redact.h"
 #include "sandbox/secret_file.h"
 #include "sandbox/wire.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 /* As sandbox/redact.h has them: what an actor would refuse later is refused at once. */
-enum { SECRETS_FILE_BYTES_MAX = 1 << 20, SECRET_BYTES_MIN = REDACT_VALUE_BYTES_MIN, SECRET_BYTES_MAX = REDACT_VALUE_BYTES_MAX };
+enum { SECRETS_FILE_BYTES_MAX = 1 << 20, SECRET_BYTES_MIN = REDACT_VALUE_BYTES_MIN, SECRET_BYTES_MAX = REDACT_VALUE_BYTES_MAX, VAULT_RETRIES = 2 };
 
 /* ---- parameters ---- */
 
@@ -183,6 +184,20 @@ static enum err file_source(const struct execution *x, const struct secret_sourc
 	return err;
 }
 
+/* The request that the actor's hand for HTTP makes; its token is another source of the same frame. The file names the host: it may be one on the inside. */
+static json_t *vault_source(const struct execution *x, const struct secret_source *s)
+{
+	struct arena *a = arena_new();
+	struct url u;
+	must(url_parse(a, s->place, &u, NULL) == ERR_OK);
+	json_t *headers = json_pack("{s:s,s:s*}", "X-Vault-Request", "true", "X-Vault-Namespace", s->vault_namespace);
+	json_t *request = json_pack("{s:s,s:s,s:s,s:i,s:b,s:b,s:b,s:i,s:s*,s:o}", "method", "GET", "url", u.text, "host", u.host, "port", (int)u.port,
+	                            "is_address", u.host_kind != HOST_NAME, "is_named", 1, "repeats", 1, "retries", VAULT_RETRIES, "ca_file",
+	                            x->engine->config->http_ca, "headers", headers);
+	arena_free(a);
+	return json_pack("{s:o,s:s,s:s,s:I}", "request", request, "field", s->field, "token", s->token, "timeout_us", (json_int_t)s->timeout_us);
+}
+
 static enum err source_of(const struct execution *x, const struct secrets *list, const char *name, json_t **out, struct error *e)
 {
 	const struct secret_source *s = secrets_find(list, name);
@@ -198,6 +213,9 @@ static enum err source_of(const struct execution *x, const struct secrets *list,
 		return file_source(x, s, out, e);
 	case SECRET_COMMAND:
 		*out = command_source(x, s);
+		break;
+	case SECRET_VAULT:
+		*out = vault_source(x, s);
 		break;
 	case SECRET_ENVIRONMENT:
 		value = getenv(s->place);
@@ -222,6 +240,32 @@ static void add_earlier(struct execution *x, const struct secrets *list, json_t 
 	}
 }
 
+/* What those of Vault are asked for with: another source, which nothing fails for where all that need it are of earlier calls. */
+static enum err add_token(const struct execution *x, const struct secrets *list, const json_t *of, json_t *sources, struct error *e)
+{
+	const char *name = json_str(of, "token", NULL);
+	bool is_optional = json_bool(of, "is_optional", false);
+	json_t *source = name ? json_object_get(sources, name) : NULL;
+	if (!name) return ERR_OK;
+	if (source && !is_optional) json_object_del(source, "is_optional");
+	if (source) return ERR_OK;
+	enum err err = source_of(x, list, name, &source, e);
+	if (err) return is_optional ? ERR_OK : err;
+	if (is_optional) json_object_set_new(source, "is_optional", json_true());
+	json_object_set_new(sources, name, source);
+	return ERR_OK;
+}
+
+static enum err add_tokens(const struct execution *x, const struct secrets *list, json_t *sources, struct error *e)
+{
+	json_t *before = json_copy(sources), *source;
+	const char *name;
+	enum err err = ERR_OK;
+	json_object_foreach(before, name, source) if (!err) err = add_token(x, list, source, sources, e);
+	json_decref(before);
+	return err;
+}
+
 static enum err sources_of(struct execution *x, const json_t *names, json_t *sources, struct error *e)
 {
 	struct arena *a = arena_new();
@@ -236,6 +280,7 @@ static enum err sources_of(struct execution *x, const json_t *names, json_t *sou
 		if (!err) json_object_set_new(sources, name, source);
 	}
 	if (!err && x->is_actor_new) add_earlier(x, list, sources);
+	if (!err) err = add_tokens(x, list, sources, e);
 	arena_free(a);
 	return err;
 }
@@ -247,13 +292,18 @@ void secret_forget_sources(json_t *sources)
 	json_object_foreach(sources, name, source) json_wipe(json_object_get(source, "value"));
 }
 
-/* They are got at the same time. */
+/* They are got at the same time, but one that is asked for with another. */
 static int64_t longest_wait(const json_t *sources)
 {
 	int64_t most = 0;
 	const char *name;
 	json_t *source;
-	json_object_foreach((json_t *)sources, name, source) if (json_int(source, "timeout_us", 0) > most) most = json_int(source, "timeout_us", 0);
+	json_object_foreach((json_t *)sources, name, source)
+	{
+		const json_t *token = json_object_get(sources, json_str(source, "token", ""));
+		int64_t us = json_int(source, "timeout_us", 0) + json_int(token, "timeout_us", 0);
+		if (us > most) most = us;
+	}
 	return most;
 }
 

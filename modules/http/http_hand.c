@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "modules/http/http.h"
 #include "modules/http/http_request.h"
+#include "modules/http/http_vault.h"
 #include "sandbox/secret_call.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,7 @@
 /* The hand that makes HTTP requests: libcurl's multi interface, told by the actor's one poll which of its sockets are ready, and names looked up by
  * resolve.c, so that libcurl connects where this file says and nowhere else. Connections stay open for the execution's next requests. */
 
-enum { AT_ONCE_MAX = 256, KEPT_CONNECTIONS_MAX = 64, RETRY_US = 1000000, RETRY_US_MAX = 30000000, RETRY_AFTER_S_MAX = 300 };
+enum { AT_ONCE_MAX = 256, KEPT_CONNECTIONS_MAX = 64, RETRY_US = 1000000, RETRY_US_MAX = 30000000, RETRY_AFTER_S_MAX = 300, VAULT_BYTES_MAX = 1 << 20 };
 
 struct watched {
 	curl_socket_t fd;
@@ -155,6 +156,7 @@ static bool take_body(struct http_request *r, const char *bytes, size_t n)
 {
 	size_t room = r->body_bytes_max - r->body_bytes, kept = n < room ? n : room;
 	if (r->call && kept) actor_output(r->call, 0, bytes, kept);
+	if (!r->call) buf_add(&r->value, bytes, kept);
 	r->body_bytes += kept;
 	if (kept < n) error_set(&r->why, ERR_TOO_BIG, "the body is longer than %zu bytes (max_bytes)", r->body_bytes_max);
 	return kept == n;
@@ -349,6 +351,21 @@ static void say_outcome(struct http_request *r)
 	}
 }
 
+/* The value that an answer of Vault holds. */
+static void say_secret(struct http_request *r)
+{
+	struct buf value;
+	struct error e = r->why;
+	enum err err = r->why.kind;
+	buf_init(&value, REDACT_VALUE_BYTES_MAX + 2);
+	if (!err && r->answer.status != 200)
+		err = vault_refusal(r->answer.status, &e);
+	else if (!err)
+		err = vault_field(r->value.data ? r->value.data : "", r->value.len, r->field, &value, &e);
+	actor_secret_came(r->http->actor, r->reader, &value, err ? &e : NULL);
+	buf_wipe(&value);
+}
+
 static void check_deadlines(struct http_request *r, int64_t now_us)
 {
 	bool is_silent = (r->stage == HTTP_SENT || r->stage == HTTP_ANSWERING) && !r->is_paused && now_us >= r->moved_us + r->answer_us;
@@ -432,7 +449,10 @@ static void http_settle(void *state)
 			continue;
 		}
 		*at = r->next;
-		say_outcome(r);
+		if (r->call)
+			say_outcome(r);
+		else
+			say_secret(r);
 		drop_easy(r);
 		http_request_free(r);
 	}
@@ -475,6 +495,38 @@ static enum err http_start(void *state, struct hand_call *call, const json_t *he
 	r->next = h->first;
 	h->first = r;
 	return ERR_OK;
+}
+
+static enum err http_read_secret(void *state, const json_t *source, const struct buf *token, json_int_t id, struct error *e)
+{
+	struct http *h = state;
+	struct http_request *r;
+	struct error header;
+	enum err err = http_request_read(json_obj(source, "request"), NULL, &r, e);
+	if (err) return err;
+	/* Its sentence would name the header, not what holds the value. */
+	if (http_request_add_header(r, "X-Vault-Token", token, &header)) {
+		http_request_free(r);
+		return error_set(e, ERR_INVALID, "its token has a control character: more than the token stands in its source");
+	}
+	r->http = h;
+	r->reader = id;
+	r->field = mem_strdup(json_str(source, "field", ""));
+	buf_init(&r->value, VAULT_BYTES_MAX);
+	r->body_bytes_max = VAULT_BYTES_MAX;
+	r->started_us = clock_monotonic_us();
+	r->deadline_us = r->started_us + json_int(source, "timeout_us", 0);
+	r->stage = HTTP_WAITING;
+	r->next = h->first;
+	h->first = r;
+	return ERR_OK;
+}
+
+static void http_stop_secret(void *state, json_int_t id)
+{
+	const struct http *h = state;
+	for (struct http_request *r = h->first; r; r = r->next)
+		if (!r->call && r->reader == id) r->is_cancelled = true;
 }
 
 static void http_cancel(void *state, struct hand_call *call)
@@ -560,6 +612,8 @@ const struct hand http_hand = {
     .serve = http_serve,
     .settle = http_settle,
     .wake_us = http_wake_us,
+    .read_secret = http_read_secret,
+    .stop_secret = http_stop_secret,
     .stop = http_stop,
     .close = http_close,
 };

@@ -80,7 +80,7 @@ static enum err body_get(const json_t *pieces, const struct secret_call *secrets
 	return ERR_OK;
 }
 
-static enum err add_header(struct http_request *r, const char *name, const struct buf *value, struct error *e)
+enum err http_request_add_header(struct http_request *r, const char *name, const struct buf *value, struct error *e)
 {
 	if (!http_is_header_value(value->data ? value->data : "", value->len))
 		return error_set(e, ERR_INVALID, "the value of the header %s has a control character (a secret with a line's end in it?)", name);
@@ -99,7 +99,7 @@ static enum err add_header_text(struct http_request *r, const char *name, const 
 	struct buf b;
 	buf_init(&b, HTTP_HEADER_BYTES_MAX);
 	buf_str(&b, text);
-	enum err err = add_header(r, name, &b, e);
+	enum err err = http_request_add_header(r, name, &b, e);
 	buf_clear(&b);
 	return err;
 }
@@ -131,7 +131,7 @@ static enum err add_authorization(struct http_request *r, struct error *e)
 	}
 	enum err err = memchr(r->user.data ? r->user.data : "", ':', r->user.len)
 	                   ? error_set(e, ERR_INVALID, "the user of auth has a colon, which Basic authentication cannot carry")
-	                   : add_header(r, "Authorization", &value, e);
+	                   : http_request_add_header(r, "Authorization", &value, e);
 	buf_wipe(&pair);
 	buf_wipe(&value);
 	return err;
@@ -148,7 +148,7 @@ static enum err headers_get(struct http_request *r, const json_t *head, const st
 		struct buf value;
 		buf_init(&value, HTTP_HEADER_BYTES_MAX);
 		err = value_get(v, secrets, name, &value, e);
-		if (!err) err = add_header(r, name, &value, e);
+		if (!err) err = http_request_add_header(r, name, &value, e);
 		buf_wipe(&value);
 		if (err) return err;
 	}
@@ -217,13 +217,14 @@ static void wipe_list(struct curl_slist *list)
 void http_request_free(struct http_request *r)
 {
 	if (r->easy) curl_easy_cleanup(r->easy);
-	struct buf *parts[] = {&r->body, &r->user, &r->password, &r->token, &r->ca, &r->certificate, &r->key};
+	struct buf *parts[] = {&r->body, &r->user, &r->password, &r->token, &r->ca, &r->certificate, &r->key, &r->value};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) buf_wipe(parts[i]);
 	wipe_list(r->headers);
 	curl_slist_free_all(r->pinned);
 	http_answer_clear(&r->answer);
 	http_body_free(r->decoder);
 	buf_clear(&r->undecoded);
+	free(r->field);
 	free(r->method);
 	free(r->url);
 	free(r->host);

@@ -24,7 +24,10 @@ struct http;
 
 struct http_request {
 	struct http *http;
-	struct hand_call *call; /* NULL: it fetches a secret */
+	struct hand_call *call; /* NULL: it gets a secret */
+	json_int_t reader;      /* of one that does: its number, below 0 */
+	char *field;            /* the same: which field of the answer it is */
+	struct buf value;       /* the same: the answer's body */
 	struct http_request *next;
 	enum http_stage stage;
 
@@ -61,6 +64,9 @@ struct http_request {
 
 /* Reads a "call" frame as http.c makes it. ERR_INVALID, ERR_TOO_BIG for a secret that cannot stand where it is to. */
 enum err http_request_read(const json_t *head, const struct secret_call *secrets, struct http_request **out, struct error *e);
+
+/* A header more. ERR_INVALID for a value that cannot stand in one. */
+enum err http_request_add_header(struct http_request *r, const char *name, const struct buf *value, struct error *e);
 
 /* Overwrites what it sent. It must be out of the multi handle. */
 void http_request_free(struct http_request *r);

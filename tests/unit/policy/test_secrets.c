@@ -51,6 +51,19 @@ static void test_sources(void **state)
 	assert_int_equal(sign->timeout_us, 3000000);
 	assert_int_equal(secrets_find(s, "slow")->timeout_us, 10000000);
 	assert_null(secrets_find(s, "nobody"));
+	s = parse(
+	    "version: 1\nsecrets:\n  t: {file: t}\n  a: {vault: {address: \"HTTPS://Vault.test:443/\", path: /secret/data/a, field: password, token: t}}\n"
+	    "  b: {vault: {address: \"http://10.0.0.1:8200\", path: kv/b, field: f, token: t, namespace: ops/eu}, timeout: 2s}\n");
+	const struct secret_source *a = secrets_find(s, "a"), *b = secrets_find(s, "b");
+	assert_int_equal(a->kind, SECRET_VAULT);
+	assert_string_equal(a->place, "https://vault.test/v1/secret/data/a");
+	assert_string_equal(a->field, "password");
+	assert_string_equal(a->token, "t");
+	assert_null(a->vault_namespace);
+	assert_int_equal(a->timeout_us, 10000000);
+	assert_string_equal(b->place, "http://10.0.0.1:8200/v1/kv/b");
+	assert_string_equal(b->vault_namespace, "ops/eu");
+	assert_int_equal(b->timeout_us, 2000000);
 	assert_int_equal(parse("version: 1\n")->count, 0);
 }
 
@@ -63,7 +76,7 @@ static void test_faults_have_a_place(void **state)
 	    {"version: 1\nsecret: {}\n", "2:1", "secrets"},
 	    {"version: 1\nsecrets: [a]\n", "2:10", "map"},
 	    {"version: 1\nsecrets: {a: hunter22}\n", "2:14", "never stands in this file"},
-	    {"version: 1\nsecrets: {a: {}}\n", "2:14", "one of file, environment and command"},
+	    {"version: 1\nsecrets: {a: {}}\n", "2:14", "one of file, environment, command and vault"},
 	    {"version: 1\nsecrets: {a: {file: x, environment: Y}}\n", "2:14", "one of"},
 	    {"version: 1\nsecrets: {a: {fil: x}}\n", "2:15", "file"},
 	    {"version: 1\nsecrets: {a: {file: }}\n", "2", "path"},
@@ -78,6 +91,15 @@ static void test_faults_have_a_place(void **state)
 	    {"version: 1\nsecrets: {a: {environment: \"A=b\"}}\n", "2", "never stands in this file"},
 	    {"version: 1\nsecrets: {a: {file: x}, a: {file: y}}\n", "2", "a"},
 	    {"version: 1\nsecrets: {a: &x {file: x}}\n", "2", "anchor"},
+	    {"version: 1\nsecrets: {a: {vault: x}}\n", "2:22", "{vault: {address"},
+	    {"version: 1\nsecrets: {t: {file: t}, a: {vault: {address: \"https://v\", path: x, token: t}}}\n", "2", "needs field"},
+	    {"version: 1\nsecrets: {t: {file: t}, a: {vault: {address: \"ftp://v\", path: x, field: f, token: t}}}\n", "2", "no URL"},
+	    {"version: 1\nsecrets: {t: {file: t}, a: {vault: {address: \"https://v\", path: a/../x, field: f, token: t}}}\n", "2", "no URL"},
+	    {"version: 1\nsecrets: {t: {file: t}, a: {vault: {address: \"https://v\", path: \"x?y\", field: f, token: t}}}\n", "2", "\"?\""},
+	    {"version: 1\nsecrets: {a: {vault: {address: \"https://v\", path: x, field: f, token: hvs/CAES}}}\n", "2", "never the token itself"},
+	    {"version: 1\nsecrets: {a: {vault: {address: \"https://v\", path: x, field: f, token: t}}}\n", "2", "no secret of this file"},
+	    {"version: 1\nsecrets: {a: {vault: {address: \"https://v\", path: x, field: f, token: a}}}\n", "2", "comes from Vault itself"},
+	    {"version: 1\nsecrets: {t: {file: t}, a: {vault: {address: \"https://v\", path: x, field: f, token: t, user: u}}}\n", "2", "user"},
 	};
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		struct secrets *s;
