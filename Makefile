@@ -75,6 +75,8 @@ VARIANT_walk       := environment
 VARIANT_hostile    := environment confine
 VARIANT_MORE_hostile := $(foreach l,sandbox policy book,$(O)/lib/$(l).a)
 VARIANT_LIBS_hostile  = $(LIBS)
+VARIANT_starved    := worker
+VARIANT_MORE_starved := $(O)/obj/tests/unit/sandbox/starve.o
 VARIANTS           := $(patsubst tests/sandbox/forkd_%.c,%,$(wildcard tests/sandbox/forkd_*.c))
 variant_of          = $(O)/obj/tests/sandbox/forkd_$(1).o $(filter-out $(VARIANT_$(1):%=$(O)/obj/engine/sandbox/worker/%.o),$(BOX_OBJ))
 define variant_rule
@@ -142,6 +144,11 @@ $(LYING_BIN): MORE_OBJ = $(LYING_OBJ)
 
 # The sandbox's tests start the fork server of their own build.
 $(filter $(O)/test/sandbox/%,$(UNIT_BIN)): | $(O)/rung-forkd
+
+# These have memory that runs out: an allocator in the place of the C library's.
+$(O)/test/sandbox/test_starved_parsers: $(O)/obj/tests/unit/sandbox/starve.o
+$(O)/test/sandbox/test_starved_parsers: MORE_OBJ = $(O)/obj/tests/unit/sandbox/starve.o
+$(O)/test/sandbox/test_starved_worker: | $(O)/rung-forkd-starved
 
 # What test_reference.py compares with its own evaluator.
 $(O)/policy-decide: tests/policy/decide.c $(O)/lib/policy.a $(O)/lib/base.a

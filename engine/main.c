@@ -1,4 +1,5 @@
 #include "base/failpoint.h"
+#include "base/json.h"
 #include "cli/command.h"
 #include "sandbox/sandbox.h"
 #include "service/engine.h"
@@ -18,6 +19,7 @@ static int print_failpoints(void)
 
 int main(int argc, char **argv)
 {
+	json_prepare();
 #ifdef RUNG_FAILPOINTS
 	failpoint_prepare();
 	if (argc > 1 && strcmp(argv[1], "failpoints") == 0) return print_failpoints();

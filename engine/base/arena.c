@@ -20,24 +20,37 @@ struct arena {
 	struct block *head;
 };
 
+static void (*when_none)(void);
+
+void mem_when_none(void (*f)(void))
+{
+	when_none = f;
+}
+
+_Noreturn static void none(size_t n)
+{
+	if (when_none) when_none();
+	die("out of memory (%zu bytes)", n);
+}
+
 void *mem_alloc(size_t n)
 {
 	void *p = malloc(n ? n : 1);
-	if (!p) die("out of memory (%zu bytes)", n);
+	if (!p) none(n);
 	return p;
 }
 
 void *mem_zero(size_t n)
 {
 	void *p = calloc(1, n ? n : 1);
-	if (!p) die("out of memory (%zu bytes)", n);
+	if (!p) none(n);
 	return p;
 }
 
 void *mem_realloc(void *p, size_t n)
 {
 	p = realloc(p, n ? n : 1);
-	if (!p) die("out of memory (%zu bytes)", n);
+	if (!p) none(n);
 	return p;
 }
 
@@ -53,7 +66,7 @@ char *mem_printf(const char *fmt, ...)
 	va_list ap;
 	char *s = NULL;
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0) die("out of memory");
+	if (vasprintf(&s, fmt, ap) < 0) none(0);
 	va_end(ap);
 	return s;
 }

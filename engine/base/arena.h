@@ -25,4 +25,7 @@ void *mem_realloc(void *p, size_t n);
 char *mem_strdup(const char *s);
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What is done first where there is no memory; it may end the process in its own way. */
+void mem_when_none(void (*f)(void));
+
 #endif

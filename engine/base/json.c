@@ -1,8 +1,15 @@
 #include "base/json.h"
+#include "base/arena.h"
 #include "base/encode.h"
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+void json_prepare(void)
+{
+	json_set_alloc_funcs(mem_alloc, free);
+}
 
 /* Depth is judged before jansson recurses (its own bound is 2048, fixed when it was built). */
 static bool too_deep(const char *text, size_t n, size_t max_depth)

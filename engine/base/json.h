@@ -9,6 +9,9 @@
 
 /* Plain data is jansson's json_t throughout. These are the few things that jansson leaves to its callers. */
 
+/* Once, before any JSON is made: where there is no memory for it the process ends, as mem_alloc does, instead of a value with something left out. */
+void json_prepare(void);
+
 /* Parses one JSON text of n bytes: UTF-8, no duplicate keys, no trailing bytes, nesting at most max_depth. A new reference, or NULL with e filled. */
 json_t *json_parse(const char *text, size_t n, size_t max_depth, struct error *e);
 

@@ -108,6 +108,7 @@ static enum err next_event(struct reader *r, yaml_event_t *ev)
 {
 	if (!yaml_parser_parse(&r->parser, ev)) {
 		memset(ev, 0, sizeof *ev);
+		if (r->parser.error == YAML_MEMORY_ERROR) die("out of memory while %s is read", r->file);
 		return not_yaml(r);
 	}
 	const yaml_mark_t *at = &ev->start_mark;

@@ -104,6 +104,7 @@ static void read_yaml(struct document *d, const char *s, size_t n, int first_lin
 	for (bool is_over = false; !is_over && !d->front_matter_error;) {
 		yaml_event_t event;
 		if (!yaml_parser_parse(&parser, &event)) {
+			if (parser.error == YAML_MEMORY_ERROR) die("out of memory while a book's front matter is read");
 			d->front_matter_error = arena_strdup(d->arena, parser.problem ? parser.problem : "it is not YAML");
 			d->front_matter_error_line = first_line + (int)parser.problem_mark.line;
 			break;

@@ -22,6 +22,7 @@ static pcre2_code *compile(const char *pattern, struct error *e)
 	pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_NEVER_BACKSLASH_C,
 	                               &code, &at, NULL);
 	if (re) return re;
+	if (code == PCRE2_ERROR_HEAP_FAILED) die("out of memory while a pattern is read");
 	PCRE2_UCHAR why[128];
 	pcre2_get_error_message(code, why, sizeof why);
 	error_set(e, ERR_INVALID, "%s at character %zu of \"%s\"", (const char *)why, (size_t)at, pattern);
@@ -52,6 +53,7 @@ static bool matches(const char *pattern, const char *value, struct error *e)
 	pcre2_match_context_free(limits);
 	pcre2_code_free(re);
 	if (rc >= 0) return true;
+	if (rc == PCRE2_ERROR_NOMEMORY) die("out of memory while a value is matched");
 	if (rc == PCRE2_ERROR_NOMATCH)
 		error_set(e, ERR_INVALID, "it must match %s", pattern);
 	else

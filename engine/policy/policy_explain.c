@@ -26,7 +26,7 @@ static void say(struct explainer *x, const char *fmt, ...)
 	va_start(ap, fmt);
 	int n = vasprintf(&text, fmt, ap);
 	va_end(ap);
-	must(n >= 0);
+	if (n < 0) die("out of memory while a decision is explained");
 	/* Names and patterns are somebody's text: a line feed in one must not look like a line of ours. */
 	for (char *s = text; *s; s++)
 		if (*s == '\n') *s = ' ';

@@ -15,6 +15,7 @@ ACTOR, LUA, CONFINE, WORKER = ("tests/unit/sandbox/test_%s.c" % w for w in ("act
 ENGINE, ATTACK, ATTACK2, RIGHTS = ("tests/engine/test_%s.py" % w for w in ("engine", "attack", "attack2", "rights"))
 SIMULATE = "tests/simulate/test_simulate.py"
 KILL, ORDER, DIVERGED = "tests/kill/test_kill.py", "tests/kill/test_order.py", "tests/engine/test_diverged.py"
+STARVED = "tests/unit/sandbox/test_starved_worker.c"
 CLOCK, HOST = "tests/hostile/test_clock.py", "tests/hostile/test_host.py"
 
 # (name, file, text, instead, suites)
@@ -70,7 +71,8 @@ MUTANTS = [
     ("children outlive the actor", "sandbox/actor.c", "\t\tkill_children();", "\t\t(void)kill_children;", (ACTOR, KILL, ATTACK)),
     ("the worker may open files", "sandbox/worker/confine.c", "if (!CONFINE_SANITIZED) out->seccomp = confine_system_calls();", "out->seccomp = filter_length > 0 || confine_system_calls();", ("tests/sandbox/test_escape.py", "tests/sandbox/test_hostile_calls.py")),
     ("Lua's memory is not counted", "sandbox/worker/limit.c", "w->memory_used += new_bytes - old;", "", (LUA, WORKER)),
-    ("trees of JSON are not counted", "sandbox/worker/limit.c", "if (p) other_used += malloc_usable_size(p);", "(void)malloc_usable_size;", (LUA, WORKER, CONFINE, "tests/unit/sandbox/test_limit.c")),
+    ("trees of JSON are not counted", "sandbox/worker/limit.c", "other_used += malloc_usable_size(p);\n\treturn p;", "return p;", (LUA, WORKER, CONFINE, "tests/unit/sandbox/test_limit.c")),
+    ("a step catches that there is no memory", "sandbox/worker/limit.c", "if (!p) limit_out_of_memory();", "if (!p) return NULL;", (STARVED,)),
     ("a secret in hex is shown", "sandbox/redact_forms.c", "if (lower || upper) add(w, 1, lower && upper,", "if (lower && upper) add(w, 1, lower && upper,", (REDACT,)),
     # rights of what runs
     ("an approval for other targets counts", "flow/approval.c", 'if (strcmp(binding, p->binding) != 0) return "changed";', 'if (strcmp(binding, p->binding) != 0 && !all) return "changed";', (SIMULATE, RIGHTS)),

@@ -53,6 +53,11 @@ void limit_prepare(void)
 {
 }
 
+void limit_out_of_memory(void)
+{
+	abort();
+}
+
 void *limit_other_allocate(size_t n)
 {
 	return malloc(n);

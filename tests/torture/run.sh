@@ -73,6 +73,14 @@ kills() { # every fourth round with sanitizers, every fifth in one long log
 		round "kills=100 seed=$seed" kills env TMPDIR="$place" RUNG_BUILD="$build" KILLS=100 KILLS_A_LOG="$log" SEED="$seed" python3 tests/kill/test_kill.py
 	done
 }
+memory() { # each allocation of a worker and of what the engine reads, failed once and for good
+	for scenario in $(seq 0 10); do
+		round "worker's memory scenario=$scenario" "failed allocations" env STRIDE=1 SCENARIO="$scenario" "$B/san/test/sandbox/test_starved_worker"
+	done
+	for scenario in $(seq 0 9); do
+		round "parsers' memory scenario=$scenario" "failed allocations" env STRIDE=1 SCENARIO="$scenario" "$B/san/test/sandbox/test_starved_parsers"
+	done
+}
 order() { # the engine dies at each outcome of an execution in turn
 	for seed in $(seeds 20); do
 		round "order of delivery seed=$seed" executions env RUNG_BUILD="$B/san" EVERY=1 SEED="$seed" python3 tests/kill/test_order.py
@@ -124,7 +132,7 @@ stores() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate cuts disk kills order receipts failpoints
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate cuts disk kills order receipts memory failpoints
 for area in "$@"; do
 	$area
 done

@@ -339,6 +339,7 @@ static json_t *run_parts(lua_State *L, struct worker *w)
 void attempt_run(struct worker *w)
 {
 	w->may_call = false;
+	w->running = NULL;
 	lua_State *L = lua_newstate(limit_allocate, w);
 	if (!L) _exit(1);
 	memcpy(lua_getextraspace(L), &w, sizeof w);

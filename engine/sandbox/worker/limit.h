@@ -18,9 +18,13 @@ void limit_stop(struct worker *w);
 /* Once, before the process is confined: the timer's signal, and jansson's memory. */
 void limit_prepare(void);
 
-/* Memory of jansson and PCRE2, which is outside of Lua's count: NULL is what they get over their cap, and they report it. */
+/* Memory of jansson and PCRE2, which is outside of Lua's count. Over its cap, or where the host has none, the attempt ends as by any limit: what they make of a
+ * NULL could be caught, or be a value with something left out. Never NULL. */
 void *limit_other_allocate(size_t n);
 void limit_other_free(void *p);
+
+/* Ends the process so: for what allocates by itself, as libyaml does. In an attempt the engine is told, behind what was said before. */
+_Noreturn void limit_out_of_memory(void);
 
 /* Resumes co on behalf of L, so that a limit finds the running thread. As lua_resume. */
 int limit_resume(lua_State *L, lua_State *co, int arguments, int *results);

@@ -39,7 +39,7 @@ static int encode(lua_State *L)
 	size_t flags = JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(17) | (indent ? JSON_INDENT((size_t)indent) : JSON_COMPACT);
 	char *text = json_dumps(v, flags);
 	json_decref(v);
-	if (!text) return luaL_error(L, "json.encode: the text needs more memory than a step may use");
+	must(text);
 	lua_pushstring(L, text);
 	limit_other_free(text);
 	return 1;

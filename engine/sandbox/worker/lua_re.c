@@ -70,7 +70,7 @@ static struct pattern *pattern_compile(lua_State *L, const char *text, size_t n,
 	pcre2_compile_context_free(context);
 	if (!p->code) refuse_pattern(L, code, at);
 	p->match = pcre2_match_data_create_from_pattern(p->code, general);
-	if (!p->match) attempt_error(L, "re: the pattern needs more memory than a step may use");
+	must(p->match);
 	return p;
 }
 

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/text.h"
+#include "sandbox/worker/limit.h"
 #include "sandbox/worker/primitives.h"
 #include "sandbox/worker/value.h"
 
@@ -49,6 +50,7 @@ static bool next(struct reader *r)
 	yaml_event_delete(&r->event);
 	if (yaml_parser_parse(&r->parser, &r->event)) return true;
 	memset(&r->event, 0, sizeof r->event);
+	if (r->parser.error == YAML_MEMORY_ERROR) limit_out_of_memory();
 	return refuse(r, r->parser.problem ? r->parser.problem : "not YAML", &r->parser.problem_mark);
 }
 
@@ -210,7 +212,7 @@ static void decode(lua_State *L)
 	if (n > TEXT_BYTES_MAX) luaL_error(L, "yaml: the text has %d KiB, %d are the most", (int)(n >> 10), TEXT_BYTES_MAX >> 10);
 	if (too_deep(s, n)) luaL_error(L, "yaml: nested deeper than %d brackets", DEPTH_MAX);
 	struct reader r = {.L = L};
-	if (!yaml_parser_initialize(&r.parser)) luaL_error(L, "yaml: no memory");
+	if (!yaml_parser_initialize(&r.parser)) limit_out_of_memory();
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)s, n);
 	lua_newtable(L);
 	value_mark_array(L);

@@ -358,7 +358,7 @@ json_t *value_get(lua_State *L, int index, const struct value_limits *limits, co
 	struct walk w = {.L = L, .limits = limits, .name = name, .e = e};
 	must(limits->depth_max < DEPTH_MAX);
 	luaL_checkstack(L, VALUE_STACK_SLOTS, name);                                         /* raised here, while nothing is held that would be lost */
-	error_set(e, ERR_TOO_BIG, "%s needs more memory as JSON than a step may use", name); /* where no one says better: jansson had no memory */
+	error_set(e, ERR_TOO_BIG, "%s needs more memory as JSON than a step may use", name); /* where no one says better */
 	lua_pushvalue(L, index);
 	json_t *v = get_value(&w);
 	lua_pop(L, 1);

@@ -31,6 +31,7 @@ void worker_flush(struct worker *w)
 	}
 	w->is_writing = 0;
 	buf_reset(&w->out);
+	w->said_bytes = 0;
 }
 
 void worker_say(struct worker *w, json_t *head)
@@ -38,6 +39,7 @@ void worker_say(struct worker *w, json_t *head)
 	/* No memory for a header: nothing can be said of it but the end of file. */
 	if (!head || frame_write(&w->out, head, NULL, 0) != ERR_OK) _exit(1);
 	json_decref(head);
+	w->said_bytes = w->out.len;
 	if (w->out.len > OUT_FLUSH_BYTES) worker_flush(w);
 }
 
@@ -164,6 +166,7 @@ void worker_main(int fd, const struct confined *confined)
 	frame_reader_init(&w.in, WIRE_HEAD_BYTES_MAX, WIRE_PAYLOAD_BYTES_MAX);
 	buf_init(&w.out, OUT_BYTES_MAX);
 	buf_init(&w.last_word, 4096);
+	buf_init(&w.memory_word, 4096);
 	worker_say(&w, json_pack("{s:s,s:{s:b,s:i,s:b,s:b}}", "t", "ready", "confined", "seccomp", confined->seccomp, "landlock", confined->landlock, "rlimits",
 	                         confined->rlimits, "address_space", confined->address_space));
 	worker_flush(&w);

@@ -42,6 +42,7 @@ struct worker {
 	struct frame_reader in;
 	struct frame frame; /* the last one read: an attempt, or the answer that is being delivered */
 	struct buf out;
+	size_t said_bytes; /* of out: whole frames */
 	struct confined confined;
 	uint64_t attempts;
 
@@ -66,7 +67,8 @@ struct worker {
 	size_t refused_bytes;
 	volatile sig_atomic_t ticks, is_writing;
 	int64_t cpu_ms;
-	struct buf last_word; /* the "end" frame that the timer's signal sends where no Lua instruction is reached any more */
+	struct buf memory_word; /* the "end" frame where there is no memory to make one */
+	struct buf last_word;   /* the "end" frame that the timer's signal sends where no Lua instruction is reached any more */
 
 	/* The error of a branch, kept while its stack is there. */
 	const void *branch_error;
