@@ -162,12 +162,33 @@ static bool same_word(const json_t *a, const json_t *b, const char *key)
 	return strcmp(json_str(a, key, ""), json_str(b, key, "")) == 0;
 }
 
+/* Calls by their number; of the step's attempt, and no more than a view has. */
+static void merge_calls(json_t *step, json_t *changed)
+{
+	enum { CALLS_MAX = 200 };
+	json_t *calls = json_object_get(step, "calls"), *call;
+	size_t i;
+	if (!json_is_array(calls)) json_object_set_new(step, "calls", calls = json_array());
+	json_array_foreach(changed, i, call)
+	{
+		size_t at = json_array_size(calls);
+		while (at > 0 && json_int(json_array_get(calls, at - 1), "call", -1) != json_int(call, "call", -2)) at--;
+		if (at > 0)
+			json_array_set(calls, at - 1, call);
+		else
+			json_array_append(calls, call);
+	}
+	while (json_array_size(calls) > CALLS_MAX) json_array_remove(calls, 0);
+}
+
 static void merge_step(struct session *s, json_t *change)
 {
 	json_t *step = (json_t *)(uintptr_t)view_step(s->view, json_str(change, "id", NULL));
 	if (!step) return;
 	json_t *was = json_copy(step);
 	json_object_update(step, change);
+	merge_calls(step, json_arr(change, "changed_calls"));
+	json_object_del(step, "changed_calls");
 	json_int_t attempt_was = json_int(was, "attempt", 0);
 	bool is_moved = !same_word(was, step, "state") || !same_word(was, step, "waiting") || attempt_was != json_int(step, "attempt", 0);
 	if (is_moved && s->hooks && s->hooks->step_changed) s->hooks->step_changed(s->arg, step, json_str(was, "state", ""), attempt_was);

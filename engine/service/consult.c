@@ -55,7 +55,10 @@ void op_attach(struct request *q)
 		request_query(q, view_stored, NULL);
 		return;
 	}
-	for (size_t i = 0; i < q->x->graph->count; i++) q->x->steps[i].is_dirty = true;
+	for (size_t i = 0; i < q->x->graph->count; i++) {
+		q->x->steps[i].is_dirty = true;
+		q->x->steps[i].told_attempt = 0;
+	}
 	/* What a view says must hold after a crash: it waits for what it shows to be durable. */
 	request_answer_durable(q, execution_view(q->x));
 }

@@ -56,6 +56,7 @@ struct call {
 	bool is_redacted; /* a secret was taken out of what it printed */
 	json_t *facts;    /* what the actor said of the command or the host */
 	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
+	uint64_t told;    /* what attached clients know of it, as one number; 0: nothing */
 };
 
 /* A right taken with a reason and for a time. */
@@ -94,8 +95,9 @@ struct step_data {
 	uint32_t condition_attempt, condition_end; /* before that attempt, the condition's calls up to this number belong to evaluations that are over */
 	bool is_dirty;                             /* differs from what attached clients were told */
 	bool is_verify_tried;
-	bool needs_run; /* in the middle of an attempt: something came that its branches have not seen */
-	int told;       /* state and wait that attached clients know of */
+	bool needs_run;        /* in the middle of an attempt: something came that its branches have not seen */
+	int told;              /* state and wait that attached clients know of */
+	uint32_t told_attempt; /* whose calls they know; 0: they are to get all of them */
 };
 
 /* One that asked and waits until what it asked for is durable. */

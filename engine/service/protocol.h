@@ -79,7 +79,8 @@
  *   "calls":[{"call","words","outcome","code"}...]}
  *
  * EVENTS
- * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out}
+ * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out;
+ *   a step's calls are all of them in "calls", or in "changed_calls" those that are new or changed, by their number}
  * {"ev":"output","execution","step","attempt","call","stream"}  payload: bytes as they come
  * {"ev":"logged","execution","step","level","text"}
  * {"ev":"note","execution","step","by","text"}

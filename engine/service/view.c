@@ -77,6 +77,54 @@ static json_t *call_view(struct execution *x, struct call *c)
 	return o;
 }
 
+/* What a client that has seen a call before has to be told again for: never 0. */
+static uint64_t looks_of(const struct call *c)
+{
+	uint64_t n = 1469598103934665603u;
+	const uint64_t parts[] = {c->state,         c->intents,          c->again,        (uint64_t)c->finished_us, c->seen_bytes[0],
+	                          c->seen_bytes[1], c->finished != NULL, c->is_dispatched};
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) n = (n ^ parts[i]) * 1099511628211u;
+	return n | 1;
+}
+
+static bool is_shown(const struct execution *x, size_t i, const struct call *c)
+{
+	uint32_t attempt = x->flow->steps[i].attempt;
+	return !c->is_question && (c->attempt == attempt || attempt == 0);
+}
+
+static size_t first_shown(const struct step_data *s)
+{
+	return s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0;
+}
+
+static json_t *calls_view(struct execution *x, size_t i)
+{
+	struct step_data *s = &x->steps[i];
+	json_t *calls = json_array();
+	for (size_t k = first_shown(s); k < s->call_count; k++)
+		if (is_shown(x, i, s->calls[k])) json_array_append_new(calls, call_view(x, s->calls[k]));
+	return calls;
+}
+
+/* For attached clients: all of a step's calls where they do not know its attempt, else those that look otherwise than when they were told. Each call of a
+ * fleet is told twice so, and not once for every other one. */
+static void tell_calls(struct execution *x, size_t i, json_t *o)
+{
+	struct step_data *s = &x->steps[i];
+	bool is_whole = s->told_attempt == 0 || s->told_attempt != x->flow->steps[i].attempt;
+	s->told_attempt = x->flow->steps[i].attempt;
+	json_t *calls = json_array();
+	for (size_t k = first_shown(s); k < s->call_count; k++) {
+		struct call *c = s->calls[k];
+		uint64_t looks = looks_of(c);
+		/* Of an unknown one more comes to be known without a change of its own. */
+		if (is_shown(x, i, c) && (is_whole || looks != c->told || c->state == CALL_UNKNOWN)) json_array_append_new(calls, call_view(x, c));
+		c->told = looks;
+	}
+	json_object_set_new(o, is_whole ? "calls" : "changed_calls", calls);
+}
+
 static char *read_text(struct execution *x, const char *blob)
 {
 	return blob ? execution_read_blob(x, blob, NULL) : NULL;
@@ -112,15 +160,16 @@ static json_t *step_view(struct execution *x, size_t i, bool with_static)
 	/* A person who says that it failed says why in the note. */
 	const char *why = execution_why(x, i);
 	if (!why && flow_is_bad(f->state)) why = note;
-	json_t *result = execution_result(x, i), *calls = json_array();
-	for (size_t k = s->call_count > VIEW_CALLS_MAX ? s->call_count - VIEW_CALLS_MAX : 0; k < s->call_count; k++)
-		if (!s->calls[k]->is_question && (s->calls[k]->attempt == f->attempt || f->attempt == 0))
-			json_array_append_new(calls, call_view(x, s->calls[k]));
-	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:o,s:s?,s:I,s:I,s:I,s:O?,s:o,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
+	json_t *result = execution_result(x, i);
+	json_t *o = json_pack("{s:s,s:s,s:i,s:s?,s:o,s:s?,s:I,s:I,s:I,s:O?,s:o}", "id", x->book->steps[i].id, "state", step_state_name(f->state), "attempt",
 	                      (int)f->attempt, "waiting", wait ? flow_wait_name(wait) : NULL, "why", json_text(why), "to", s->to, "started_us",
 	                      (json_int_t)f->started_us, "finished_us", (json_int_t)f->finished_us, "due_us", (json_int_t)due_on_the_wall(x, f), "result",
-	                      result, "note", json_text(note), "calls", calls);
+	                      result, "note", json_text(note));
 	must(o != NULL);
+	if (with_static)
+		json_object_set_new(o, "calls", calls_view(x, i));
+	else
+		tell_calls(x, i, o);
 	json_object_set_new(o, "proof", proof_view(x, i));
 	json_t *diverged = f->state == STEP_DIVERGED ? diverged_view(x, i) : NULL;
 	json_object_set_new(o, "diverged", diverged ? diverged : json_null());

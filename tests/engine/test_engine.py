@@ -468,6 +468,29 @@ def two_clients_see_the_same_execution_live(w):
 
 
 @test
+def a_client_is_told_of_a_call_when_it_changes_not_of_all_calls_each_time(w):
+    calls = 60
+    x = w.run(w.lua("local all = {}\nfor i = 1, %d do all[i] = function() return sh{'echo', i} end end\nparallel(all)" % calls), mode="guided")
+    other, seen, told = w.engine.client(), {}, 0
+    seen.update((c["call"], c) for c in other.ask("attach", execution=x)["steps"][0]["calls"])
+    w.client.ask("go", execution=x, step="s0")
+    while True:
+        head, _ = other.event(30)
+        if head["ev"] == "ended":
+            break
+        for s in head.get("steps", []):
+            if "calls" in s:
+                seen = {}
+            changed = s.get("calls", []) + s.get("changed_calls", [])
+            told += len(changed)
+            seen.update((c["call"], c) for c in changed)
+    same(list(seen.values()), w.view(x)["steps"][0]["calls"])
+    # Begun, dispatched, some output, finished; and once more for who has just come.
+    assert len(seen) == calls and told <= 6 * calls, (len(seen), told)
+    other.close()
+
+
+@test
 def books_that_cannot_run_are_refused_with_a_sentence(w):
     for text, kind, says in (("just prose", "invalid", "no steps"), (None, "not_found", "nowhere.md")):
         path = w.path("nowhere.md")
