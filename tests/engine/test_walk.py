@@ -36,10 +36,12 @@ def walk(client, path):
 
 
 def inputs(path):
-    """A value for every placeholder that the book's commands have."""
+    """A value for every placeholder that the book's commands have, and a host where it asks an inventory, which there is none of here."""
     shown = subprocess.run([os.path.join(r.BUILD, "rung"), "show", "--stage", "book", path], capture_output=True, stdin=subprocess.DEVNULL)
     book = json.loads(shown.stdout)
-    return {p["name"]: "x" for p in book.get("params", book.get("parameters", [])) if p.get("required", p.get("is_required", False))}
+    parameters = book.get("params", book.get("parameters", []))
+    hosts = {p["name"]: "localhost" for p in parameters if p.get("type") in ("host", "hosts")}
+    return {**{p["name"]: "x" for p in parameters if p.get("required", p.get("is_required", False))}, **hosts}
 
 
 def main():
