@@ -209,6 +209,24 @@ def encodings(w):
 
 
 @test
+def many_at_once_and_more_than_the_engine_takes_in(w):
+    """Bodies faster than they are recorded: what hosts send waits, compressed or not, and all of it comes."""
+    with Httpd() as server:
+        v = run(w, server, """local piece, out = "0123456789abcdef", {}
+            local paths = {"/bytes/4000000", "/gzip/4000000", "/bytes/4000000?chunk=50000", "/gzip/4000000"}
+            each(paths, function(path, i)
+                local b = http.get("{o}" .. path).body
+                out[i] = #b == 4000000 and b:sub(1, 16) == piece and b:sub(-16) == piece and b:sub(1999985, 2000000) == piece
+            end, {max_concurrency = 4})
+            local n, list = 0, {}
+            for i = 1, 400 do list[i] = i end
+            each(list, function(i) local got = http.get("{o}/echo?i=" .. i).json.target:match("%d+$") n = n + got end, {max_concurrency = 400})
+            return {out, n}""")
+        same(result(v), [[True] * 4, 400 * 401 // 2])
+        assert server.connections <= 4 + 400
+
+
+@test
 def retries_where_they_are_harmless(w):
     with Httpd() as server:
         v = run(w, server, """local a = http.get("{o}/flaky/a?fails=2", {retries = 3}).body

@@ -18,6 +18,8 @@ KILL, ORDER, DIVERGED = "tests/kill/test_kill.py", "tests/kill/test_order.py", "
 STARVED = "tests/unit/sandbox/test_starved_worker.c"
 CLOCK, HOST = "tests/hostile/test_clock.py", "tests/hostile/test_host.py"
 
+OUTCOME, REACH, CAPABILITY = "tests/http/test_outcome.py", "tests/http/test_reach.py", "tests/unit/policy/test_capability.c"
+
 # (name, file, text, instead, suites)
 MUTANTS = [
     # promise 1: intent before effect
@@ -58,6 +60,12 @@ MUTANTS = [
     ("a failed step lets the next one start", "flow/flow.c", "if (s->state == STEP_SUCCEEDED || s->state == STEP_SKIPPED) return true;", "if (s->state == STEP_SUCCEEDED || s->state == STEP_SKIPPED || s->state == STEP_FAILED) return true;", (FLOW, ENGINE)),
     ("goto without end", "flow/decide.c", "if (flow_is_bad(s->state) && s->is_decided && b->on_failure == ON_FAILURE_GOTO && s->goto_used < b->goto_max && s->state != STEP_DIVERGED)", "if (flow_is_bad(s->state) && s->is_decided && b->on_failure == ON_FAILURE_GOTO && s->state != STEP_DIVERGED)", (FLOW, ENGINE)),
     ("paused goes on", "flow/decide.c", "if (stopping || f->is_paused) return d.count;", "if (stopping) return d.count;", (FLOW, ENGINE)),
+    # requests
+    ("a request is sent again on another connection", "../modules/http/http_hand.c", "if (r->is_sent && !r->repeats) {", "if (r->is_sent && !r->repeats && r->port == 0) {", (OUTCOME,)),
+    ("an answer whose head breaks off is whole", "../modules/http/http_hand.c", "if (!kind && !r->answer.is_whole)", "if (!kind && !r->answer.is_whole && r->port == 0)", (OUTCOME,)),
+    ("a name may lead to metadata", "../modules/http/http_request.c", "(r->is_named && (r->is_address || is_of_names))", "r->is_named", (REACH,)),
+    ("what a star stands for may be on the inside", "policy/capability_host.c", "if (g->pieces[i].kind != PIECE_TEXT && g->pieces[i].kind != PIECE_CHOICE) return false;", "if (g->pieces[i].kind == PIECE_PARAM) return false;", (CAPABILITY, REACH)),
+    ("credentials go along to another origin", "../modules/http/http.lua", "if origin(to) ~= origin(result.url) then", "if false then", (REACH,)),
     # store
     ("a record is not in the tree", "store/apply.c", "if (!err) tree_append(&p->tree, &leaf);", "if (!err && p->tree.size % 7 != 6) tree_append(&p->tree, &leaf);", (STORE, VERIFY)),
     ("a failed transaction counts", "store/writer.c", "else if (!sqlite3_get_autocommit(s->db))", "if (err) s->now = *next; if (err && !sqlite3_get_autocommit(s->db))", (STORE, CRASH, HOST)),

@@ -352,6 +352,41 @@ static void a_pattern_names_its_parameters(void **state)
 	arena_free(a);
 }
 
+static void a_host_is_named_where_it_is_written_out(void **state)
+{
+	static const struct {
+		const char *pattern, *url;
+		bool is_named;
+	} table[] = {
+	    {"http GET http://db.test/**", "http://db.test/x", true},
+	    {"http GET http://DB.test/**", "http://db.TEST/x", true},
+	    {"http GET http://{db|web}.{test|local}/**", "http://web.local/x", true},
+	    {"http GET http://db.test/**", "http://web.test/x", false},
+	    {"http POST http://db.test/**", "http://db.test/x", false},
+	    {"http GET http://db.test:81/**", "http://db.test/x", false},
+	    {"http GET http://*.test/**", "http://db.test/x", false},
+	    {"http GET http://db*.test/**", "http://db1.test/x", false},
+	    {"http GET http://{param:h}/**", "http://db.test/x", false},
+	    {"http GET http://10.0.0.5/**", "http://10.0.0.5/x", true},
+	    {"http GET http://[fd00::5]/**", "http://[FD00:0::5]/x", true},
+	    {"http GET http://10.1.*.*/**", "http://10.1.2.3/x", true},
+	    {"http GET http://10.1.2.*/**", "http://10.1.2.3/x", true},
+	    {"http GET http://10.*.*.*/**", "http://10.1.2.3/x", false},
+	    {"http GET http://a.b.*.test/**", "http://a.b.c.test/x", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		struct arena *a = arena_new();
+		struct capability *c;
+		json_t *params = json_pack("{s:s}", "h", "db.test");
+		assert_int_equal(capability_parse(a, table[i].pattern, &c, NULL), ERR_OK);
+		const struct capability_request *r = capability_request_make(a, "http", (const char *const[]){"GET", table[i].url}, 2);
+		if (capability_names_host(c, r, params) != table[i].is_named) fail_msg("%s, %s", table[i].pattern, table[i].url);
+		json_decref(params);
+		arena_free(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +402,7 @@ int main(void)
 	    cmocka_unit_test(free_interpreters_are_called_dangerous),
 	    cmocka_unit_test(a_long_pattern_meets_its_limits),
 	    cmocka_unit_test(a_pattern_names_its_parameters),
+	    cmocka_unit_test(a_host_is_named_where_it_is_written_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
