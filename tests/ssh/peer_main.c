@@ -5,7 +5,7 @@
  *
  * -n  each FAULT is served on so many addresses (127.0.0.1; with more, from 127.1.0.2 on) and one port
  * -i  no command is run: each has answered nothing, with status 0
- * -a  this command is not run: it has answered this (\n is a line feed) */
+ * -a  this command is not run: it has answered this (\n is a line feed). COMMAND may be *: every other one */
 #include "peer.h"
 
 #include <arpa/inet.h>
@@ -26,9 +26,7 @@ enum { FAULTS_MAX = 200, ANSWERS_MAX = 20, EVENTS_MAX = 256, FDS_MAX = 65536, RE
 
 static struct fault faults[FAULTS_MAX];
 static struct {
-	const char *command;
-	size_t command_bytes;
-	char *answer;
+	const char *command, *answer;
 } answers[ANSWERS_MAX];
 static size_t answers_n;
 static bool runs_nothing;
@@ -77,7 +75,7 @@ const char *instant_answer(const char *command, int *status)
 {
 	*status = 0;
 	for (size_t i = 0; i < answers_n; i++)
-		if (strlen(command) == answers[i].command_bytes && memcmp(command, answers[i].command, answers[i].command_bytes) == 0) return answers[i].answer;
+		if (strcmp(command, answers[i].command) == 0 || strcmp(answers[i].command, "*") == 0) return answers[i].answer;
 	return runs_nothing ? "" : NULL;
 }
 
@@ -294,8 +292,8 @@ static void add_answer(char *text)
 		in += is_line;
 	}
 	*out = 0;
+	*equals = 0;
 	answers[answers_n].command = text;
-	answers[answers_n].command_bytes = (size_t)(equals - text);
 	answers[answers_n++].answer = equals + 1;
 }
 

@@ -90,6 +90,9 @@ def test_it_can_cost_nothing():
         same(c.ask("none", "uname"), (0, b"Linux\n", ""))
         same(c.ask("drop:status", "uname")[:2], (LOST, b"Linux\n"))
         same(len({t.address for t in peer.targets("none")}), 300)
+    with Peer("none", answers={"uname": "Linux\n", "*": "all one\n"}) as peer:
+        c = Client(peer)
+        same([c.ask("none", command)[1] for command in ("uname", "date")], [b"Linux\n", b"all one\n"])
 
 
 TESTS = [v for k, v in list(globals().items()) if k.startswith("test_")]

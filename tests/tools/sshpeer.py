@@ -2,7 +2,7 @@
 
     with Peer("none", "hang:kex", "drop:output@2") as peer:     peer.target("hang:kex") is what sshd.Sshd's targets are; "@2": from a connection's second session on
     Peer("none", instant=True, addresses=1000)                  costs nothing: any key, any command, status 0, no process; peer.targets("none") are a thousand
-    Peer("none", answers={"uname": "Linux\\n"})                  this command is not run, and has answered that
+    Peer("none", answers={"uname": "Linux\\n"})                  this command is not run, and has answered that; "*": every other one
     every_fault()                                               all that there are, {name: what it does}
 
 peer.known_hosts holds its key, for every port."""
