@@ -6,6 +6,7 @@
 #include "sandbox/wire.h"
 #include "service/diverged.h"
 #include "service/engine_state.h"
+#include "service/inventory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,11 +33,54 @@ static void failed_to_start(struct attempt *a, const struct error *e)
 	execution_step_on(x);
 }
 
+/* Which attempt an inventory that comes later was asked for. */
+struct awaited_start {
+	struct engine *engine;
+	char execution[27];
+	size_t step;
+	uint64_t serial;
+};
+
+static void run_worker(struct attempt *a);
+
+/* Where there is no inventory, each call that needs one says why. */
+static void inventory_is_there(void *arg, const struct inventory *inv, const struct error *e)
+{
+	struct awaited_start *w = arg;
+	struct execution *x = inv || e ? engine_find(w->engine, w->execution) : NULL;
+	struct attempt *a = x ? x->steps[w->step].live : NULL;
+	if (a && a->serial == w->serial && !a->worker && !a->is_stopping) run_worker(a);
+	free(w);
+}
+
+/* A step that may call other hosts has to know them: in an engine that was just started, or for a book without a parameter that names hosts, the inventory's
+ * command may not have been run yet. */
+static bool awaits_inventory(struct attempt *a)
+{
+	struct execution *x = a->x;
+	struct inventory_at *at = engine_inventory(x->engine, x->policy_root);
+	const struct inventory *inv;
+	const struct book_step *s = attempt_step(a);
+	bool may_call = false;
+	for (size_t i = 0; i < s->fence_count; i++) may_call = may_call || strstr(s->fences[i].source, "ssh") || strstr(s->fences[i].source, "require");
+	if (!may_call || inventory_known(at, &inv, NULL) != ERR_WAITING) return false;
+	struct awaited_start *w = mem_zero(sizeof *w);
+	*w = (struct awaited_start){.engine = x->engine, .step = a->step, .serial = a->serial};
+	memcpy(w->execution, x->id, sizeof w->execution);
+	inventory_ask(at, inventory_is_there, w);
+	return true;
+}
+
 static void start_worker(struct execution *x, json_t *data)
 {
 	struct attempt *a = x->steps[json_int(data, "step", 0)].live;
 	/* One that was dropped meanwhile speaks for none that began after it. */
 	if (!a || a->serial != (uint64_t)json_int(data, "serial", 0) || a->worker || a->is_stopping) return;
+	if (!awaits_inventory(a)) run_worker(a);
+}
+
+static void run_worker(struct attempt *a)
+{
 	struct error e;
 	struct buf sources;
 	if (worker_acquire(a, &e)) {

@@ -34,9 +34,7 @@ void call_site_make(struct execution *x, size_t step, struct call_site *out)
 	                          .engine = x->engine,
 	                          .execution = x,
 	                          .step = step};
-	enum err err = inventory_now(engine_inventory(x->engine, x->policy_root), &out->inventory, &out->no_inventory);
-	/* An answer of its command that has become old still says where the hosts are; hosts() asks for a new one. */
-	if (err && !(err == ERR_WAITING && out->inventory->is_whole)) out->inventory = NULL;
+	if (inventory_known(engine_inventory(x->engine, x->policy_root), &out->inventory, &out->no_inventory)) out->inventory = NULL;
 }
 
 static const char *cut(struct arena *a, const char *text)

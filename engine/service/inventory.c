@@ -26,6 +26,9 @@ struct inventory_at {
 	struct buf file; /* its bytes; the answer is read together with them */
 	struct arena *arena;
 	const struct inventory *inventory; /* of the file alone, or with the command's answer (is_whole) */
+	struct arena *old_arena;
+	const struct inventory *old; /* the last whole one, until the command of another file has answered; NULL: there is none */
+	struct error failure;        /* of the command's last run; its kind is ERR_OK where that went well */
 	enum err err;
 	struct error error;
 	uint64_t version;
@@ -66,6 +69,13 @@ struct inventory_at *engine_inventory(struct engine *en, const char *root)
 	return en->inventories = at;
 }
 
+static void forget_old(struct inventory_at *at)
+{
+	if (at->old_arena) arena_free(at->old_arena);
+	at->old_arena = NULL;
+	at->old = NULL;
+}
+
 static void take_waiters(struct inventory_at *at, const struct inventory *inv, const struct error *e)
 {
 	struct waiter *all = at->waiters;
@@ -96,6 +106,7 @@ void engine_inventories_free(struct engine *en)
 	while (en->inventories) {
 		struct inventory_at *at = en->inventories;
 		en->inventories = at->next;
+		forget_old(at);
 		if (at->arena) arena_free(at->arena);
 		buf_clear(&at->file);
 		free(at->root);
@@ -107,7 +118,15 @@ void engine_inventories_free(struct engine *en)
 /* Takes the place of what was known. */
 static void keep(struct inventory_at *at, struct arena *a, const struct inventory *inv)
 {
-	if (at->arena) arena_free(at->arena);
+	if (inv && inv->is_whole) forget_old(at);
+	bool is_worth_it = !(inv && inv->is_whole) && at->inventory && at->inventory->is_whole;
+	if (is_worth_it) {
+		forget_old(at);
+		at->old_arena = at->arena;
+		at->old = at->inventory;
+	} else if (at->arena) {
+		arena_free(at->arena);
+	}
 	at->arena = a;
 	at->inventory = inv;
 	at->version++;
@@ -145,6 +164,7 @@ static void read_file(struct inventory_at *at, const struct stat *now)
 	}
 	/* What the command of another file printed is none of this one's. */
 	keep(at, NULL, NULL);
+	at->failure.kind = ERR_OK;
 	buf_clear(&at->file);
 	at->file = b;
 	at->err = err ? err : parse(at, &e);
@@ -174,7 +194,7 @@ enum err inventory_now(struct inventory_at *at, const struct inventory **out, st
 	if (at->err && e) *e = at->error;
 	if (at->err) return at->err;
 	*out = at->inventory;
-	return is_fresh(at) ? ERR_OK : error_set(e, ERR_WAITING, "the command of %s has to be run first", SHOWN_AS);
+	return is_fresh(at) ? ERR_OK : error_set(e, ERR_WAITING, "%s", at->failure.kind ? at->failure.text : "the command of " SHOWN_AS " has to be run first");
 }
 
 int64_t inventory_wait_us(const struct inventory_at *at)
@@ -206,13 +226,14 @@ static void settle(struct reading *r)
 	const struct inventory *inv = NULL;
 	struct error why = r->error;
 	at->is_busy = false;
-	enum err now = inventory_now(at, &inv, &why);
-	/* The file may have changed meanwhile: its own command has to be asked, if it has one. */
+	enum err now = inventory_now(at, &inv, &why); /* the file may have changed meanwhile */
 	bool is_same = r->file.len == at->file.len && (r->file.len == 0 || memcmp(r->file.data, at->file.data, r->file.len) == 0);
 	if (now == ERR_WAITING && !is_same) {
 		if (at->waiters) start(at);
 		return;
 	}
+	if (is_same) at->failure = r->error;
+	if (is_same) at->failure.kind = r->err;
 	if (now == ERR_WAITING && !r->err) {
 		keep(at, r->arena, r->inventory);
 		r->arena = NULL;
@@ -257,6 +278,16 @@ static void run_ended(void *arg, enum err err, struct buf *printed, const struct
 	buf_init(printed, 0);
 	r->at->engine->queries++;
 	must(uv_queue_work(&r->at->engine->loop, &r->work, read_answer, answer_read) == 0);
+}
+
+enum err inventory_known(struct inventory_at *at, const struct inventory **out, struct error *e)
+{
+	enum err err = inventory_now(at, out, e);
+	if (err != ERR_WAITING || (*out)->is_whole) return err == ERR_WAITING ? ERR_OK : err;
+	if (!at->is_busy && !at->failure.kind) start(at);
+	if (!at->old) return err;
+	*out = at->old;
+	return ERR_OK;
 }
 
 void inventory_ask(struct inventory_at *at, inventory_told *told, void *arg)

@@ -19,6 +19,11 @@ void engine_inventories_free(struct engine *en);
  * first: inventory_ask; ERR_INVALID where the file is wrong, ERR_DENIED where others can write it. */
 enum err inventory_now(struct inventory_at *at, const struct inventory **out, struct error *e);
 
+/* The same for a call that goes to a host: an answer of the command that has become old still says where the hosts are, and while the command of a file that
+ * was changed is asked for the first time, so does what was known before. ERR_WAITING where nothing is known yet; its text says why, if the command has failed.
+ */
+enum err inventory_known(struct inventory_at *at, const struct inventory **out, struct error *e);
+
 /* inv, or e: why there is none. Neither: the engine ends, and arg is to be freed. Both are valid in it only. */
 typedef void inventory_told(void *arg, const struct inventory *inv, const struct error *e);
 

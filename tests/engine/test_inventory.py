@@ -108,7 +108,7 @@ def a_changed_file_counts_from_the_next_call(w):
 def a_replay_sees_the_recorded_answer(w):
     source = "local h = hosts('role=web') sh('echo x >> %s; until [ -e %s ]; do sleep 0.02; done', {effect = 'read'}) return {h = h, now = hosts('all')}"
     x = w.run(w.lua(source % (w.path("ran"), w.path("go")), permissions=["sh sh -c *"]))
-    there(w.path("ran"))
+    r.deadline(20, "the command", lambda: lines(w.path("ran")) == 1)
     w.client.close()
     w.engine.kill()
     w.say("other: {labels: {role: web}}")
@@ -361,6 +361,47 @@ def its_environment_is_that_of_commands(w):
         env = dict(l.rstrip("\n").split("=", 1) for l in f)
     same(sorted(set(env) - {"_", "OLDPWD", "SHLVL"}), ["HOME", "LC_ALL", "PATH", "PWD"])
     same(os.path.realpath(env["PWD"]), os.path.realpath(w.folder))
+
+
+# ---- calls that go to a host ----
+
+WAY = {"g": ["t"], "_meta": {"hostvars": {"t": {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_user": "nobody"}}}}
+
+
+def to_t(w, before=""):
+    """A step that calls the host t, where nobody listens: what is said of it is where it was looked for."""
+    return w.lua(before + "local ok, e = pcall(ssh, 't', {'true'}, {effect = 'read'}) return {why = e.why}", permissions=["ssh nobody@t -- true", "sh sh -c *"])
+
+
+def where(w, x):
+    same(w.over(x)["state"], "succeeded")
+    return w.result(x)["why"]
+
+
+@test
+def a_step_that_calls_a_host_waits_for_the_command(w):
+    w.command("sleep 0.3; echo '%s'" % json.dumps(WAY))
+    assert "127.0.0.1" in where(w, w.run(to_t(w)))
+    same(w.runs(), 1)
+    assert "127.0.0.1" in where(w, w.run(to_t(w)))
+    same(w.runs(), 1)
+    w.command("echo broken >&2; exit 5")
+    why = where(w, w.run(to_t(w)))
+    assert "127.0.0.1" in why or "said: broken" in why, why
+    w.restart()
+    assert "exit status 5, and said: broken" in where(w, w.run(to_t(w)))
+
+
+@test
+def a_file_that_changes_under_way_leaves_calls_where_they_went(w):
+    w.command("echo '%s'" % json.dumps(WAY), cache="1h")
+    x = w.run(to_t(w, "hosts('t') sh('touch %s; until [ -e %s ]; do sleep 0.02; done') " % (w.path("asked"), w.path("go"))))
+    there(w.path("asked"))
+    w.command("until [ -e %s ]; do sleep 0.02; done; echo '%s'" % (w.path("answer"), json.dumps(WAY)))
+    touch(w.path("go"))
+    assert "127.0.0.1" in where(w, x)
+    touch(w.path("answer"))
+    r.deadline(20, "the new command", lambda: w.runs() == 2)
 
 
 # ---- who asks for the list ----
