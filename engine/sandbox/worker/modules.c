@@ -10,10 +10,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { EMBEDDED_MAX = 64, COMPILED_BYTES_MAX = 1 << 20 };
+enum { EMBEDDED_MAX = 64, COMPILED_BYTES_MAX = 8 << 20 };
 
-static struct buf compiled[EMBEDDED_MAX];
+/* Compiled, one behind the other, in pages of their own. */
+static char *code;
+static struct {
+	size_t at, len;
+} compiled[EMBEDDED_MAX];
 static const char private_key; /* its address is the registry's key of the table rung */
 
 /* Those that every attempt has from the start; the others are opened by their first use, which spares half of an attempt's start. */
@@ -36,24 +41,37 @@ static void *allocate_from_arena(void *ud, void *p, size_t old_bytes, size_t new
 	return to;
 }
 
+/* Nothing that was needed for it stays on the heap: workers, forked from here, would fill the holes, and each of their pages would become their own. */
+static void keep_code(struct buf *all)
+{
+	code = mmap(NULL, all->len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(code != MAP_FAILED);
+	memcpy(code, all->data, all->len);
+	buf_clear(all);
+	malloc_trim(0);
+}
+
 void modules_prepare(void)
 {
 	struct arena *arena = arena_new();
+	struct buf all;
 	lua_State *L = lua_newstate(allocate_from_arena, arena);
 	must(L != NULL);
+	buf_init(&all, COMPILED_BYTES_MAX);
 	for (size_t i = 0; embedded_modules[i].name; i++) {
 		const struct embedded *m = &embedded_modules[i];
 		must(i < EMBEDDED_MAX);
-		buf_init(&compiled[i], COMPILED_BYTES_MAX);
 		char chunk[128];
 		snprintf(chunk, sizeof chunk, "@modules/%s/%s.lua", m->name, m->name);
 		if (luaL_loadbufferx(L, m->text, m->len, chunk, "t") != LUA_OK) die("%s", lua_tostring(L, -1));
-		must(lua_dump(L, add_piece, &compiled[i], 1) == 0); /* stripped: the lines of rung are of no use to an author, and loading takes half as long */
+		compiled[i].at = all.len;
+		must(lua_dump(L, add_piece, &all, 1) == 0); /* stripped: the lines of rung are of no use to an author, and loading takes half as long */
+		compiled[i].len = all.len - compiled[i].at;
 		lua_pop(L, 1);
 	}
 	lua_close(L);
 	arena_free(arena);
-	malloc_trim(0);
+	keep_code(&all);
 }
 
 /* Every function of the module at the top as a step shall call it. */
@@ -78,7 +96,7 @@ static void open_one(lua_State *L, size_t i, int index)
 {
 	const char *name = embedded_modules[i].name;
 	/* Binary code is never taken from outside: this was made by modules_prepare. */
-	if (luaL_loadbufferx(L, compiled[i].data, compiled[i].len, name, "b") != LUA_OK) lua_error(L);
+	if (luaL_loadbufferx(L, code + compiled[i].at, compiled[i].len, name, "b") != LUA_OK) lua_error(L);
 	lua_pushvalue(L, index);
 	lua_call(L, 1, 1);
 	export_functions(L);
