@@ -373,6 +373,15 @@ static void read_http(struct reader *r, const char *method, int line)
 	call_end(r, &c);
 }
 
+/* http.request("GET", url): a method that cannot be seen is no part of a pattern. */
+static void read_http_request(struct reader *r, int line)
+{
+	const struct token *method = peek(r, 0);
+	if (method->kind != TOKEN_TEXT || !is_sign(peek(r, 1), ",")) return;
+	r->at += 2;
+	read_http(r, method->text, line);
+}
+
 static void read_name(struct reader *r, const char *kind, int line)
 {
 	struct call c;
@@ -427,6 +436,8 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		read_ssh(r, name->line);
 	else if (field && strcmp(kind, "http") == 0 && is_method(field))
 		read_http(r, field, name->line);
+	else if (field && strcmp(kind, "http") == 0 && strcmp(field, "request") == 0)
+		read_http_request(r, name->line);
 	else if (!field && (strcmp(kind, "secret") == 0 || strcmp(kind, "notify") == 0 || strcmp(kind, "runbook") == 0))
 		read_name(r, kind, name->line);
 	else if (!field && strcmp(kind, "hosts") == 0)

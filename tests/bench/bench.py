@@ -92,4 +92,5 @@ def main():
     e.stop()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -106,6 +106,8 @@ static void other_kinds(void **state)
 	finds("ssh(h)", "~ssh * -- **");
 	finds("http.get('https://h/x')", "http GET https://h/x");
 	finds("http.post{}", "~http POST *");
+	finds("http.request('options', 'https://h/x', {check = false})", "http OPTIONS https://h/x");
+	finds("http.request(m, 'https://h/x')", "");
 	finds("http.delete(\"https://\" .. h .. \"/x\", {json = {a = 1}})", "~http DELETE https://*/x");
 	finds("local s = secret 'db-admin'", "secret db-admin");
 	finds("notify('web-oncall', text)", "notify web-oncall");
