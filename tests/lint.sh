@@ -28,7 +28,7 @@ part_layers() {
 	result "includes point down the order of layers" "$(files 'engine/*.[ch]' 'modules/*.[ch]' | xargs awk '
 		function layer(path, parts) { split(path, parts, "/"); return parts[1] }
 		BEGIN {
-			n = split("base book policy flow journal store sandbox report service cli", order, " ")
+			n = split("base book policy flow journal store sandbox alert report service cli", order, " ")
 			for (i = 1; i <= n; i++) rank[order[i]] = i
 			rank["main.c"] = n + 1
 			rank["modules"] = rank["sandbox"]
@@ -47,14 +47,14 @@ part_layers() {
 			if (!(theirs in rank)) print FILENAME ":" FNR ": \"" name "\" names no layer"
 			else if (rank[theirs] > rank[mine]) print FILENAME ":" FNR ": " mine " includes " name ", which stands above it"
 		}' | grep -v '"gen/')"
-	result "book, policy, flow and journal do no input and output of their own" "$(files 'engine/book/*.[ch]' 'engine/policy/*.[ch]' 'engine/flow/*.[ch]' 'engine/journal/*.[ch]' |
+	result "book, policy, flow, journal and alert do no input and output of their own" "$(files 'engine/book/*.[ch]' 'engine/policy/*.[ch]' 'engine/flow/*.[ch]' 'engine/journal/*.[ch]' 'engine/alert/*.[ch]' |
 		xargs grep -nE '#include <(uv|sqlite3|lua|lauxlib|seccomp|curl/|libssh|sys/socket|sys/wait|spawn|poll|pthread)' || true)"
 	result "only the worker knows Lua and seccomp, only the store SQLite" "$({
 		files 'engine/*.[ch]' | grep -v '^engine/sandbox/worker/' | xargs grep -nE '#include <(lua|lauxlib|lualib|seccomp)' || true
 		files 'engine/*.[ch]' | grep -v '^engine/store/' | xargs grep -nE '#include <sqlite3' || true
 	} | grep -v '^engine/cli/.*doctor' || true)"
 	result "nothing but the worker includes the worker" "$(files 'engine/*.[ch]' | grep -v '^engine/sandbox/worker/' | xargs grep -n '#include "sandbox/worker/' || true)"
-	result "the worker includes base and sandbox only" "$(files 'engine/sandbox/worker/*.[ch]' | xargs grep -nE '#include "(book|policy|flow|journal|store|report|service|cli)/' || true)"
+	result "the worker includes base and sandbox only" "$(files 'engine/sandbox/worker/*.[ch]' | xargs grep -nE '#include "(book|policy|flow|journal|store|alert|report|service|cli)/' || true)"
 }
 
 part_names() {
