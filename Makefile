@@ -10,7 +10,7 @@ FIRST    ?= 1
 VERSION  := 0.1.0
 
 LAYERS   := base book policy flow journal store sandbox alert report service cli
-PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto libcurl zlib libssh
+PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto zlib libssh
 PKGS_BOX := lua5.4 jansson libpcre2-8 yaml-0.1 libseccomp
 
 # SAN=1 builds with AddressSanitizer and UBSan into $(B)/san: what the tests use by default, with the places of
