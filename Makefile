@@ -220,7 +220,8 @@ torture: ## the long loops: kills, failpoints, power cuts, I/O faults, seeds; re
 	@B=$(B) sh tests/torture/run.sh $(or $(ROUNDS),0) $(ONLY)
 
 .PHONY: bench
-bench: all packages-bench $(O)/ssh-peer ## measure: books, decisions and steps a second, memory, fleets beside ansible and others; ratios in one run
+bench: all $(O)/ssh-peer ## measure: books, decisions and steps a second, memory, fleets beside ansible and others; ratios in one run
+	-@sh tests/tools/packages.sh bench
 	@B=$(B) sh tests/bench/run.sh
 
 .PHONY: mutants

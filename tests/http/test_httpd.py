@@ -114,7 +114,9 @@ def test_certificates_good_and_bad():
         ana, ours = c.client("ana"), c.server("localhost", "127.0.0.1")
         with Httpd(tls=ours, client_ca=c.ca) as s:
             same(json.loads(curl("--cacert", c.ca, "--cert", ana[0], "--key", ana[1], s.url("/echo", "localhost"))[1])["client"], "ana")
-            assert curl("--cacert", c.ca, s.url("/echo"))[0] in (RECEIVE, 35)
+            # How a client learns that it is refused is up to the moment: nothing that it asked has come.
+            assert curl("--cacert", c.ca, s.url("/echo"))[0] not in (0, OUT_OF_TIME)
+            same(len(s.requests), 1)
         cases = {"good": (ours, 0), "other": (c.server("other.test"), BAD_CERTIFICATE), "expired": (c.server("localhost", expired=True), BAD_CERTIFICATE),
                  "early": (c.server("localhost", not_yet=True), BAD_CERTIFICATE), "self-signed": (c.server("localhost", self_signed=True), BAD_CERTIFICATE)}
         for name, (files, status) in cases.items():
