@@ -35,7 +35,6 @@
 enum {
 	OUT_BYTES_MAX = 8 << 20,
 	OUT_HIGH_BYTES = 1 << 20, /* with more than this unsent, nothing is read from commands and hosts: they stop when their pipe or window is full */
-	LOCK_FD = 250,            /* what every command inherits; above what shells use for themselves, below bash's 255 */
 	FILES_SOFT_MAX = 1024,
 	WAIT_MS_MAX = 3600000,
 	END_US = 10000000 /* to wait for what SIGKILL cannot end at once */
@@ -482,7 +481,7 @@ static void arrange_descriptors(void)
 	if (null > 2) close(null);
 	fcntl(CHILD_SOCKET_FD, F_SETFD, FD_CLOEXEC);
 	if (fcntl(CHILD_LOCK_FD, F_GETFD) >= 0) {
-		must(dup2(CHILD_LOCK_FD, LOCK_FD) == LOCK_FD);
+		must(dup2(CHILD_LOCK_FD, COMMAND_LOCK_FD) == COMMAND_LOCK_FD);
 		close(CHILD_LOCK_FD);
 	}
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,6 +158,9 @@ static int child_main(void *arg)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	bool ok = getppid() == l->parent && (l->cwd_fd < 0 || fchdir(l->cwd_fd) == 0) && limits_set(l);
 	for (int i = 0; ok && i < 3; i++) ok = dup2(l->fds[i], i) == i;
+	/* Libraries open descriptors of their own in the actor, and not all of them say that a command shall not inherit them. */
+	syscall(SYS_close_range, 3, COMMAND_LOCK_FD - 1, 0);
+	syscall(SYS_close_range, COMMAND_LOCK_FD + 1, ~0U, 0);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (failpoint(HAND_EXEC))

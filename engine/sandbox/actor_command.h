@@ -13,6 +13,7 @@
 /* One command of the actor: a process group in a session of its own, with pipes to it. */
 
 enum {
+	COMMAND_LOCK_FD = 250,        /* what every command inherits; above what shells use for themselves, below bash's 255 */
 	COMMAND_TERM_US = 2000000,    /* from SIGTERM to SIGKILL */
 	COMMAND_LINGER_US = 500000,   /* how long what it left behind may hold its pipes */
 	COMMAND_DRAIN_BYTES = 1 << 20 /* read at most after that; a pipe holds 64 KiB unless someone made it larger */

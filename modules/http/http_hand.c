@@ -215,7 +215,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 	size_t left = count;
 	if (!decode(r, &in, &left)) return 0;
 	if (r->call && actor_is_blocked(r->call->actor)) {
-		must(buf_add(&r->undecoded, in, left));
+		if (!buf_add(&r->undecoded, in, left)) return 0; /* libcurl gives no more while it is paused */
 		r->is_paused = true;
 		curl_easy_pause(r->easy, CURLPAUSE_RECV);
 	}
@@ -296,7 +296,7 @@ static void begin(struct http_request *r)
 	http_answer_clear(&r->answer);
 	http_body_free(r->decoder);
 	r->decoder = NULL;
-	buf_init(&r->undecoded, CURL_MAX_WRITE_SIZE);
+	buf_reset(&r->undecoded);
 	r->stage = HTTP_RESOLVING;
 	if (r->deadline_us && r->deadline_us < until) until = r->deadline_us;
 	if (r->is_address)

@@ -175,6 +175,7 @@ static enum err read_parts(struct http_request *r, const json_t *head, const str
 	             {"ca", &r->ca, PIECE_BYTES_MAX},           {"certificate", &r->certificate, PIECE_BYTES_MAX}, {"key", &r->key, PIECE_BYTES_MAX}};
 	enum err err = ERR_OK;
 	buf_init(&r->body, REQUEST_BYTES_MAX);
+	buf_init(&r->undecoded, 4 * CURL_MAX_WRITE_SIZE);
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		buf_init(parts[i].to, parts[i].most);
 		if (!err) err = member_get(head, parts[i].key, secrets, parts[i].to, e);

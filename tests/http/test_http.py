@@ -36,7 +36,7 @@ ANY = ["http {GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|REPORT} {o}/**?**"]
 def run(w, server, source, permissions=ANY, attributes="", **more):
     """The view of an execution with one step; {o} in source and permissions is the server's origin."""
     fill = lambda s: s.replace("{o}", server.origin)
-    return w.over(w.run(w.lua((fill(source), attributes), permissions=[fill(p) for p in permissions]), **more))
+    return w.over(w.run(w.lua((fill(source), attributes), permissions=[fill(p) for p in permissions]), **more), 120)
 
 
 def result(v):
@@ -224,6 +224,13 @@ def many_at_once_and_more_than_the_engine_takes_in(w):
             return {out, n}""")
         same(result(v), [[True] * 4, 400 * 401 // 2])
         assert server.connections <= 4 + 400
+
+
+@test
+def a_command_inherits_nothing_of_it(w):
+    with Httpd() as server:
+        v = run(w, server, 'http.get("{o}/echo") return sh("ls /proc/self/fd").stdout', ANY + ["sh sh -c 'ls /proc/self/fd'"])
+        same(sorted(map(int, result(v).split())), [0, 1, 2, 3, 250])  # 3: the folder that ls reads
 
 
 @test
