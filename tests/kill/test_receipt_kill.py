@@ -129,7 +129,7 @@ class Run:
         """An execution with a kill or two in it, to its end."""
         first, kept, resolved, before = len(self.marks()), {}, set(), self.kills
         self.x = self.client.ask("run", book=self.book, mode="auto", declared=True)["execution"]
-        deadline = time.time() + 60
+        deadline = time.time() + 600
         while True:
             assert time.time() < deadline, "execution %s does not end" % self.x
             if self.kills < KILLS and self.kills < before + 2:

@@ -124,7 +124,7 @@ static void what_was_answered_survives_kill_9_at_any_moment(void **state)
 
 /* A VFS over SQLite's own that says no when it is told to. */
 
-enum fault { FAULT_NONE, FAULT_FULL, FAULT_SYNC, FAULT_WRITE };
+enum fault { FAULT_NONE, FAULT_FULL, FAULT_SYNC, FAULT_WRITE, FAULT_COPY };
 static enum fault fault; /* guarded by the mutex: the writer thread reads it */
 static int fault_times;
 static pthread_mutex_t fault_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -158,6 +158,7 @@ static int faulty_write(sqlite3_file *file, const void *data, int n, sqlite3_int
 {
 	if (fails(FAULT_FULL)) return SQLITE_FULL;
 	if (fails(FAULT_WRITE)) return SQLITE_IOERR_WRITE;
+	if (file->pMethods == &methods[0] && fails(FAULT_COPY)) return SQLITE_IOERR_WRITE; /* the database is written when the WAL is copied into it */
 	return below_of(file)->xWrite(file, data, n, at);
 }
 
@@ -254,11 +255,35 @@ static void a_failed_sync_or_write_breaks_the_store_for_good(void **state)
 	expect_whole(p, 5);
 }
 
+/* What was erased is copied at once, behind the answer. */
+static void a_wal_that_cannot_be_copied_breaks_the_store_behind_what_it_answered(void **state)
+{
+	struct place *p = *state;
+	struct error e;
+	char name[STORE_BLOB_NAME_BYTES];
+	struct store *s = open_started(p);
+	struct store_batch *b = store_batch_new();
+	store_batch_blob(b, execution_a, "private", 7, name);
+	add_record(b, execution_a, NULL, RECORD_NOTE_ADDED, 1, json_pack("{s:s}", "note", name));
+	assert_int_equal(submit_and_wait(s, b).err, ERR_OK);
+	set_fault(FAULT_COPY, 1);
+	b = store_batch_new();
+	assert_int_equal(store_batch_erase(b, name, &e), ERR_OK);
+	add_record(b, execution_a, NULL, RECORD_BLOB_ERASED, 1, json_pack("{s:i}", "count", 1));
+	struct answer first = submit_and_wait(s, b), second = write_one(s);
+	set_fault(FAULT_NONE, 0);
+	assert_int_equal(first.err, ERR_OK);
+	assert_int_equal(second.err, ERR_IO);
+	store_close(s);
+	expect_whole(p, 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_was_answered_survives_kill_9_at_any_moment, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_full_disk_is_met_with_the_reserve, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_wal_that_cannot_be_copied_breaks_the_store_behind_what_it_answered, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_failed_sync_or_write_breaks_the_store_for_good, set_up, tear_down),
 	};
 	base = sqlite3_vfs_find(NULL);
