@@ -83,6 +83,7 @@ part_docs() {
 	done)"
 	result "every module is in modules/README.md" "$(for d in modules/*/; do d=$(basename "$d") && { grep -q "$d" modules/README.md || echo "$d"; }; done)"
 	result "every folder of engine/ is in engine/README.md" "$(for d in engine/*/; do d=$(basename "$d") && { grep -q "\`$d/" engine/README.md || echo "$d"; }; done)"
+	result "every fault of tests/mutants/ has its line in the code and its row" "$(python3 tests/mutants/mutants.py --check | grep -v '^# ')"
 	result "every target of the Makefile is in its help" "$(sed -nE 's/^\.PHONY: *//p' Makefile | tr ' ' '\n' | grep -vxE 'fuzzers|replays|help' | while read -r target; do
 		make --no-print-directory help | grep -q "^$target " || echo "$target"
 	done)"
