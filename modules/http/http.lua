@@ -118,12 +118,13 @@ local function marked(value, mark, depth)
 	return next(out) == nil and value or out
 end
 
--- The text with its marks as a list of pieces.
+-- The text with its marks as a list of pieces. A mark that came with the data stands there beside rung's own: refused.
 local function pieces(s, secrets, pattern, as)
-	local out, at = {}, 1
+	local out, at, seen = {}, 1, {}
 	for from, number, to in s:gmatch(pattern) do
 		if from > at then out[#out + 1] = {value = s:sub(at, from - 1)} end
-		if not secrets[tonumber(number)] then raise("http: the body has a text that only rung itself may write") end
+		if not secrets[tonumber(number)] or seen[tonumber(number)] then raise("http: the body has a text that only rung itself may write") end
+		seen[tonumber(number)] = true
 		out[#out + 1] = {value = secrets[tonumber(number)], as = as}
 		at = to
 	end

@@ -163,7 +163,7 @@ def a_secret_needs_its_right_and_its_place(w):
                              ('http.get("{o}/x", {auth = "text"})', 'auth is secret "token"'), ('http.get("{o}/x", {key = "text"})', "key must be a secret"),
                              ('http.get("{o}/x", {headers = {["A\\r\\nB"] = "x"}})', "is no name of a header"), ('http.get("{o}/x", {headers = {A = "x\\r\\nB: y"}})', "has a control character"),
                              ('http.get("{o}/x", {headers = {Host = "other"}})', "is made by rung"), ('http.get("{o}/x", {json = {}, body = ""})', "json and body are given together"),
-                             ('http.get("{o}/x", {jsn = {}})', "jsn"), ('http.request("CONNECT", "{o}/x")', "no method"), ('http.get("{o}/a/../x")', "segment"), ('http.get("ftp://h/x")', "http://"),
+                             ('http.get("{o}/x", {jsn = {}})', "jsn"), ('http.post("{o}/x", {json = {a = secret "token", b = "rung\\1secret\\0011\\1"}})', "only rung itself may write"), ('http.request("CONNECT", "{o}/x")', "no method"), ('http.get("{o}/a/../x")', "segment"), ('http.get("ftp://h/x")', "http://"),
                              ('http.get("{o}/x", {json = {f = print}})', "function"), ('http.post("{o}/x", {effect = "receipt"})', "effect must be")):
             why(run(w, server, source, ANY + ["secret *"]), said)
         same(server.requests, [])
