@@ -5,6 +5,7 @@ import os, shlex, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from certificates import Certificates
+from host import Host
 from httpd import Httpd
 from names import Names
 from test_http import result, run, secrets, why, write
@@ -225,6 +226,21 @@ def certificates(w):
             source = 'return http.get("{o}/redirect?to=%s", {ca = [[%s]]%s}).status'
             why(run(w, server, source % (plain.url("/echo"), ca, ""), both), "where nothing is encrypted")
             same(result(run(w, server, source % (plain.url("/echo"), ca, ", insecure_redirects = true"), both)), 200)
+
+
+@test
+def authorities_of_the_configuration(_):
+    """http: {ca: FILE}, and what it says now is what the next execution gets."""
+    with Certificates() as mine, Certificates() as others, Httpd(tls=mine.server("127.0.0.1")) as server, Host("version: 1\nhttp: {ca: %s}\n" % mine.ca) as h:
+        h.start()
+        ask = lambda: h.over(h.run(h.lua('return http.get("%s").status' % server.url("/status/200"), permissions=["http GET %s/**" % server.origin])))
+        same(result(ask()), 200)
+        h.engine.say("version: 1\nhttp: {ca: %s}\n" % others.ca)
+        why(ask(), "not trusted here")
+        h.engine.say("version: 1\nhttp: {ca: /nowhere.pem}\n")
+        why(ask(), "cannot be read", "http: {ca: FILE}")
+        h.engine.say("version: 1\nhttp: {ca: %s}\n" % mine.ca)
+        same(result(ask()), 200)
 
 
 if __name__ == "__main__":
