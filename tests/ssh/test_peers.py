@@ -81,6 +81,7 @@ def test_users_are_of_the_fleet_alone():
             same(fleet.ssh(t, "echo $version", user="plainc")[1].split()[0], "tcsh")
         with open("/etc/passwd") as f:
             assert "plainsh" not in f.read()
+        same(fleet.ssh(t, "cd && pwd")[1], fleet.path("home-" + t.user) + "\n")
 
 
 def test_targets_behind_a_jump_host_are_reached_through_it_only():

@@ -8,7 +8,7 @@
     Sshd(2, behind=True)                     targets in a network namespace of their own, which only fleet.jump reaches (root only)
     with Agent(fleet.keys.user) as agent     an ssh-agent that holds a key: agent.socket
 
-Nothing of this host's own SSH is read or changed, except that /run/sshd is made where it is not there. tests/ssh/test_peers.py shows all of it."""
+Nothing of this host's own SSH is read or changed, except that /run/sshd is made where it is not there; with root, homes are folders of the test. tests/ssh/test_peers.py shows all of it."""
 import collections, ctypes, getpass, os, shutil, signal, socket, subprocess, tempfile, threading
 
 from rungclient import deadline
@@ -227,7 +227,13 @@ class Sshd:
         """What goes before sshd so that it sees users and sudoers of its own; nothing where there are no mounts to be had."""
         if not self.own_mounts:
             return []
-        passwd, group, shadow = read("/etc/passwd"), read("/etc/group"), []
+        passwd, group, me = [l.split(":") for l in read("/etc/passwd").splitlines()], read("/etc/group"), getpass.getuser()
+        for fields in passwd:
+            if fields[0] == me:
+                # Not this user's own home: shells would read its start-up files, and commands leave things there.
+                fields[5] = self.path("home-" + me)
+                os.mkdir(fields[5], 0o700)
+        passwd = "".join(":".join(fields) + "\n" for fields in passwd)
         for i, (name, shell) in enumerate(self.users.items()):
             home = self.path("home-" + name)
             os.mkdir(home, 0o755)
