@@ -35,7 +35,7 @@
 enum {
 	OUT_BYTES_MAX = 8 << 20,
 	OUT_HIGH_BYTES = 1 << 20, /* with more than this unsent, nothing is read from commands and hosts: they stop when their pipe or window is full */
-	FILES_SOFT_MAX = 1024,
+	FILES_MAX = 65536, /* of ours: a descriptor for each connection; commands have fewer (actor_command.c) */
 	WAIT_MS_MAX = 3600000,
 	END_US = 10000000 /* to wait for what SIGKILL cannot end at once */
 };
@@ -505,14 +505,13 @@ static void hide(void)
 	if (is_traced()) die("rung actor: another process traces this one: it makes no commands");
 }
 
-static void limit_commands(void)
+static void set_limits(void)
 {
 	struct rlimit files;
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != FILES_SOFT_MAX && files.rlim_max >= FILES_SOFT_MAX) {
-		files.rlim_cur = FILES_SOFT_MAX;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+	files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
+	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 int actor_main(void)
@@ -521,7 +520,7 @@ int actor_main(void)
 	sigset_t child;
 	hide();
 	arrange_descriptors();
-	limit_commands();
+	set_limits();
 	prctl(PR_SET_NAME, "rung-actor");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 4096 };
+enum { WORDS_MAX = 4096, FILES_SOFT_MAX = 1024 };
 
 /* ---- what the frame says ---- */
 
@@ -137,6 +137,12 @@ static enum err cwd_get(const json_t *head, int *fd, struct error *e)
 
 static bool limits_set(struct launch *l)
 {
+	struct rlimit files;
+	/* What programs that count descriptors in a set of bits take for granted. The actor itself has more. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > FILES_SOFT_MAX) {
+		files.rlim_cur = FILES_SOFT_MAX;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	for (int i = 0; i < COMMAND_LIMITS; i++) {
 		rlim_t value = (rlim_t)l->rules->limits[i];
 		if (l->rules->limits[i] == LIMIT_NONE || setrlimit((__rlimit_resource_t)command_limits[i].resource, &(struct rlimit){value, value}) == 0)

@@ -57,7 +57,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	if (q->request.count && strcmp(q->request.kind, "sh") != 0)
 		json_object_set_new(d, "text",
 		                    json_string(execution_blob_text(x, capability_exact(q->words, q->request.kind, q->request.words, q->request.count))));
-	receipt_record(x, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
+	receipt_record(x, q->what, q->arguments, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
 	if (q->right.is_allowed) right_record(&q->right, d);
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);

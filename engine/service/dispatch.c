@@ -117,6 +117,7 @@ static char *visible(const char *why)
 static const char *failed_word(const char *kind)
 {
 	if (strcmp(kind, err_info(ERR_CLOSED)->name) == 0) return "unreachable";
+	if (strcmp(kind, err_info(ERR_TIMEOUT)->name) == 0) return "timeout";
 	return strcmp(kind, err_info(ERR_VERIFY)->name) == 0 ? "denied" : "failed";
 }
 
@@ -134,7 +135,10 @@ static void make_again(struct execution *x, struct call *c)
 {
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s?,s:s*,s:s,s:i}", "module", c->module, "function", c->function, "effect", effect_word(c->effect), "arguments",
 	                      c->arguments_blob, "text", c->text_blob, "purpose", c->is_in_verify ? "verify" : "action", "again", 1);
-	receipt_record(x, c->effect, c->step, c->attempt, c->number, d);
+	const struct module *module;
+	json_t *form = call_arguments(x, c);
+	receipt_record(x, callable_find(c->module, c->function, &module), json_obj(form, "arguments"), c->effect, c->step, c->attempt, c->number, d);
+	json_decref(form);
 	execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = c->step, .attempt = c->attempt, .call = c->number, .data = d}, NULL);
 	call_dispatch_later(x, c);
 }

@@ -11,7 +11,7 @@ static const struct shape arguments[] = {
 };
 
 static const struct callable callables[] = {
-    {"ask", CALLABLE_PERSON, EFFECT_READ, arguments, callable_no_options, NULL, NULL},
+    {"ask", CALLABLE_PERSON, EFFECT_READ, arguments, callable_no_options, NULL, NULL, NULL},
     {.function = NULL},
 };
 

@@ -9,7 +9,7 @@ static const struct shape arguments[] = {
 };
 
 static const struct callable callables[] = {
-    {"query", CALLABLE_ENGINE, EFFECT_READ, arguments, callable_no_options, NULL, NULL},
+    {"query", CALLABLE_ENGINE, EFFECT_READ, arguments, callable_no_options, NULL, NULL, NULL},
     {.function = NULL},
 };
 

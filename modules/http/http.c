@@ -144,8 +144,8 @@ static enum err frame(const struct call_site *site, const json_t *arguments, jso
 }
 
 static const struct callable callables[] = {
-    {"get", CALLABLE_ACTOR, EFFECT_READ, arguments_of_get, callable_sent_options, request, frame},
-    {"request", CALLABLE_ACTOR, EFFECT_ONCE, arguments_of_request, callable_sent_options, request, frame},
+    {"get", CALLABLE_ACTOR, EFFECT_READ, arguments_of_get, callable_sent_options, request, frame, NULL},
+    {"request", CALLABLE_ACTOR, EFFECT_ONCE, arguments_of_request, callable_sent_options, request, frame, NULL},
     {.function = NULL},
 };
 

@@ -47,7 +47,7 @@ static enum err frame(const struct call_site *site, const json_t *arguments, jso
 }
 
 static const struct callable callables[] = {
-    {"run", CALLABLE_ACTOR, EFFECT_ONCE, arguments_of_run, callable_sent_options, request, frame},
+    {"run", CALLABLE_ACTOR, EFFECT_ONCE, arguments_of_run, callable_sent_options, request, frame, NULL},
     {.function = NULL},
 };
 

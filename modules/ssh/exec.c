@@ -25,6 +25,7 @@ static void exec_free(struct exec *x)
 	*at = x->next;
 	if (x->peer) peer_remove(x->peer, x);
 	exec_drop(x);
+	route_free(x->route);
 	if (x->command) explicit_bzero(x->command, x->command_bytes);
 	free(x->command);
 	buf_wipe(&x->input);
@@ -36,6 +37,7 @@ static void exec_free(struct exec *x)
 void exec_drop(struct exec *x)
 {
 	/* The library keeps a channel until the host has closed it too, or with a session that is gone. */
+	if (!x->peer) return;
 	if (x->channel) ssh_remove_channel_callbacks(x->channel, &x->callbacks);
 	if (x->channel && x->peer->stage != PEER_IS_DEAD) ssh_channel_free(x->channel);
 	x->channel = NULL;
@@ -66,11 +68,24 @@ static void lose(struct exec *x, enum hand_loss how, const struct error *e)
 	exec_free(x);
 }
 
+/* What was begun, or may have been, is worth waiting for: the host may be back in a moment. */
+static bool can_wait(struct exec *x, const struct error *e)
+{
+	int64_t now_us = clock_monotonic_us();
+	if (!x->route || e->kind != ERR_CLOSED || x->hand->is_stopped || now_us + SSH_AGAIN_US >= x->patient_us) return false;
+	exec_drop(x);
+	x->peer = NULL;
+	x->stage_us = 0;
+	x->retry_us = now_us + SSH_AGAIN_US;
+	hand_wake_at(x->hand, x->retry_us);
+	return true;
+}
+
 void exec_peer_lost(struct exec *x, const struct error *e)
 {
 	if (has_left(x))
 		lose(x, LOST_CONNECTION, e);
-	else
+	else if (!can_wait(x, e))
 		fail(x, e);
 }
 
@@ -78,9 +93,10 @@ void exec_peer_lost(struct exec *x, const struct error *e)
 static void give_up(struct exec *x, enum err kind, enum hand_loss how, const char *what)
 {
 	struct error e;
-	const char *host = x->peer->route->host;
+	const char *host = x->peer ? x->peer->route->host : x->route->host;
 	if (!has_left(x)) {
-		error_set(&e, kind, "%s before it was sent to %s", what, host);
+		bool is_reached = x->peer && x->peer->stage == PEER_SERVES;
+		error_set(&e, kind == ERR_TIMEOUT && !is_reached ? ERR_CLOSED : kind, "%s before it was sent to %s", what, host);
 		fail(x, &e);
 		return;
 	}
@@ -104,6 +120,12 @@ bool exec_is_late(struct exec *x, int64_t now_us)
 		peer_fail(x->peer, ERR_CLOSED, "%s (%s) does not answer any more", x->peer->route->host, x->peer->peer_text);
 		return true;
 	}
+	if (x->retry_us && now_us >= x->retry_us) {
+		x->retry_us = 0;
+		peer_add(hand_peer(x->hand, route_dup(x->route)), x);
+		return true;
+	}
+	if (x->retry_us) hand_wake_at(x->hand, x->retry_us);
 	if (x->linger_us && now_us >= x->linger_us) return !exec_go(x);
 	if (x->deadline_us) hand_wake_at(x->hand, x->deadline_us);
 	if (x->stage_us) hand_wake_at(x->hand, x->stage_us);
@@ -367,6 +389,10 @@ enum err exec_start(struct ssh_hand *h, struct hand_call *call, const json_t *he
 	const struct buf *key = route->secret_name && secrets ? secret_call_value(secrets, route->secret_name) : NULL;
 	if (key) buf_add(&route->secret_key, key->data, key->len);
 	call->work = x;
+	if (json_bool(json_obj(head, "receipt"), "is_repeat", false)) {
+		x->route = route_dup(route);
+		x->patient_us = clock_monotonic_us() + SSH_PATIENCE_US;
+	}
 	if (timeout_us > 0) {
 		x->deadline_us = clock_monotonic_us() + timeout_us;
 		hand_wake_at(h, x->deadline_us);

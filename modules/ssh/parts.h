@@ -27,6 +27,8 @@ enum {
 #define SSH_HANDSHAKE_US INT64_C(20000000) /* until both sides have keys */
 #define SSH_AUTH_US INT64_C(30000000)      /* until it lets us in; an agent may ask a person */
 #define SSH_OPEN_US INT64_C(20000000)      /* until it has taken the command */
+#define SSH_PATIENCE_US INT64_C(120000000) /* for a host that has the receipt of what it may have done */
+#define SSH_AGAIN_US INT64_C(1000000)       /* between two tries of that */
 #define SSH_LINGER_US INT64_C(1000000)     /* what a command leaves running holds its output open so long, as on this host */
 
 struct ssh_hand;
@@ -134,7 +136,8 @@ struct exec {
 	bool is_marked;   /* the login shell took the command */
 	bool is_retried;  /* it has had a connection that was gone when it came */
 	bool is_eof, is_closed, has_code;
-	bool is_receipt;
+	struct route *route; /* of one that is asked again for what it may have done: tried until patient_us; else NULL */
+	int64_t patient_us, retry_us;
 	unsigned code;
 	char signal[32];
 	int64_t started_us, deadline_us, stage_us, linger_us;
