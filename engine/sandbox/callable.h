@@ -55,8 +55,8 @@ struct callable {
 	const char *(*request)(struct arena *a, const json_t *arguments, const struct call_site *site, struct call_request *out);
 	/* What the actor gets of it beside "id", "module", "function", "timeout_us", "secrets" and "receipt": members of head, and the frame's payload. */
 	enum err (*frame)(const struct call_site *site, const json_t *arguments, json_t *head, struct buf *payload, struct error *e);
-	/* Where the receipt of such a call is kept, as a name that is another one for every other place; NULL (the function, or what it gives): with those of this
-	 * host's commands. In the arena. */
+	/* Where the receipt of such a call is kept, as a name that is another one for every other place; NULL (the function, or what it gives): with those of
+	 * this host's commands. In the arena. */
 	const char *(*place)(struct arena *a, const json_t *arguments, const struct call_site *site);
 };
 

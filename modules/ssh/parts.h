@@ -28,7 +28,7 @@ enum {
 #define SSH_AUTH_US INT64_C(30000000)      /* until it lets us in; an agent may ask a person */
 #define SSH_OPEN_US INT64_C(20000000)      /* until it has taken the command */
 #define SSH_PATIENCE_US INT64_C(120000000) /* for a host that has the receipt of what it may have done */
-#define SSH_AGAIN_US INT64_C(1000000)       /* between two tries of that */
+#define SSH_AGAIN_US INT64_C(1000000)      /* between two tries of that */
 #define SSH_LINGER_US INT64_C(1000000)     /* what a command leaves running holds its output open so long, as on this host */
 
 struct ssh_hand;

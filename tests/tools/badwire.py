@@ -80,7 +80,7 @@ class Line:
         self.thread = threading.Thread(target=self.run, daemon=True)
         with wire.lock:
             wire.lines.add(self)
-        self.thread.start()
+            self.thread.start()
 
     def wake(self, why):
         try:
