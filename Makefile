@@ -101,11 +101,16 @@ $(O)/gen/receipt.c: engine/sandbox/receipt.sh tests/tools/embed_text.sh
 	@echo '  embed $@'
 	$(Q)sh tests/tools/embed_text.sh sandbox/receipt.h receipt_text $< > $@.new && mv $@.new $@
 
+$(O)/gen/ssh_files.c: modules/ssh/files.sh tests/tools/embed_text.sh
+	@mkdir -p $(@D)
+	@echo '  embed $@'
+	$(Q)sh tests/tools/embed_text.sh modules/ssh/files.h ssh_files_text $< > $@.new && mv $@.new $@
+
 $(O)/obj/gen/%.o: $(O)/gen/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o $(MODULE_OBJ)
+LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o $(O)/obj/gen/ssh_files.o $(MODULE_OBJ)
 define layer_rule
 $(O)/lib/$(1).a: $(call obj_of,$(1)) $(LAYER_MORE_$(1))
 	@mkdir -p $$(@D)

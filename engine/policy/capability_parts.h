@@ -39,7 +39,7 @@ enum part {
 	PART_PATH,
 	PART_QUERY,
 	PART_NAME,
-	PART_BOOK,
+	PART_BOOK, /* also a file on a host */
 	PARTS,
 	PART_COMMAND = PARTS,
 	PART_ARGUMENT,

@@ -9,7 +9,8 @@ static enum err request_ssh(struct arena *a, struct capability_request *r, const
 {
 	bool has_as = count > 1 && strcmp(words[1], "as") == 0;
 	size_t dashes = has_as ? 3 : 1;
-	if (count < dashes + 2 || strcmp(words[dashes], "--") != 0) return error_set(e, ERR_INVALID, "a host, -- and a command were expected");
+	bool has_file = count == 3 && (strcmp(words[1], "put") == 0 || strcmp(words[1], "get") == 0);
+	if (!has_file && (count < dashes + 2 || strcmp(words[dashes], "--") != 0)) return error_set(e, ERR_INVALID, "a host, -- and a command were expected");
 	const char *at = strchr(words[0], '@'), *host = at ? at + 1 : words[0];
 	enum host_kind kind;
 	char *normal;
@@ -19,6 +20,11 @@ static enum err request_ssh(struct arena *a, struct capability_request *r, const
 	if (err) return err;
 	if (at) r->parts[PART_LOGIN] = arena_strndup(a, words[0], (size_t)(at - words[0]));
 	r->parts[PART_HOST] = normal;
+	if (has_file) {
+		r->parts[PART_METHOD] = words[1];
+		r->parts[PART_BOOK] = words[2];
+		return file_path_check(words[2], e);
+	}
 	r->parts[PART_AS] = has_as ? words[2] : NULL;
 	r->words = words + dashes + 1;
 	r->count = count - dashes - 1;

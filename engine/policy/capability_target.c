@@ -178,20 +178,49 @@ static enum err read_command(struct capability *c, struct glob *words, size_t co
 	return ERR_OK;
 }
 
+static bool ends_in_slash(const struct glob *g);
+
+/* What stands before `**`: a folder's path, and whatever follows. */
+static enum err check_folder(struct arena *a, const char *text, struct error *e)
+{
+	return file_path_check(arena_printf(a, "%sx", text), e);
+}
+
+static enum err check_file(struct arena *a, const char *text, struct error *e)
+{
+	(void)a;
+	return file_path_check(text, e);
+}
+
+/* put PATH, get PATH: a file on the host. */
+static enum err read_file(struct arena *a, struct capability *c, struct glob *verb, struct glob *path, struct error *e)
+{
+	enum err err = take_rest(path, e);
+	c->parts[PART_METHOD] = keep(a, *verb);
+	c->parts[PART_BOOK] = keep(a, *path);
+	if (!err && path->is_rest && !(path->count && ends_in_slash(path)))
+		err = error_set(e, ERR_INVALID, "** stands for the rest of a path: write it behind a \"/\"");
+	if (err || path->is_rest) return err ? err : check_samples(a, path, "x", check_folder, e);
+	return check_samples(a, path, "x", check_file, e);
+}
+
 static enum err read_ssh(struct arena *a, struct capability *c, struct glob *words, size_t count, struct error *e)
 {
 	static const char form[] = "write it as `ssh deploy@web-* -- systemctl restart *`, or with `as USER` before the --";
 	bool has_as = is_word(words, count, 1, "as") && !is_word(words, count, 0, "--");
+	bool has_file = count == 3 && (is_word(words, count, 1, "put") || is_word(words, count, 1, "get"));
 	size_t dashes = has_as ? 3 : 1;
 	struct glob left, right;
 	char found;
-	if (!is_word(words, count, dashes, "--") || count < dashes + 2) return error_set(e, ERR_INVALID, "a host, -- and a command were expected; %s", form);
+	if (!has_file && (!is_word(words, count, dashes, "--") || count < dashes + 2))
+		return error_set(e, ERR_INVALID, "a host, -- and a command were expected; %s", form);
 	enum err err = refuse_rest(&words[0], "a host", e);
 	if (!err && has_as) err = refuse_rest(&words[2], "a user", e);
 	bool has_login = glob_split(a, &words[0], "@", &left, &right, &found);
 	if (!err && has_login) err = read_login(a, &left, &c->parts[PART_LOGIN], e);
 	if (!err) err = read_host(a, has_login ? &right : &left, &c->parts[PART_HOST], e);
 	if (!err && has_as) err = read_login(a, &words[2], &c->parts[PART_AS], e);
+	if (!err && has_file) return read_file(a, c, &words[1], &words[2], e);
 	return err ? err : read_command(c, words + dashes + 1, count - dashes - 1, e);
 }
 

@@ -80,3 +80,16 @@ enum err host_normal(struct arena *a, const char *text, size_t n, char **out, en
 	*out = host;
 	return ERR_OK;
 }
+
+enum err file_path_check(const char *path, struct error *e)
+{
+	if (*path != '/') return error_set(e, ERR_INVALID, "the file \"%.100s\" is not absolute: it begins with /", path);
+	for (const char *at = path; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 127 || *at == '\\') return error_set(e, ERR_INVALID, "the file's path has a byte that none has here");
+		if (*at != '/') continue;
+		size_t n = strcspn(at + 1, "/");
+		bool is_dots = (n == 1 || n == 2) && strspn(at + 1, ".") >= n;
+		if (n == 0 || is_dots) return error_set(e, ERR_INVALID, "the file \"%.100s\" is not in its one spelling: no //, no . and no .., no / at its end", path);
+	}
+	return ERR_OK;
+}

@@ -16,6 +16,9 @@ enum host_kind { HOST_NAME, HOST_IPV4, HOST_IPV6 };
  * ASCII, a name that resolvers read as an address (0x7f.1, 2130706433, 127.1), an IPv4 address in IPv6's clothes, a zone. */
 enum err host_normal(struct arena *a, const char *text, size_t n, char **out, enum host_kind *kind, struct error *e);
 
+/* A file on a host, as put and get take it: absolute, in its one spelling: no empty part, no "." and no "..", no control characters. ERR_INVALID. */
+enum err file_path_check(const char *path, struct error *e);
+
 /* Is this a name of an account: letters, digits and . _ - + $, none of these first but _? */
 bool login_is_valid(const char *s, size_t n);
 

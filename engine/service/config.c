@@ -171,6 +171,14 @@ static enum err read_ssh_agent(struct reading *r, const struct yaml *v)
 	return err;
 }
 
+static enum err read_ssh_files(struct reading *r, const struct yaml *v)
+{
+	enum err err = yaml_text(v, r->name, &r->config->ssh.files, r->error);
+	struct error why;
+	if (!err && file_path_check(r->config->ssh.files, &why)) err = yaml_wrong(v, r->error, "%s: %s", r->name, why.text);
+	return err;
+}
+
 static const struct key ssh_keys[] = {
     {"login", "NAME", "whom to log in as where neither the call nor the inventory says; the engine's own user where nothing is said", read_ssh_login, NULL},
     {"identities", "[FILE, ...]",
@@ -182,6 +190,7 @@ static const struct key ssh_keys[] = {
      read_ssh_known_hosts, NULL},
     {"agent", "true|false", "whether the agent in SSH_AUTH_SOCK of the engine's environment is asked behind the files; true where nothing is said",
      read_ssh_agent, NULL},
+    {"files", "PATH", "the folder on hosts below which ssh.put and ssh.get have their files; they work nowhere where nothing is said", read_ssh_files, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static const struct key top_keys[] = {
@@ -267,7 +276,7 @@ json_t *config_json(const struct config *c)
 		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
 	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
 	json_t *ssh =
-	    json_pack("{s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "identities", files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count),
+	    json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities", files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count),
 	              "known_hosts", files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
 	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o,s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
 	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",

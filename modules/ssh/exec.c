@@ -362,8 +362,7 @@ static enum err read_frame(struct exec *x, const json_t *head, const void *input
 	const struct buf *value = stdin_secret && secrets ? secret_call_value(secrets, stdin_secret) : NULL;
 	buf_add(&x->input, value ? value->data : input, value ? value->len : n);
 	buf_init(&command, SSH_COMMAND_BYTES_MAX + 1);
-	enum err err = strcmp(json_str(head, "function", ""), "exec") == 0 ? words_command(&command, head, e)
-	                                                                   : error_set(e, ERR_INVALID, "ssh runs commands, and nothing else");
+	enum err err = words_command(&command, head, e);
 	x->command_bytes = command.len;
 	x->command = buf_take(&command);
 	return err ? err : route_read(head, route, e);

@@ -240,4 +240,44 @@ local function each(hosts, list, options)
 	return self
 end
 
-return setmetatable({each = each}, {__call = rung.export(one), __metatable = false})
+local of_file = {login = true, key = true, timeout = true, effect = true, mode = true}
+
+local function file(verb, host, path, content, options)
+	local what = "ssh." .. verb
+	options = options or {}
+	local sent = command.check(what, options, of_file)
+	if type(host) ~= "string" or host == "" then raise(what .. ": the name of a host was expected, this is a " .. type(host)) end
+	if type(path) ~= "string" then raise(what .. ": the path of a file was expected, this is a " .. type(path)) end
+	if options.key ~= nil and not rung.is_secret(options.key) then raise(what .. ": key must be a secret: key = secret \"name\"") end
+	local call, done, result, why = rung.call("ssh", verb, {host = host, path = command.word(what, path, "the path"), stdin = content,
+		login = name(what .. ": login", options.login, "the name of a user"), key = options.key, mode = name(what .. ": mode", options.mode, "octal digits, such as \"0640\"")}, sent)
+	local shown = what .. ": " .. host .. ": " .. path
+	if not done then error(rung.error{kind = "call", call = call, module = "ssh", host = host, reason = result, why = shown .. ": " .. why}, 0) end
+	if result.code ~= 0 then command.raise({call = call, module = "ssh", host = host}, result, shown .. " was not " .. (verb == "put" and "put" or "got")) end
+	return result
+end
+
+-- A text, a secret, or {template = "... {{name}} ...", values = {name = ...}}.
+local function filled(content)
+	if type(content) == "string" or rung.is_secret(content) then return content end
+	if type(content) ~= "table" or type(content.template) ~= "string" then
+		raise("ssh.put: the content must be a string, a secret, or {template = \"port {{port}}\", values = {port = 80}}")
+	end
+	local values = content.values or {}
+	return (content.template:gsub("{{%s*([%w_]+)%s*}}", function(key)
+		local value = values[key]
+		if type(value) ~= "string" and type(value) ~= "number" then raise("ssh.put: the template names " .. key .. ", and values has no text or number of that name") end
+		return tostring(value)
+	end))
+end
+
+local function put(host, path, content, options)
+	file("put", host, path, filled(content), options)
+end
+
+local function get(host, path, options)
+	if options and options.mode then raise("ssh.get: there is no option mode") end
+	return file("get", host, path, nil, options).stdout
+end
+
+return setmetatable({each = each, put = put, get = get}, {__call = rung.export(one), __metatable = false})
