@@ -89,7 +89,8 @@ enum err file_path_check(const char *path, struct error *e)
 		if (*at != '/') continue;
 		size_t n = strcspn(at + 1, "/");
 		bool is_dots = (n == 1 || n == 2) && strspn(at + 1, ".") >= n;
-		if (n == 0 || is_dots) return error_set(e, ERR_INVALID, "the file \"%.100s\" is not in its one spelling: no //, no . and no .., no / at its end", path);
+		if (n == 0 || is_dots)
+			return error_set(e, ERR_INVALID, "the file \"%.100s\" is not in its one spelling: no //, no . and no .., no / at its end", path);
 	}
 	return ERR_OK;
 }

@@ -275,9 +275,9 @@ json_t *config_json(const struct config *c)
 	for (int i = 0; i < COMMAND_LIMITS; i++)
 		if (c->rules.limits[i] != LIMIT_NONE) json_object_set_new(limits, command_limits[i].name, json_integer(c->rules.limits[i]));
 	for (size_t i = 0; i < c->environment_count; i++) json_array_append_new(environment, json_string(c->environment[i]));
-	json_t *ssh =
-	    json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities", files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count),
-	              "known_hosts", files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
+	json_t *ssh = json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities",
+	                        files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count), "known_hosts",
+	                        files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
 	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o,s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
 	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",
 	                 c->socket_group, "http", "ca", c->http_ca, "environment", environment, "ssh", ssh);

@@ -86,7 +86,8 @@ static const char *request_file(struct arena *a, const json_t *arguments, const 
 	if (bad_key(arguments)) return bad_key(arguments);
 	if (target_find(a, site, arguments, &t, &e) || file_path_check(path, &e)) return arena_strdup(a, e.text);
 	if (!folder) return "files are put and got below one folder of the hosts, which .rung/config.yaml names: write ssh: {files: /srv/rung}, say";
-	if (strncmp(path, folder, n) != 0 || path[n] != '/') return arena_printf(a, "the file %.200s is not below %.200s, the folder for files (ssh: files)", path, folder);
+	if (strncmp(path, folder, n) != 0 || path[n] != '/')
+		return arena_printf(a, "the file %.200s is not below %.200s, the folder for files (ssh: files)", path, folder);
 	out->words[0] = arena_printf(a, "%s@%s", t.login, t.host->name);
 	out->words[1] = verb;
 	out->words[2] = path;
