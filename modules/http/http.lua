@@ -1,7 +1,8 @@
 -- http: requests, made by the engine's actor. Each hop of a redirect is a call of its own: its right is checked, its intent recorded.
 local rung = ...
 local raise, is_secret, shorten = rung.raise, rung.is_secret, rung.shorten
-local error, type, tostring, ipairs, pairs, math_type, concat, setmetatable = error, type, tostring, ipairs, pairs, math.type, table.concat, setmetatable
+local error, type, tostring, ipairs, pairs, math_type, concat, setmetatable, next, tonumber = error, type, tostring, ipairs, pairs, math.type, table.concat,
+	setmetatable, next, tonumber
 local json = rung.open_json()
 
 local known = {headers = true, query = true, json = true, form = true, body = true, files = true, auth = true, ca = true, certificate = true, key = true, timeout = true,
