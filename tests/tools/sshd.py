@@ -104,17 +104,20 @@ class Agent:
     def __init__(self, *keys):
         self.folder = tempfile.mkdtemp(prefix="agent-")
         self.socket = os.path.join(self.folder, "socket")
-        self.process = subprocess.Popen(["ssh-agent", "-D", "-a", self.socket], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        # It ends itself soon after the command that it was started for, which ends when this test does.
+        self.process = subprocess.Popen(["ssh-agent", "-a", self.socket, "sh", "-c", "echo $SSH_AGENT_PID; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.pid = int(self.process.stdout.readline())
         deadline(10, "ssh-agent listens", lambda: os.path.exists(self.socket))
         if keys:
             self.add(*keys)
 
     def add(self, *keys):
-        subprocess.run(["ssh-add", "-q"] + list(keys), check=True, env=dict(os.environ, SSH_AUTH_SOCK=self.socket), stdin=subprocess.DEVNULL)
+        if keys:  # without one, ssh-add takes this user's own
+            subprocess.run(["ssh-add", "-q"] + list(keys), check=True, env=dict(os.environ, SSH_AUTH_SOCK=self.socket), stdin=subprocess.DEVNULL)
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        kill_all([self.pid])
+        self.process.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
