@@ -35,17 +35,8 @@ static const char *name_of(struct arena *a, const json_t *item, const struct ale
 {
 	const char *name = alert_label(al, "alertname");
 	if (!name || !*name) name = alert_annotation(al, "summary");
-	if (!name || !*name) name = json_str(item, "summary", "");
-	json_t *v = json_string(name);
-	const char *out = body_text_or_empty(a, v, ALERT_NAME_BYTES_MAX);
-	json_decref(v);
-	return out;
-}
-
-static const char *severity_of(struct arena *a, const struct alert_source *s, const struct alert *al)
-{
-	const char *word = alert_label(al, "severity");
-	return word ? alert_mapped(&s->fields[ALERT_FIELD_SEVERITY], arena_strdup(a, word)) : alert_mapped(&s->fields[ALERT_FIELD_SEVERITY], NULL);
+	if (!name || !*name) name = body_text_or_empty(a, json_object_get(item, "summary"), ALERT_NAME_BYTES_MAX);
+	return body_cut(a, name, ALERT_NAME_BYTES_MAX);
 }
 
 static void read_alert(struct arena *a, const struct alert_source *s, const json_t *body, const json_t *item, struct alert *al)
@@ -58,7 +49,7 @@ static void read_alert(struct arena *a, const struct alert_source *s, const json
 	body_labels_take(&annotations, &al->annotations, &al->annotation_count);
 	al->is_cut = labels.is_cut;
 	al->name = name_of(a, item, al);
-	al->severity = severity_of(a, s, al);
+	al->severity = alert_mapped(&s->fields[ALERT_FIELD_SEVERITY], alert_label(al, "severity"));
 	al->fingerprint = body_text_or_empty(a, json_object_get(item, "fingerprint"), ALERT_NAME_BYTES_MAX);
 	al->is_own_fingerprint = *al->fingerprint;
 	if (!al->is_own_fingerprint) al->fingerprint = fingerprint_of(a, al->labels, al->label_count);

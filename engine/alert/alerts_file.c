@@ -1,6 +1,5 @@
 #include "alert/alerts_file.h"
 #include "alert/alerts_read.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "policy/policy.h"
 
@@ -61,17 +60,6 @@ enum err alerts_read_source_name(const struct alerts_reader *r, const struct yam
 
 /* ---- maintenance ---- */
 
-/* A day is all of it; an instant is itself. */
-static enum err read_instant(const struct alerts_reader *r, const struct yaml *v, const char *what, bool is_end, int64_t *out)
-{
-	const char *text;
-	enum err err = yaml_text(v, what, &text, r->e);
-	if (err) return err;
-	if (clock_parse_date(text, out)) return *out += is_end ? INT64_C(86400000000) : 0, ERR_OK;
-	if (clock_parse_instant(text, out)) return ERR_OK;
-	return yaml_wrong(v, r->e, "%s is a day (2026-12-20, in UTC) or an instant (2026-12-20T08:00:00Z, or with +01:00), not \"%.40s\"", what, text);
-}
-
 static enum err read_window(const struct alerts_reader *r, const struct yaml *v, struct alert_window *w)
 {
 	static const char *const keys[] = {"id", "from", "to", "source", "match", "why", NULL};
@@ -81,8 +69,8 @@ static enum err read_window(const struct alerts_reader *r, const struct yaml *v,
 	if (!err && !(m = yaml_get(v, "id"))) err = yaml_wrong(v, r->e, "a maintenance window needs an id: decisions name it");
 	if (!err) err = alerts_read_name(r, m, "a maintenance window's id", &w->id);
 	if (!err && (!yaml_get(v, "from") || !yaml_get(v, "to"))) err = yaml_wrong(v, r->e, "a maintenance window needs from and to");
-	if (!err) err = read_instant(r, yaml_get(v, "from"), "from", false, &w->from_us);
-	if (!err) err = read_instant(r, to = yaml_get(v, "to"), "to", true, &w->to_us);
+	if (!err) err = yaml_instant(yaml_get(v, "from"), "from", false, &w->from_us, r->e);
+	if (!err) err = yaml_instant(to = yaml_get(v, "to"), "to", true, &w->to_us, r->e);
 	if (!err && w->from_us >= w->to_us) err = yaml_wrong(to, r->e, "a maintenance window ends after it begins");
 	if (!err && (m = yaml_get(v, "source"))) err = alerts_read_source_name(r, m, &w->source);
 	if (!err && (m = yaml_get(v, "match"))) err = alerts_read_matchers(r, m, &w->matchers, &w->matcher_count);

@@ -47,9 +47,9 @@ static enum err check_bearer(const struct alert_source *s, const char *value, co
 	if (s->auth.has_token_hash) matches |= CRYPTO_memcmp(given, s->auth.token_hash, DIGEST_BYTES) == 0;
 	for (size_t i = 0; i < key_count; i++) {
 		digest_sha256(known, keys[i].bytes, keys[i].n);
-		matches |= (unsigned)(keys[i].n > 0) & (CRYPTO_memcmp(given, known, DIGEST_BYTES) == 0);
+		matches |= CRYPTO_memcmp(given, known, DIGEST_BYTES) == 0;
 	}
-	return matches && *token ? ERR_OK : denied(s, e, "its bearer token is not the source's");
+	return matches && *token /* an empty secret is nobody's */ ? ERR_OK : denied(s, e, "its bearer token is not the source's");
 }
 
 /* ---- hmac ---- */

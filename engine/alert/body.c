@@ -122,6 +122,12 @@ const char *body_text_or_empty(struct arena *a, const json_t *v, size_t max)
 	return text ? text : "";
 }
 
+const char *body_cut(struct arena *a, const char *text, size_t max)
+{
+	size_t n = strlen(text), kept = text_cut(text, n, max);
+	return kept < n ? arena_strndup(a, text, kept) : text;
+}
+
 /* ---- times ---- */
 
 #define TIME_US_MAX INT64_C(253402300799999999) /* 9999-12-31T23:59:59.999999Z */

@@ -15,6 +15,9 @@ const char *body_text(struct arena *a, const json_t *v, size_t max, bool *was_cu
 /* The same, "" for NULL. */
 const char *body_text_or_empty(struct arena *a, const json_t *v, size_t max);
 
+/* A text of at most max bytes, cut between characters. In the arena, or text itself. */
+const char *body_cut(struct arena *a, const char *text, size_t max);
+
 /* An instant: RFC 3339, or a number since 1970 in seconds, milliseconds, microseconds or nanoseconds, by its size. 0 where it is none, or lies before 1970 or
  * after 9999: so Go's "0001-01-01T00:00:00Z", which means none. */
 int64_t body_time_us(const json_t *v);

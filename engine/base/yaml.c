@@ -378,6 +378,19 @@ enum err yaml_duration(const struct yaml *v, const char *what, int64_t *us, stru
 	return ERR_OK;
 }
 
+enum err yaml_instant(const struct yaml *v, const char *what, bool is_end, int64_t *us, struct error *e)
+{
+	const char *text;
+	enum err err = yaml_text(v, what, &text, e);
+	if (err) return err;
+	if (clock_parse_date(text, us)) {
+		if (is_end) *us += INT64_C(86400000000);
+		return ERR_OK;
+	}
+	if (clock_parse_instant(text, us)) return ERR_OK;
+	return yaml_wrong(v, e, "%s is a day (2026-12-20, in UTC) or an instant (2026-12-20T08:00:00Z, or with +01:00), not \"%.40s\"", what, text);
+}
+
 enum err yaml_texts(const struct yaml *v, const char *what, struct yaml ***items, size_t *count, struct arena *a, struct error *e)
 {
 	const char *text;

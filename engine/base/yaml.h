@@ -51,6 +51,9 @@ enum err yaml_bool(const struct yaml *v, const char *what, bool *out, struct err
 enum err yaml_int(const struct yaml *v, const char *what, int64_t least, int64_t most, int64_t *out, struct error *e);
 enum err yaml_duration(const struct yaml *v, const char *what, int64_t *us, struct error *e);
 
+/* A day, in UTC (its beginning; is_end: its end), or an instant with its zone. */
+enum err yaml_instant(const struct yaml *v, const char *what, bool is_end, int64_t *us, struct error *e);
+
 /* A list of texts; a single text counts as a list of one. *items are the nodes, so that their places are known. */
 enum err yaml_texts(const struct yaml *v, const char *what, struct yaml ***items, size_t *count, struct arena *a, struct error *e);
 

@@ -1,4 +1,3 @@
-#include "base/clock.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "base/yaml.h"
@@ -121,20 +120,6 @@ static enum err read_service(struct reader *r, const struct yaml *key, const str
 	return err;
 }
 
-/* A day is all of it; an instant is itself. */
-static enum err read_instant(const struct reader *r, const struct yaml *v, const char *what, bool is_end, int64_t *out)
-{
-	const char *text;
-	enum err err = yaml_text(v, what, &text, r->e);
-	if (err) return err;
-	if (clock_parse_date(text, out)) {
-		if (is_end) *out += INT64_C(86400000000);
-		return ERR_OK;
-	}
-	if (clock_parse_instant(text, out)) return ERR_OK;
-	return yaml_wrong(v, r->e, "%s is a day (2026-12-20, in UTC) or an instant (2026-12-20T08:00:00Z, or with +01:00), not \"%.40s\"", what, text);
-}
-
 static enum err read_span(const struct reader *r, const struct yaml *v, struct policy_span *out)
 {
 	static const char *const keys[] = {"from", "to", NULL};
@@ -142,8 +127,8 @@ static enum err read_span(const struct reader *r, const struct yaml *v, struct p
 	if (err) return err;
 	const struct yaml *from = yaml_get(v, "from"), *to = yaml_get(v, "to");
 	if (!from || !to) return yaml_wrong(v, r->e, "a window's span needs from and to");
-	err = read_instant(r, from, "from", false, &out->from_us);
-	if (!err) err = read_instant(r, to, "to", true, &out->to_us);
+	err = yaml_instant(from, "from", false, &out->from_us, r->e);
+	if (!err) err = yaml_instant(to, "to", true, &out->to_us, r->e);
 	if (!err && out->from_us >= out->to_us) err = yaml_wrong(to, r->e, "a window's span ends after it begins");
 	return err;
 }
@@ -430,7 +415,7 @@ static enum err read_rule(struct reader *r, const struct yaml *v)
 static enum err read_test_time(const struct reader *r, const struct yaml *v, struct policy_request *q)
 {
 	const struct yaml *at = yaml_get(v, "at");
-	return at ? read_instant(r, at, "at", false, &q->now_us) : ERR_OK;
+	return at ? yaml_instant(at, "at", false, &q->now_us, r->e) : ERR_OK;
 }
 
 static enum err read_test_call(const struct reader *r, const struct yaml *v, struct policy_request *q)

@@ -14,6 +14,7 @@ KILL, RECEIPT_KILL, ORDER = "tests/kill/test_kill.py", "tests/kill/test_receipt_
 FAIL, SIMULATE = "tests/fail/test_failpoints.py", "tests/simulate/test_simulate.py"
 CLOCK, HOST, FRAMES = "tests/hostile/test_clock.py", "tests/hostile/test_host.py", "tests/sandbox/test_hostile_frames.py"
 ESCAPE, CALLS = "tests/sandbox/test_escape.py", "tests/sandbox/test_hostile_calls.py"
+BINDING, NORMALISERS, AUTHENTICATE, ALERTS_FILE = ("tests/unit/alert/test_%s.c" % w for w in ("binding", "normalisers", "authenticate", "alerts_file"))
 
 MUTANTS = [
     # promise 1: intent before effect
@@ -102,4 +103,29 @@ MUTANTS = [
     ("an approval that has passed counts", "flow/approval.c", 'if (clock_has_passed_at(&p->given[i].until, now)) return "expired";', 'if (clock_has_passed_at(&p->given[i].until, now) && !all) return "expired";', (SIMULATE, CLOCK)),
     ("who drove since has approved", "flow/approval.c", 'if (approval_has_driven(in, p->given[i].by)) return "has_driven";', 'if (approval_has_driven(in, p->given[i].by) && !all) return "has_driven";', (SIMULATE, RIGHTS)),
     ("nobody wakes up when an approval passes", "flow/approval.c", "if (at_us > now.steady_us && at_us < first_us) first_us = at_us;", "if (at_us > now.steady_us && at_us < 0) first_us = at_us;", (SIMULATE,)),
+    # alerts
+    ("a firing alert counts as over", "alert/binding.c", "return q->alert->state == ALERT_RESOLVED && hold(", "return q->alert->state != ALERT_RESOLVED && hold(", (BINDING,)),
+    ("an alert starts beside the execution that runs for it", "alert/binding.c", "if (!q->state->running) return false;", "if (!q->state->running || q->state->now_us) return false;", (BINDING,)),
+    ("the cooldown ends a moment late", "alert/binding.c", "if (!q->state->ended_us || q->state->now_us >= until_us) return false;", "if (!q->state->ended_us || q->state->now_us > until_us) return false;", (BINDING,)),
+    ("one failure more before the breaker opens", "alert/binding.c", "if (!most || count < (size_t)most) return 0;", "if (!most || count <= (size_t)most) return 0;", (BINDING,)),
+    ("the oldest start decides how long", "alert/binding.c", "times_us[count - (size_t)most] + span_us;", "times_us[0] + span_us;", (BINDING,)),
+    ("one execution more than max_running", "alert/binding.c", "if (!most || q->state->running_count < most) return false;", "if (!most || q->state->running_count <= most) return false;", (BINDING,)),
+    ("a maintenance window holds at its end", "alert/binding.c", "|| q->state->now_us >= w->to_us) continue;", "|| q->state->now_us > w->to_us) continue;", (BINDING,)),
+    ("a cut alert starts", "alert/binding.c", "if (!out->doubt && al->is_cut)", "if (!out->doubt && !al)", (BINDING,)),
+    ("a book found by name starts without an account", "alert/binding.c", "return !q->choice->rule->as && hold(", "return !q->choice && hold(", (BINDING,)),
+    ("a pattern matches a part of a value", "alert/pattern.c", "PCRE2_ANCHORED | PCRE2_ENDANCHORED |", "PCRE2_ANCHORED |", (BINDING,)),
+    ("a matcher that cannot be judged holds for nobody", "alert/matcher.c", "if (one == PATTERN_OVER_LIMIT) all = one;", "if (one == PATTERN_OVER_LIMIT) return PATTERN_NO;", (BINDING,)),
+    ("an address leads to the shortest path", "alert/book_index.c", "if (page_find(ix, p, \"\")) return found_at(ix, p, anchor, out);", "if (page_find(ix, p, \"\") && !strchr(p, '/')) return found_at(ix, p, anchor, out);", (BINDING,)),
+    ("an anchor that is not there is left out", "alert/book_index.c", "if (!page || (*anchor && !heading)) return false;", "if (!page) return false;", (BINDING,)),
+    ("of two books as near the first is taken", "alert/binding.c", "if (found->other_path) out->doubt", "if (!found->path) out->doubt", (BINDING,)),
+    ("the hash of a token counts as the token", "alert/authenticate.c", "digest_sha256(given, token, strlen(token));", "if (strlen(token) != 64 || !decode_hex(given, token, DIGEST_BYTES)) digest_sha256(given, token, strlen(token));", (AUTHENTICATE,)),
+    ("an empty token counts", "alert/authenticate.c", "return matches && *token", "return matches && token", (AUTHENTICATE,)),
+    ("a signed time may be any", "alert/authenticate.c", "if (away_us > auth->within_us || away_us < -auth->within_us)", "if (away_us > auth->within_us)", (AUTHENTICATE,)),
+    ("the prefix of a signature is not asked for", "alert/authenticate.c", "len = is_prefixed ? decode(auth, value + prefix, n - prefix, given) : 0;", "len = is_prefixed ? decode(auth, value + prefix, n - prefix, given) : decode(auth, value, n, given);", (AUTHENTICATE,)),
+    ("a time after the year 9999", "alert/body.c", "return us > 0 && us <= TIME_US_MAX ? us : 0;", "return us > 0 ? us : 0;", (NORMALISERS,)),
+    ("the order of labels makes the fingerprint", "alert/body.c", "if (l->count) qsort(sorted, l->count, sizeof *sorted, by_name);", "if (l->count > 9) qsort(sorted, l->count, sizeof *sorted, by_name);", (NORMALISERS,)),
+    ("an integer beyond 64 bits is refused", "alert/body.c", "*is_long = is_integer && digits > DIGITS_MAX", "*is_long = is_integer && digits > 10 * DIGITS_MAX", (NORMALISERS,)),
+    ("what is over the number of alerts is not counted", "alert/normaliser.c", "d->truncated += (int64_t)(count - d->count);", "", (NORMALISERS,)),
+    ("the number of values is not bounded", "alert/body.c", "if (values > ALERT_VALUES_MAX)", "if (values > 100 * ALERT_VALUES_MAX)", (NORMALISERS,)),
+    ("a binding that is never reached is read", "alert/alerts_file.c", "if (is_above(other, b))", "if (is_above(other, b) && !b)", (ALERTS_FILE,)),
 ]

@@ -288,6 +288,7 @@ static void check_rail(struct binding_state s, enum binding_outcome outcome, enu
 static void what_holds_back_a_start_is_said(void **state)
 {
 	(void)state;
+	const int64_t four[] = {NOW - 55 * MINUTE, NOW - 50 * MINUTE, NOW - 20 * MINUTE, NOW - MINUTE};
 	const int64_t three[] = {NOW - 50 * MINUTE, NOW - 20 * MINUTE, NOW - MINUTE}, old[] = {NOW - 90 * MINUTE, NOW - 60 * MINUTE, NOW - MINUTE};
 	const int64_t two[] = {NOW - 29 * MINUTE, NOW - 15 * MINUTE}, far[] = {NOW - 30 * MINUTE, NOW - 15 * MINUTE}, ahead[] = {NOW + MINUTE, NOW + MINUTE};
 	check_rail((struct binding_state){0}, BINDING_STARTS, BINDING_FREE, 0, "the binding a (alerts.yaml:6) matches; it starts");
@@ -298,6 +299,7 @@ static void what_holds_back_a_start_is_said(void **state)
 	check_rail((struct binding_state){.running_count = 1}, BINDING_STARTS, BINDING_FREE, 0, "");
 	check_rail((struct binding_state){.starts_us = three, .start_count = 3}, BINDING_SUPPRESSED, BINDING_RATE, NOW + 10 * MINUTE,
 	           "started 3 times within 1 h");
+	check_rail((struct binding_state){.starts_us = four, .start_count = 4}, BINDING_SUPPRESSED, BINDING_RATE, NOW + 10 * MINUTE, "started 3 times");
 	check_rail((struct binding_state){.starts_us = old, .start_count = 3}, BINDING_STARTS, BINDING_FREE, 0, "");
 	check_rail((struct binding_state){.starts_us = three + 1, .start_count = 2}, BINDING_STARTS, BINDING_FREE, 0, "");
 	check_rail((struct binding_state){.failures_us = two, .failure_count = 2}, BINDING_PROPOSED, BINDING_BREAKER, NOW + MINUTE,
