@@ -9,7 +9,7 @@ SEEDS    ?= 20
 FIRST    ?= 1
 VERSION  := 0.1.0
 
-LAYERS   := base book policy flow journal store sandbox alert report service cli
+LAYERS   := base book policy flow journal store sandbox alert escalate report service cli
 PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto zlib libssh
 PKGS_BOX := lua5.4 jansson libpcre2-8 yaml-0.1 libseccomp
 
@@ -172,8 +172,9 @@ $(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/policy.a $(
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(SIMULATE:%.c=$(O)/obj/%.o) -Wl,--start-group $(O)/lib/flow.a $(O)/lib/policy.a $(O)/lib/book.a $(O)/lib/base.a -Wl,--end-group $(LIBS)
 
 .PHONY: simulate
-simulate: $(O)/simulate ## drive decisions and recovery through random worlds (SEEDS=n from FIRST=n)
+simulate: $(O)/simulate ## drive decisions, recovery and escalations through random worlds (SEEDS=n from FIRST=n)
 	$(O)/simulate $(FIRST) $(SEEDS)
+	$(O)/simulate escalation $(FIRST) $(SEEDS)
 
 # The SSH server that misbehaves as it is told.
 SSH_PEER := $(wildcard tests/ssh/peer*.c)
@@ -186,7 +187,7 @@ probes: $(O)/policy-decide $(O)/simulate $(O)/rung-clock $(O)/ssh-peer ## build 
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LAYERS   := $(foreach l,base book policy flow journal store sandbox alert,$(O)/lib/$(l).a)
+FUZZ_LAYERS   := $(foreach l,base book policy flow journal store sandbox alert escalate,$(O)/lib/$(l).a)
 FUZZ_LINK      = -Wl,--start-group $(FUZZ_LAYERS) -Wl,--end-group $(LDFLAGS) $(LIBS)
 
 $(O)/target/%: tests/fuzz/fuzz_%.c $(FUZZ_LAYERS)

@@ -15,6 +15,8 @@ FAIL, SIMULATE = "tests/fail/test_failpoints.py", "tests/simulate/test_simulate.
 CLOCK, HOST, FRAMES = "tests/hostile/test_clock.py", "tests/hostile/test_host.py", "tests/sandbox/test_hostile_frames.py"
 ESCAPE, CALLS = "tests/sandbox/test_escape.py", "tests/sandbox/test_hostile_calls.py"
 BINDING, NORMALISERS, AUTHENTICATE, ALERTS_FILE = ("tests/unit/alert/test_%s.c" % w for w in ("binding", "normalisers", "authenticate", "alerts_file"))
+CLIMB, LADDER = "tests/simulate/test_escalation.py", "tests/unit/flow/test_escalation.c"
+ONCALL, ACK_LINK = "tests/unit/escalate/test_oncall.c", "tests/unit/escalate/test_ack_link.c"
 
 MUTANTS = [
     # promise 1: intent before effect
@@ -128,4 +130,17 @@ MUTANTS = [
     ("what is over the number of alerts is not counted", "alert/normaliser.c", "d->truncated += (int64_t)(count - d->count);", "", (NORMALISERS,)),
     ("the number of values is not bounded", "alert/body.c", "if (values > ALERT_VALUES_MAX)", "if (values > 100 * ALERT_VALUES_MAX)", (NORMALISERS,)),
     ("a binding that is never reached is read", "alert/alerts_file.c", "if (is_above(other, b))", "if (is_above(other, b) && !b)", (ALERTS_FILE,)),
+    # escalations
+    ("a level is passed over", "flow/escalation.c", "if (at.level < p->count) return true;", "if (at.level + 1 < p->count) return true;", (CLIMB, LADDER)),
+    ("an acknowledgement does not stop the climb", "flow/escalation.c", "stop(x, ESCALATION_ACKNOWLEDGED);", "if (x->state != ESCALATION_CLIMBING) stop(x, ESCALATION_ACKNOWLEDGED);", (CLIMB, LADDER)),
+    ("nobody wakes up for a level", "flow/escalation.c", "wake(&d, &x->timer);", "if (x->state == ESCALATION_HELD) wake(&d, &x->timer);", (CLIMB, LADDER)),
+    ("a level that nobody heard of is over after a restart", "flow/escalation.c", "if (x->state == ESCALATION_CLIMBING && x->at.level > 0 && is_somebody_untold(x))", "if (x->state == ESCALATION_HELD && is_somebody_untold(x))", (CLIMB, LADDER)),
+    ("all rounds are used up at once", "flow/escalation.c", "return is_nobody_reachable(x) && !is_new_round;", "return is_nobody_reachable(x) && (!is_new_round || true);", (CLIMB, LADDER)),
+    ("a wait begins anew at each restart", "flow/escalation.c", "int64_t rest = t->due_us - stood_still_us;", "int64_t rest = t->whole_us + 0 * stood_still_us;", (LADDER,)),
+    ("a channel's time goes on in another engine", "flow/escalation.c", "if (r->reach == REACH_UNDER_WAY) follow(&x->ladder->retry, r, NOTIFICATION_UNKNOWN, now_us);", "", (CLIMB, LADDER)),
+    ("a late word moves the next message", "flow/escalation.c", "bool is_awaited = r->number == ev->number && r->reach == REACH_UNDER_WAY;", "bool is_awaited = r->reach == REACH_UNDER_WAY;", (CLIMB, LADDER)),
+    ("a link acknowledges twice", "flow/escalation.c", "x->links_used[x->link_count++] = ev->link;", "x->links_used[x->link_count] = ev->link;", (LADDER, CLIMB)),
+    ("a link never expires", "escalate/ack_link.c", "return now_us >= l.expires_s * 1000000 ? ACK_LINK_EXPIRED : ACK_LINK_GOOD;", "return now_us < 0 ? ACK_LINK_EXPIRED : ACK_LINK_GOOD;", (ACK_LINK,)),
+    ("a link is for everybody", "escalate/ack_link.c", "(long long)l->expires_s, l->person);", '(long long)l->expires_s, "");', (ACK_LINK,)),
+    ("a policy leads back to itself", "escalate/oncall_read.c", "if (q == p)", "if (q == p && steps > 1000)", (ONCALL,)),
 ]

@@ -114,6 +114,11 @@ simulate() {
 		round "simulate seeds=20000 from=$((n * 20000 - 19999))" "20000 simulation seeds" "$B/simulate" $((n * 20000 - 19999)) 20000
 	done
 }
+escalation() {
+	for n in $(seeds 50); do
+		round "escalation seeds=20000 from=$((n * 20000 - 19999))" "20000 escalation seeds" "$B/simulate" escalation $((n * 20000 - 19999)) 20000
+	done
+}
 flow() { round "flow seeds=1000000" "1000000 flow seeds" env SEEDS=1000000 "$B/san/test/flow/test_flow"; }
 policy() {
 	for seed in $(seeds 20); do
@@ -132,7 +137,7 @@ stores() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate cuts disk kills order receipts memory failpoints
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation cuts disk kills order receipts memory failpoints
 for area in "$@"; do
 	$area
 done

@@ -1,0 +1,106 @@
+#include "escalate/oncall.h"
+
+#include <string.h>
+
+/* Where the file says nothing of retries. */
+static const struct escalation_retry retry_default = {
+    .attempts = 3,
+    .delay_us = INT64_C(10000000),
+    .delay_most_us = INT64_C(300000000),
+    .factor = 3,
+    .timeout_us = INT64_C(30000000),
+};
+
+static const char *const channel_words[CHANNEL_N] = {"command", "webhook", "mail"};
+
+const char *oncall_channel_word(enum oncall_channel_kind kind)
+{
+	must(kind < CHANNEL_N);
+	return channel_words[kind];
+}
+
+struct oncall *oncall_none(struct arena *a)
+{
+	struct oncall *o = arena_alloc(a, sizeof *o);
+	o->file = "";
+	o->retry = retry_default;
+	digest_sha256_hex(o->digest, "", 0);
+	return o;
+}
+
+const struct oncall_person *oncall_person(const struct oncall *o, const char *name)
+{
+	for (size_t i = 0; i < o->person_count; i++)
+		if (strcmp(o->people[i].name, name) == 0) return &o->people[i];
+	return NULL;
+}
+
+const struct oncall_policy *oncall_policy(const struct oncall *o, const char *name)
+{
+	for (size_t i = 0; name && i < o->policy_count; i++)
+		if (strcmp(o->policies[i].name, name) == 0) return &o->policies[i];
+	return NULL;
+}
+
+/* ---- ladders ---- */
+
+static const struct oncall_policy *behind(const struct oncall *o, const struct oncall_policy *p)
+{
+	return p->finally == FINALLY_POLICY ? p->behind : p->finally == FINALLY_DEFAULT ? o->otherwise : NULL;
+}
+
+static void put_policy(struct arena *a, const struct oncall_policy *from, struct escalation_policy *to)
+{
+	*to = (struct escalation_policy){.name = from->name, .count = from->count, .rounds = from->repeats + 1};
+	to->levels = arena_alloc(a, from->count * sizeof *to->levels);
+	for (size_t i = 0; i < from->count; i++) {
+		const struct oncall_level *l = &from->levels[i];
+		to->levels[i] = (struct escalation_level){.count = l->count, .wait_us = l->wait_us};
+		to->levels[i].people = arena_alloc(a, l->count * sizeof *to->levels[i].people);
+		for (size_t k = 0; k < l->count; k++)
+			to->levels[i].people[k] = (struct escalation_person){.name = l->people[k]->name, .channels = (uint32_t)l->people[k]->count};
+	}
+}
+
+const struct escalation_ladder *oncall_ladder(struct arena *a, const struct oncall *o, const char *policy)
+{
+	const struct oncall_policy *chain[ESCALATION_POLICIES_MAX], *p = oncall_policy(o, policy);
+	struct escalation_ladder *l = arena_alloc(a, sizeof *l);
+	*l = (struct escalation_ladder){.retry = o->retry};
+	for (p = p ? p : o->otherwise; p && l->count < ESCALATION_POLICIES_MAX; p = behind(o, p)) {
+		bool is_there = false;
+		for (size_t i = 0; i < l->count; i++) is_there = is_there || chain[i] == p;
+		if (is_there) break;
+		chain[l->count++] = p;
+	}
+	l->policies = arena_alloc(a, l->count * sizeof *l->policies);
+	for (size_t i = 0; i < l->count; i++) put_policy(a, chain[i], &l->policies[i]);
+	return l;
+}
+
+/* ---- maintenance ---- */
+
+static bool concerns(const struct oncall_maintenance *m, const struct oncall_policy *p)
+{
+	bool is_named = m->count == 0;
+	for (size_t i = 0; p && i < m->count; i++) is_named = is_named || m->policies[i] == p;
+	return is_named;
+}
+
+int64_t oncall_hold_us(const struct oncall *o, const char *policy, int64_t now_us)
+{
+	const struct oncall_policy *p = oncall_policy(o, policy);
+	int64_t until_us = now_us;
+	if (!p) p = o->otherwise;
+	/* One may begin before another one ends. */
+	for (bool has_grown = true; has_grown;) {
+		has_grown = false;
+		for (size_t i = 0; i < o->maintenance_count; i++) {
+			const struct oncall_maintenance *m = &o->maintenance[i];
+			if (m->from_us > until_us || m->to_us <= until_us || !concerns(m, p)) continue;
+			until_us = m->to_us;
+			has_grown = true;
+		}
+	}
+	return until_us - now_us;
+}
