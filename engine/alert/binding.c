@@ -74,11 +74,13 @@ static bool choose_annotation(struct arena *a, const struct book_index *books, c
 		*failed = ", its annotation leads to no page of the workspace";
 	}
 	/* What a source without annotations says of it (generic). */
-	if (*al->runbook && book_index_by_link(books, al->runbook, &found)) {
+	if (!*al->runbook) return false;
+	if (book_index_by_link(books, al->runbook, &found)) {
 		take_found(a, &found, BINDING_BY_ANNOTATION, out);
 		out->how = arena_printf(a, "no binding matches; it names the runbook %s", out->book);
 		return true;
 	}
+	if (!**failed) *failed = ", the runbook that it names is no page of the workspace";
 	return false;
 }
 

@@ -380,7 +380,7 @@ enum err yaml_duration(const struct yaml *v, const char *what, int64_t *us, stru
 
 enum err yaml_instant(const struct yaml *v, const char *what, bool is_end, int64_t *us, struct error *e)
 {
-	const char *text;
+	const char *text = NULL;
 	enum err err = yaml_text(v, what, &text, e);
 	if (err) return err;
 	if (clock_parse_date(text, us)) {

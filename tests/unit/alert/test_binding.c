@@ -179,6 +179,18 @@ static void a_cut_alert_is_for_a_person(void **state)
 	assert_int_equal(d.rail, BINDING_DOUBT);
 }
 
+static void a_runbook_without_an_annotation_leads_to_a_page_too(void **state)
+{
+	(void)state;
+	const struct alerts_file *f = read_alerts(SOURCES);
+	struct alert_delivery d = delivered(f, "ci", "[{\"runbook\":\"runbooks/many.md\"},{\"runbook\":\"gone.md\"}]");
+	struct binding_choice c = choose(f, &d.alerts[0]);
+	assert_int_equal(c.route, BINDING_BY_ANNOTATION);
+	assert_string_equal(c.how, "no binding matches; it names the runbook runbooks/many.md");
+	assert_string_equal(choose(f, &d.alerts[1]).how,
+	                    "no binding matches, the runbook that it names is no page of the workspace, and no book is called like the alert");
+}
+
 /* ---- books ---- */
 
 static void books_are_found_by_what_alerts_call_them(void **state)
@@ -403,6 +415,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_binding_may_speak_of_one_source, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(a_pattern_that_takes_too_long_is_for_a_person, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(a_cut_alert_is_for_a_person, open_books, close_books),
+	    cmocka_unit_test_setup_teardown(a_runbook_without_an_annotation_leads_to_a_page_too, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(books_are_found_by_what_alerts_call_them, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(links_lead_to_pages_of_the_workspace_only, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(two_books_that_are_as_near_are_for_a_person, open_books, close_books),
