@@ -329,24 +329,18 @@ static enum err read_defaults(struct reader *r, const struct yaml *v)
 	return err;
 }
 
-static enum err read_instant(const struct reader *r, const struct yaml *map, const char *key, int64_t *us)
-{
-	const struct yaml *v = yaml_get(map, key);
-	const char *text = v && v->kind == YAML_TEXT ? v->text : "";
-	if (clock_parse_instant(text, us)) return ERR_OK;
-	return yaml_wrong(v ? v : map, r->e, "maintenance has from: and to:, each an instant such as 2026-12-20T22:00:00Z or 2026-12-20T23:00:00+01:00");
-}
-
 static enum err read_maintenance(const struct reader *r, const struct yaml *v, struct oncall_maintenance *m)
 {
 	static const char *const keys[] = {"from", "to", "policies", "why", NULL};
 	struct yaml **items;
 	size_t n = 0;
 	enum err err = yaml_keys(v, "maintenance", keys, r->e);
-	if (!err) err = read_instant(r, v, "from", &m->from_us);
-	if (!err) err = read_instant(r, v, "to", &m->to_us);
+	const struct yaml *from = err ? NULL : yaml_get(v, "from"), *to = err ? NULL : yaml_get(v, "to");
+	if (!err && (!from || !to)) err = yaml_wrong(v, r->e, "maintenance has from: and to:, as {from: 2026-12-20T22:00:00Z, to: 2026-12-21T02:00:00Z}");
+	if (!err) err = yaml_instant(from, "from", false, &m->from_us, r->e);
+	if (!err) err = yaml_instant(to, "to", true, &m->to_us, r->e);
 	if (!err && (m->to_us <= m->from_us || m->to_us - m->from_us > MAINTENANCE_MOST_US))
-		err = yaml_wrong(yaml_get(v, "to"), r->e, "maintenance ends after it begins, within 90 days");
+		err = yaml_wrong(to, r->e, "maintenance ends after it begins, within 90 days");
 	if (!err && yaml_get(v, "why")) err = yaml_text(yaml_get(v, "why"), "why there is maintenance", &m->why, r->e);
 	if (!err && m->why && strlen(m->why) > ONCALL_WHY_BYTES_MAX)
 		err = yaml_wrong(yaml_get(v, "why"), r->e, "why there is maintenance is said in at most %d bytes", ONCALL_WHY_BYTES_MAX);
