@@ -71,7 +71,7 @@ class Tree:
         # One that ran out of its time may have had too little of it.
         if not got.stdout.startswith("FAIL") or "  (ran out of its " in got.stdout.split("\n")[0]:
             return None
-        test = re.search(r"not ok[ \d-]*([^:(\n]*)", got.stdout)
+        test = re.search(r"not ok[ \d-]*(?!# SKIP)([^ \d-][^:(\n]*)", got.stdout)
         return test.group(1).strip() if test and test.group(1).strip() else got.stdout.split("\n")[0]
 
     def change(self, path, text, instead):
@@ -99,8 +99,8 @@ class Tree:
             for s in suites:
                 test = self.suite(s) if s not in wrong else None
                 if test and self.suite(s):  # twice: once may be chance, on a busy machine
-                    # What a random run says first is its seed.
-                    return s[len("tests/"):] + ("" if test.startswith("seed ") else ": " + test), None
+                    # What a random run says first is its seed; one that a sanitizer ended says nothing.
+                    return s[len("tests/"):] + ("" if test.startswith(("seed ", "FAIL ")) else ": " + test), None
             return None, "no suite caught it: " + " ".join(suites)
         finally:
             self.put(path, before)
