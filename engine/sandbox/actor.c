@@ -35,7 +35,7 @@
 enum {
 	OUT_BYTES_MAX = 8 << 20,
 	OUT_HIGH_BYTES = 1 << 20, /* with more than this unsent, nothing is read from commands and hosts: they stop when their pipe or window is full */
-	FILES_MAX = 65536, /* of ours: a descriptor for each connection; commands have fewer (actor_command.c) */
+	FILES_MAX = 65536,        /* of ours: a descriptor for each connection; commands have fewer (actor_command.c) */
 	WAIT_MS_MAX = 3600000,
 	END_US = 10000000 /* to wait for what SIGKILL cannot end at once */
 };

@@ -283,7 +283,7 @@ static void feed(struct exec *x)
 	x->is_input_over = true;
 }
 
-static void enter(struct exec *x, int stage)
+static void enter(struct exec *x, enum exec_stage stage)
 {
 	x->stage = stage;
 	x->stage_us = stage == EXEC_RUNS ? 0 : clock_monotonic_us() + SSH_OPEN_US;

@@ -126,7 +126,7 @@ struct exec {
 	struct peer *peer;
 	ssh_channel channel;
 	struct ssh_channel_callbacks_struct callbacks;
-	enum { EXEC_WAITS, EXEC_OPENS, EXEC_ASKS, EXEC_RUNS } stage;
+	enum exec_stage { EXEC_WAITS, EXEC_OPENS, EXEC_ASKS, EXEC_RUNS } stage;
 	char *command; /* what the login shell is given */
 	size_t command_bytes;
 	struct buf input;
