@@ -164,10 +164,10 @@ static void of_capability(struct buf *out)
 
 static void of_frames(struct buf *out)
 {
-	static const char *const heads[] = {"{\"t\":\"call\",\"c\":1,\"part\":\"action\",\"module\":\"sh\",\"function\":\"run\",\"arguments\":{\"argv\":["
-	                                    "\"echo\",\"\\u00e9\"],\"env\":{\"A\":\"b\"}},\"options\":{}}",
-	                                    "{\"t\":\"end\",\"outcome\":\"succeeded\",\"value\":{\"a\":[1,2.5,null,{\"b\":\"c\"}]}}", "{\"t\":\"call\"}",
-	                                    "{\"t\":"};
+	static const char call[] = "{\"t\":\"call\",\"c\":1,\"part\":\"action\",\"module\":\"sh\",\"function\":\"run\",\"arguments\":{\"argv\":["
+	                           "\"echo\",\"\\u00e9\"],\"env\":{\"A\":\"b\"}},\"options\":{}}";
+	static const char end[] = "{\"t\":\"end\",\"outcome\":\"succeeded\",\"value\":{\"a\":[1,2.5,null,{\"b\":\"c\"}]}}";
+	static const char *const heads[] = {call, end, "{\"t\":\"call\"}", "{\"t\":"};
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		struct frame_reader r;
 		struct frame f;
