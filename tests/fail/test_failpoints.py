@@ -484,7 +484,7 @@ def set_aside(w):
     command = [w.engine.program, "init", "--new-log", "--reason", "moved"]
     for _ in range(2):
         p = subprocess.Popen(command, cwd=w.folder, env=w.engine.environment(), stdin=subprocess.DEVNULL, stdout=w.engine.log, stderr=w.engine.log)
-        r.deadline(30, "rung init to end", lambda: p.poll() is not None, 0.002)
+        r.deadline(120, "rung init to end", lambda: p.poll() is not None, 0.002)
         if p.returncode == 0:
             break
         assert w.has_happened(), "rung init ended with %d" % p.returncode
