@@ -13,14 +13,14 @@
 enum { HELD = EXCERPT_LAST + 1, STREAMS = 2 };
 
 struct excerpt {
-	char *step;
+	char *step, *label; /* label: what stands before its lines; of a call on another host that too */
 	json_int_t attempt, call;
 	struct buf partial[STREAMS]; /* lines that have not ended, of stdout and of everything else */
 	uint64_t count;              /* of lines that have ended */
 	char *held[HELD];            /* a ring of those after the first */
 };
 
-static struct excerpt *find(struct excerpts *x, const char *step, json_int_t attempt, json_int_t call)
+static struct excerpt *find(struct excerpts *x, const char *step, const char *host, json_int_t attempt, json_int_t call)
 {
 	for (size_t i = 0; i < x->count; i++)
 		if (x->open[i]->attempt == attempt && x->open[i]->call == call && strcmp(x->open[i]->step, step) == 0) return x->open[i];
@@ -29,7 +29,7 @@ static struct excerpt *find(struct excerpts *x, const char *step, json_int_t att
 		x->open = mem_realloc(x->open, x->capacity * sizeof *x->open);
 	}
 	struct excerpt *one = x->open[x->count++] = mem_zero(sizeof *one);
-	*one = (struct excerpt){.step = mem_strdup(step), .attempt = attempt, .call = call};
+	*one = (struct excerpt){.step = mem_strdup(step), .label = host ? mem_printf("%s %s", step, host) : mem_strdup(step), .attempt = attempt, .call = call};
 	for (size_t i = 0; i < STREAMS; i++) buf_init(&one->partial[i], EXCERPT_LINE_BYTES_MAX);
 	return one;
 }
@@ -37,7 +37,7 @@ static struct excerpt *find(struct excerpts *x, const char *step, json_int_t att
 static void print_line(struct excerpts *x, const struct excerpt *one, const char *data, size_t n)
 {
 	char *safe = tail_visible(data, n);
-	x->print(x->arg, one->step, safe);
+	x->print(x->arg, one->label, safe);
 	free(safe);
 }
 
@@ -58,7 +58,7 @@ static void end_line(struct excerpts *x, struct excerpt *one, struct buf *line)
 
 void excerpts_add(struct excerpts *x, const json_t *head, const char *data, size_t n)
 {
-	struct excerpt *one = find(x, json_str(head, "step", ""), json_int(head, "attempt", 0), json_int(head, "call", 0));
+	struct excerpt *one = find(x, json_str(head, "step", ""), json_str(head, "host", NULL), json_int(head, "attempt", 0), json_int(head, "call", 0));
 	struct buf *line = &one->partial[strcmp(json_str(head, "stream", "stdout"), "stdout") != 0];
 	for (const char *end = data + n; data < end;) {
 		const char *feed = memchr(data, '\n', (size_t)(end - data));
@@ -79,7 +79,7 @@ static void print_held(struct excerpts *x, const struct excerpt *one)
 		print_line(x, one, text, strlen(text));
 		free(text);
 	}
-	for (uint64_t i = one->count - shown; i < one->count; i++) x->print(x->arg, one->step, one->held[i % HELD]);
+	for (uint64_t i = one->count - shown; i < one->count; i++) x->print(x->arg, one->label, one->held[i % HELD]);
 }
 
 static void end(struct excerpts *x, size_t i)
@@ -92,6 +92,7 @@ static void end(struct excerpts *x, size_t i)
 	print_held(x, one);
 	for (size_t k = 0; k < HELD; k++) free(one->held[k]);
 	free(one->step);
+	free(one->label);
 	free(one);
 	memmove(&x->open[i], &x->open[i + 1], (x->count - i - 1) * sizeof(struct excerpt *));
 	x->count--;

@@ -14,9 +14,9 @@ enum { EXCERPT_FIRST = 5, EXCERPT_LAST = 5, EXCERPT_LINE_BYTES_MAX = 4096 };
 struct excerpt;
 
 struct excerpts {
-	const char *execution; /* borrowed */
-	bool is_verbose;       /* everything, as it comes */
-	void (*print)(void *arg, const char *step, const char *text);
+	const char *execution;                                        /* borrowed */
+	bool is_verbose;                                              /* everything, as it comes */
+	void (*print)(void *arg, const char *step, const char *text); /* step: its id; behind it the host, of a call on another one */
 	void *arg;
 	struct excerpt **open; /* of calls that have printed and not ended */
 	size_t count, capacity;

@@ -337,6 +337,7 @@ static enum err frame_make(struct execution *x, struct call *c, const json_t *fo
 	const struct callable *what = callable_find(c->module, c->function, &module);
 	struct call_site site;
 	json_t *arguments = json_obj(form, "arguments");
+	c->host = json_str(arguments, "host", NULL) ? arena_strdup(x->arena, json_str(arguments, "host", "")) : NULL;
 	if (!what || !what->frame) return error_set(e, ERR_INVALID, "this rung has no call %.60s.%.60s", c->module, c->function);
 	call_site_make(x, c->step, &site);
 	site.repeats = call_effect_repeats(c->effect);

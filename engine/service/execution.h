@@ -54,6 +54,7 @@ struct call {
 	bool is_intended;   /* its intent is on the way to the store; it leaves when that is durable */
 	bool is_dispatched, is_held, is_cancelled, is_started;
 	bool is_redacted; /* a secret was taken out of what it printed */
+	const char *host; /* that it is sent to; NULL: this one */
 	json_t *facts;    /* what the actor said of the command or the host */
 	int64_t ends_us;  /* on the monotonic clock: when the actor should have ended it, or was asked to; 0: never */
 	uint64_t told;    /* what attached clients know of it, as one number; 0: nothing */

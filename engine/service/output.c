@@ -122,9 +122,9 @@ enum err output_sweep(struct engine *en, struct error *e)
 
 void call_output(struct execution *x, struct call *c, int stream, const void *data, size_t n)
 {
-	json_t *head =
-	    json_pack("{s:s,s:s,s:s,s:i,s:i,s:s}", "ev", "output", "execution", x->id, "step", x->book->steps[c->step].id, "attempt", (int)c->attempt, "call",
-	              (int)c->number, "stream", c->client && stream == 0 && strcmp(c->function, "terminal") == 0 ? "terminal" : stream_names[stream]);
+	json_t *head = json_pack("{s:s,s:s,s:s,s:i,s:i,s:s,s:s*}", "ev", "output", "execution", x->id, "step", x->book->steps[c->step].id, "attempt",
+	                         (int)c->attempt, "call", (int)c->number, "stream",
+	                         c->client && stream == 0 && strcmp(c->function, "terminal") == 0 ? "terminal" : stream_names[stream], "host", c->host);
 	engine_broadcast(x->engine, x, head, data, n);
 	c->seen_bytes[stream] += n;
 	if (x->output_bytes >= EXECUTION_OUTPUT_BYTES) return;

@@ -81,7 +81,7 @@
  * EVENTS
  * {"ev":"view","execution", then any of the VIEW's members that changed; "steps" holds whole step objects, only those that changed, static members left out;
  *   a step's calls are all of them in "calls", or in "changed_calls" those that are new or changed, by their number}
- * {"ev":"output","execution","step","attempt","call","stream"}  payload: bytes as they come
+ * {"ev":"output","execution","step","attempt","call","stream","host"}  payload: bytes as they come; host: of a call on another one
  * {"ev":"logged","execution","step","level","text"}
  * {"ev":"note","execution","step","by","text"}
  * {"ev":"ended","execution","state"}                        the last one

@@ -51,6 +51,26 @@ static void floods_are_cut_in_the_middle(void **state)
 	of_lines(12, true, "1|2|3|4|5|6|7|8|9|10|11|12|");
 }
 
+static void print_with_step(void *arg, const char *step, const char *text)
+{
+	buf_printf(arg, "%s: %s|", step, text);
+}
+
+static void lines_of_another_host_say_which(void **state)
+{
+	struct buf out;
+	(void)state;
+	buf_init(&out, 1 << 16);
+	struct excerpts x = {.execution = "01A", .print = print_with_step, .arg = &out};
+	json_t *head = json_pack("{s:s,s:i,s:i,s:s,s:s}", "step", "a", "attempt", 1, "call", 2, "stream", "stdout", "host", "web-1");
+	excerpts_add(&x, head, "up\n", 3);
+	feed(&x, 3, "stdout", "here\n");
+	json_decref(head);
+	excerpts_clear(&x);
+	assert_string_equal(out.data, "a web-1: up|a: here|");
+	buf_clear(&out);
+}
+
 static void calls_and_streams_are_told_apart(void **state)
 {
 	struct buf out;
@@ -75,6 +95,7 @@ static void calls_and_streams_are_told_apart(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(floods_are_cut_in_the_middle), cmocka_unit_test(calls_and_streams_are_told_apart)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(floods_are_cut_in_the_middle), cmocka_unit_test(lines_of_another_host_say_which),
+	                                   cmocka_unit_test(calls_and_streams_are_told_apart)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
