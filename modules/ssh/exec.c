@@ -42,6 +42,7 @@ void exec_drop(struct exec *x)
 	if (x->channel && x->peer->stage != PEER_IS_DEAD) ssh_channel_free(x->channel);
 	x->channel = NULL;
 	x->stage = EXEC_WAITS;
+	x->stage_us = 0;
 }
 
 static bool has_left(const struct exec *x)

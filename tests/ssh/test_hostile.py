@@ -75,7 +75,7 @@ return out"""
 def test_every_fault_at_once():
     faults = list(every_fault())
     with Peers(*faults) as p:
-        out = p.ask(ASK_ALL % (", ".join("'%s'" % n for n in p.names), COMMAND, "25s"))
+        out = p.ask(ASK_ALL % (", ".join("'%s'" % n for n in p.names), COMMAND, "15s"))
         wrong = []
         for name, fault in p.names.items():
             got, want = out[name], expected(fault)

@@ -137,7 +137,13 @@ stores() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation cuts disk kills order receipts memory failpoints
+ssh() {
+	for seed in $(seeds 5); do
+		round "ssh cuts=40 seed=$seed" "40 cut connections" env RUNG_BUILD="$B" CUTS=40 SEED="$seed" python3 tests/ssh/test_receipt.py test_connections_cut_at_random
+	done
+}
+
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation cuts disk kills order receipts ssh memory failpoints
 for area in "$@"; do
 	$area
 done
