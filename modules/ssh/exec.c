@@ -312,7 +312,7 @@ static bool open_refused(struct exec *x)
 {
 	struct error e;
 	struct peer *p = x->peer;
-	if (!ssh_is_connected(p->session)) return true; /* heard of by the peer */
+	if (!peer_is_sound(p)) return true; /* heard of by the peer */
 	if (p->channels > 1) {
 		p->channels_max = p->channels - 1;
 		peer_remove(p, x);
@@ -328,7 +328,7 @@ static bool open_refused(struct exec *x)
 static bool ask_refused(struct exec *x)
 {
 	struct error e;
-	if (!ssh_is_connected(x->peer->session)) return true;
+	if (!peer_is_sound(x->peer)) return true;
 	error_set(&e, ERR_FAILED, "%s does not run commands: %.200s", route_shown(x->peer->route), ssh_get_error(x->peer->session));
 	fail(x, &e);
 	return false;
@@ -348,7 +348,8 @@ bool exec_go(struct exec *x)
 	if (x->stage == EXEC_ASKS) {
 		rc = ssh_channel_request_exec(x->channel, x->command);
 		if (rc == SSH_AGAIN) return true;
-		if (rc != SSH_OK) return ask_refused(x);
+		/* Where nonsense follows, the library forgets that it was accepted. */
+		if (rc != SSH_OK && !x->is_marked) return ask_refused(x);
 		enter(x, EXEC_RUNS);
 	}
 	if (x->stage == EXEC_RUNS && !x->is_closed) feed(x);

@@ -9,6 +9,8 @@
 #include "sandbox/hand.h"
 #include "sandbox/resolve.h"
 
+#include <sys/types.h>
+
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 
@@ -82,6 +84,7 @@ struct peer {
 	ssh_session session;
 	ssh_event event;
 	struct watch watch;
+	ino_t socket; /* which one watch.fd is */
 	struct dial *dial;
 	struct auth_try *auth;
 	struct tunnel *tunnel;      /* the way through another host; NULL: it is reached directly */
@@ -108,6 +111,9 @@ void peer_add_first(struct peer *p, struct exec *x);
 
 /* It has gone: its channel is free again. */
 void peer_remove(struct peer *p, struct exec *x);
+
+/* Does the connection stand, and has nothing come on it that makes no sense? */
+bool peer_is_sound(const struct peer *p);
 
 /* Goes as far as it can without waiting. */
 void peer_go(struct peer *p);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HOST_KEY_ALGORITHMS = 6, TYPES_MAX = 8, SAID_BYTES_MAX = 300 };
@@ -193,7 +194,10 @@ static void session_make(struct peer *p, int fd)
 void peer_connected(struct peer *p, int fd, const char *where)
 {
 	snprintf(p->peer_text, sizeof p->peer_text, "%s", where);
+	struct stat st;
 	session_make(p, fd);
+	must(fstat(fd, &st) == 0);
+	p->socket = st.st_ino;
 	p->watch = (struct watch){.fd = fd, .ready = on_ready, .owner = p};
 	p->stage = PEER_SHAKES;
 	p->deadline_us = clock_monotonic_us() + SSH_HANDSHAKE_US;
@@ -310,6 +314,12 @@ static void go_execs(struct peer *p)
 	}
 }
 
+bool peer_is_sound(const struct peer *p)
+{
+	/* Where a packet is none the library leaves the connection open, and listens no more. */
+	return ssh_is_connected(p->session) && !(ssh_get_status(p->session) & (SSH_CLOSED | SSH_CLOSED_ERROR));
+}
+
 /* What came is taken first, so that a command that had ended before the connection did has its outcome. */
 static void serve(struct peer *p)
 {
@@ -324,7 +334,7 @@ static void serve(struct peer *p)
 		tunnel_go(t);
 	}
 	if (p->stage != PEER_SERVES) return;
-	if (ssh_is_connected(p->session))
+	if (peer_is_sound(p))
 		watch_as_needed(p);
 	else
 		peer_fail(p, ERR_CLOSED, "the connection to %s (%s) ended: %s", p->route->host, p->peer_text, library_says(p));
@@ -424,7 +434,13 @@ struct peer *peer_new(struct ssh_hand *h, struct route *route)
 	return p;
 }
 
-/* The session closes its descriptor. */
+/* A descriptor that it was given the library closes where the host has closed the connection, and leaves open where not; the number may be another's by now. */
+static void close_socket(const struct peer *p)
+{
+	struct stat st;
+	if (fstat(p->watch.fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == p->socket) close(p->watch.fd);
+}
+
 void peer_free(struct peer *p)
 {
 	tunnel_free(p->tunnel);
@@ -435,6 +451,7 @@ void peer_free(struct peer *p)
 	if (p->session) {
 		ssh_disconnect(p->session);
 		ssh_free(p->session);
+		close_socket(p);
 	}
 	route_free(p->route);
 	free(p->host_key);

@@ -32,7 +32,8 @@ def expected(fault):
     if not stage:
         return ODDITIES.get(fault)
     if stage in ("eof", "closed"):
-        return (SERVED, LATE) if action == "slow" else SERVED
+        # A reset takes back what had not been read.
+        return (SERVED, LATE) if action == "slow" else (SERVED, LOST, LATE) if action == "reset" else SERVED
     if action in ("hang", "slow"):
         return (LATE, SERVED) if stage == "status" else LATE if stage in ("channel",) + AFTER else REACHED_NOT
     if action == "garbage":
@@ -72,8 +73,19 @@ end, {max_concurrency = #names})
 return out"""
 
 
+def floods(fault):
+    return "endless" in fault or fault == "window-overrun"
+
+
 def test_every_fault_at_once():
-    faults = list(every_fault())
+    all_at_once([f for f in every_fault() if not floods(f)])
+
+
+def test_hosts_that_never_stop():
+    all_at_once(["none", "no-eof"] + [f for f in every_fault() if floods(f)])
+
+
+def all_at_once(faults):
     with Peers(*faults) as p:
         out = p.ask(ASK_ALL % (", ".join("'%s'" % n for n in p.names), COMMAND, "15s"))
         wrong = []
@@ -85,10 +97,21 @@ def test_every_fault_at_once():
             if how == SERVED and fault not in ("exit-signal", "status-twice", "no-window") and (got.get("code"), got.get("stdout").replace("late\n", "")) != (5, "hello\n"):
                 wrong.append("%s: %s" % (fault, json.dumps(got)[:300]))
             assert "\\u001b" not in json.dumps(got) and "\x1b" not in str(got), got
+        assert "its actor ended" not in p.log_tail(), p.log_tail()
         print("".join("# %s\n" % w for w in wrong), end="")
         same(len(wrong), 0)
         # The actor is as good as new.
         same(p.ask("return {v = ssh('none', 'exit 3', {ok = 3}).code}"), {"v": 3})
+
+
+def test_no_descriptor_is_left_of_a_connection_that_ended():
+    gone = ("wrong-key", "packet-huge", "auth-refused", "drop:kex", "reset:auth", "garbage:kexinit")
+    with Peers("none", *gone) as p:
+        x = p.run(p.lua("ssh('none', {'true'}) for i = 1, 5 do for _, name in ipairs{%s} do pcall(ssh, name, {'true'}) end end ssh('none', {'sleep', '30'})" % ", ".join("'%s'" % g.replace(":", "-") for g in gone), permissions=ALL))
+        p.step(x, "s0", lambda s: any("sleep" in c["words"] for c in s["calls"]), 60)
+        sockets = [os.readlink("/proc/%d/fd/%s" % (p.actor(), n)) for n in os.listdir("/proc/%d/fd" % p.actor())]
+        same(sum(s.startswith("socket:") for s in sockets), 2)
+        p.client.ask("cancel", execution=x)
 
 
 def test_a_command_that_was_sent_and_lost_is_in_doubt():
