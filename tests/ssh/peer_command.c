@@ -93,8 +93,12 @@ void command_output(struct conn *c, unsigned id, bool is_error)
 
 void command_resume(struct conn *c, unsigned id)
 {
-	if (c->channels[id]->out >= 0) command_output(c, id, false);
-	if (c->channels[id]->err >= 0) command_output(c, id, true);
+	const struct channel *ch = c->channels[id];
+	if (ch->out < 0 && ch->err < 0) return;
+	if (ch->out >= 0) command_output(c, id, false);
+	if (ch->err >= 0) command_output(c, id, true);
+	/* It may have exited before: then this is the end, and nothing else will come to say so. */
+	channel_over(c, id);
 }
 
 void command_exited(struct conn *c, unsigned id)

@@ -98,10 +98,7 @@ def all_at_once(faults):
                 wrong.append("%s: %s" % (fault, json.dumps(got)[:300]))
             assert "\\u001b" not in json.dumps(got) and "\x1b" not in str(got), got
         assert "its actor ended" not in p.log_tail(), p.log_tail()
-        print("".join("# %s\n" % w for w in wrong), end="")
-        # One server process plays all of them, and answers a few only when their time is up.
-        same([w for w in wrong if " timeout where " not in w], [])
-        assert len(wrong) <= 4, wrong
+        same(wrong, [])
         # The actor is as good as new.
         same(p.ask("return {v = ssh('none', 'exit 3', {ok = 3}).code}"), {"v": 3})
 
