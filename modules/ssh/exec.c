@@ -118,7 +118,8 @@ bool exec_is_late(struct exec *x, int64_t now_us)
 		return true;
 	}
 	if (x->stage_us && now_us >= x->stage_us) {
-		peer_fail(x->peer, ERR_CLOSED, "%s (%s) does not answer any more", x->peer->route->host, x->peer->peer_text);
+		peer_fail(x->peer, ERR_CLOSED, "%s%s%s%s does not answer any more", x->peer->route->host, *x->peer->peer_text ? " (" : "", x->peer->peer_text,
+		          *x->peer->peer_text ? ")" : "");
 		return true;
 	}
 	if (x->retry_us && now_us >= x->retry_us) {

@@ -50,6 +50,14 @@ BOOK = """# Disk full
 """
 
 
+def is_gone(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 class Resolve(unittest.TestCase):
     def setUp(self):
         self.top = tempfile.mkdtemp(prefix="rung-pty-", dir="/tmp")
@@ -86,7 +94,7 @@ class Resolve(unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
         except (OSError, ValueError):
             return
-        self.poll("the engine's end", lambda: not os.path.exists("/proc/%d/exe" % pid) or not os.path.exists(os.path.realpath("/proc/%d/exe" % pid)))
+        self.poll("the engine's end", lambda: is_gone(pid))
 
     def rung(self, *argv):
         return subprocess.run([RUNG, *argv], cwd=self.top, env=dict(os.environ, **self.env), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE)

@@ -35,7 +35,8 @@ def expected(fault):
         # A reset takes back what had not been read.
         return (SERVED, LATE) if action == "slow" else (SERVED, LOST, LATE) if action == "reset" else SERVED
     if action in ("hang", "slow"):
-        return (LATE, SERVED) if stage == "status" else LATE if stage in ("channel",) + AFTER else REACHED_NOT
+        # A channel that does not open: the call's time, or the connection's, which began a little earlier, is up first.
+        return (LATE, SERVED) if stage == "status" else (LATE, REACHED_NOT) if stage == "channel" else LATE if stage in AFTER else REACHED_NOT
     if action == "garbage":
         return (LATE, LOST, REACHED_NOT) if stage in ("channel",) + AFTER else REACHED_NOT
     return REACHED_NOT if stage in BEFORE else (LOST, LATE)
