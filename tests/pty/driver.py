@@ -200,6 +200,10 @@ class Terminal:
     def sees(self, *texts, deadline=None):
         return self.until(lambda s: all(t in s for t in texts), "%r" % (texts,), deadline)
 
+    def has_said(self, *texts):
+        """The same of lines that may have left the screen by then."""
+        return self.until(lambda _: all(t in self.screen.everything() for t in texts), "%r" % (texts,))
+
     def loses(self, text):
         return self.until(lambda s: text not in s, "the end of %r" % text)
 
