@@ -2,7 +2,8 @@
 local rung = ...
 rung.open("rung_command")
 local raise, command = rung.raise, rung.command
-local error, type, tostring, ipairs, pairs, setmetatable, math_type, concat = error, type, tostring, ipairs, pairs, setmetatable, math.type, table.concat
+local error, type, tostring, tonumber, ipairs, pairs, setmetatable, math_type, concat = error, type, tostring, tonumber, ipairs, pairs, setmetatable,
+	math.type, table.concat
 local random, floor, ceil, sort = math.random, math.floor, math.ceil, table.sort
 
 local of_one = {check = true, ok = true, stdin = true, timeout = true, effect = true, login = true, as = true, key = true}

@@ -43,6 +43,8 @@ def test_max_errors_stops_before_the_next_host_starts():
         f.why("ssh.each(%s, [[%s; test $n != 0 || exit 1; sleep 0.5; echo $n >> %s]], {max_concurrency = 4})" % (names(12), WHO, mark))
         same(sorted(read(mark).split()), ["1", "2", "3"])
         same(f.result("ssh.each(%s, [[%s; test $n -gt 2]], {max_errors = '25%%', max_concurrency = '50%%'}).errors" % (names(12), WHO)), 3)
+        # A share is reckoned whatever the step then makes of the names around it.
+        same(f.result("(function() local each = ssh.each tonumber = nil return each(%s, {'true'}, {max_concurrency = '50%%'}).errors end)()" % names(4)), 0)
 
 
 def test_canary_and_ramp_up():
