@@ -30,6 +30,8 @@ HOST_GLOBS = ["web-1", "web-*", "*", "db-2", "{web|db}-1", "web-*.example.net", 
 HOSTS = ["web-1", "web-2", "db-1", "db-2", "WEB-1", "web-1.example.net", "a.b.example.net", "web-", "web-1.", "wéb-1", "web-1..x", ""]
 LOGINS = ["", "", "deploy@", "root@", "{deploy|root}@", "*@"]
 URL_PATHS = ["", "/", "/v1/**", "/v1/*", "/*/x", "/v1/a*", "/{v1|v2}/x", "/**", "/v1/*/x", "/v1/{param:unit}"]
+FILE_GLOBS = ["/srv/a", "/srv/*", "/srv/**", "/**", "/*/a", "/srv/a*", "/srv/*b", "/srv/{a|b}/*", "/srv/.*", "'/srv/a b'", "/srv/*/a/**", "/srv/a=*", "/srv/{param:unit}"]
+FILES = ["/srv/a", "/srv/b", "/srv/ab", "/srv/a/b", "/srv/b/a/x", "/srv", "/srv/", "/", "", "srv/a", "/srv/../a", "/srv/./a", "/srv//a", "/srv/-f", "/srv/.a", "/srv/..a", "/srv/a=-f", "/srv/a b", "/srv/nginx", "/srv/é", "/srv/a\\b", "/srv/a\nb"]
 PATHS = ["", "/", "/v1/", "/v1/x", "/v1/a", "/v1/ab", "/v2/x", "/v1/x/y", "/v1/a/x", "/v1/../v2/x", "/v1/%2e%2e/x", "/v1/x%2fy", "/v1/x%20y", "/v1//x", "/v1/nginx", "/v1/..", "/v1/-x", "/./x"]
 
 
@@ -103,6 +105,8 @@ class Generator:
         r = self.r
         kind = r.choice(["sh", "sh", "sh", "ssh", "http", "secret", "notify", "runbook"])
         if kind == "ssh":
+            if self.often(0.4):
+                return "ssh %s%s %s %s" % (r.choice(LOGINS), r.choice(HOST_GLOBS), r.choice(["put", "put", "get"]), r.choice(FILE_GLOBS if effect == "allow" else FILE_GLOBS[:-1]))
             user = r.choice(["", "", " as root", " as *"])
             return "ssh %s%s%s -- %s" % (r.choice(LOGINS), r.choice(HOST_GLOBS), user, r.choice(["uptime", "systemctl restart *", "df **", "{a|b} *"]))
         if kind == "http":
@@ -219,7 +223,9 @@ class Generator:
     def target(self, pattern):
         """A call of ssh or http: often the pattern's own words with what its stars may stand for, else any."""
         r = self.r
-        kind, *words = pattern.split(" ")
+        kind, *words = pattern.replace("a b", "a\0b").split(" ")
+        words = [word.replace("\0", " ") for word in words]
+        is_file = kind == "ssh" and words[1] in ("put", "get")
         if self.often(0.7):
             out = [self.argument(word, {"unit": "nginx"}) if word != "**" else "x" for word in words]
             if kind == "ssh" and self.often(0.7):
@@ -227,7 +233,12 @@ class Generator:
             if kind == "http" and self.often(0.7):
                 scheme, _, rest = words[1].partition("://")
                 out[1] = scheme + "://" + r.choice(HOSTS[:7]) + r.choice(["", ":" + rest.partition(":")[2].partition("/")[0] if ":" in rest.partition("/")[0] else ""]) + r.choice(PATHS)
+            if is_file:
+                out[1] = out[1] if self.often(0.9) else r.choice(["put", "get", "--"])
+                out[2] = r.choice(FILES) if self.often(0.4) else self.argument(words[2].replace("**", r.choice(["a", "a/*", "-f/.", "a/b/c"])), {"unit": "nginx"})
             return kind, out
+        if is_file and self.often(0.5):
+            return kind, [r.choice(["", "deploy@", "@"]) + r.choice(HOSTS)] + r.choice([["put"], ["get"], ["put", "--"], ["as", "root", "put"], []]) + [r.choice(FILES)]
         if kind == "ssh":
             return kind, [r.choice(["", "deploy@", "root@", "a@b@", "@"]) + r.choice(HOSTS)] + r.choice([[], ["as", "root"], ["as", "-u"]]) + ["--"] + r.choice([["uptime"], ["systemctl", "restart", "a"], [], ["df"]])
         host = r.choice(["", "u@", "web-1@"]) + r.choice(HOSTS) + r.choice(["", ":443", ":80", ":8443"])

@@ -102,9 +102,8 @@ def upward(text):
 class Word:
     """One word of a request against one of a pattern: which places can be reached, part for part."""
 
-    def __init__(self, text, params, stops, is_whole):
-        self.text, self.params, self.stops = text, params, stops
-        self.fixed = frozenset() if is_whole else upward(text)
+    def __init__(self, text, params, stops, fixed):
+        self.text, self.params, self.stops, self.fixed = text, params, stops, fixed
 
     def is_free(self, start, end):
         """May what a pattern leaves open stand for that stretch?"""
@@ -123,10 +122,11 @@ class Word:
         return [start + len(t) for t in ([part[1]] if kind == "text" else part[1]) if text.startswith(t, start)]
 
 
-def word_matches(parts, text, params, stops=""):
+def word_matches(parts, text, params, stops="", is_argument=False):
     if "\0" in text:
         return False
-    word = Word(text, params, stops, len(parts) == 1 and parts[0][0] in ("star", "param"))
+    is_whole = len(parts) == 1 and parts[0][0] in ("star", "param")
+    word = Word(text, params, stops, upward(text) if is_argument and not is_whole else frozenset())
     places = {0}
     for part in parts:
         places = {end for start in places for end in word.ends(part, start)}
@@ -141,7 +141,7 @@ def words_match(wanted, words, params):
         wanted, words = wanted[:-1], words[: len(wanted) - 1]
     if len(wanted) != len(words):
         return False
-    return all(word_matches(parts, text, params, "" if i else "/") for i, (parts, text) in enumerate(zip(wanted, words)))
+    return all(word_matches(parts, text, params, "" if i else "/", is_argument=True) for i, (parts, text) in enumerate(zip(wanted, words)))
 
 
 def is_name(kind, text):
@@ -169,23 +169,48 @@ def lower(word):
     return [(c.lower(), quoted) for c, quoted in word]
 
 
+def is_login(text):
+    return re.fullmatch(r"[a-z_][\w.+$-]*", text, re.ASCII | re.IGNORECASE) is not None
+
+
+def user_matches(pattern, text, params):
+    """A login, or a user to act as: None stands for none and matches only itself."""
+    if pattern is None or text is None:
+        return pattern is text
+    return is_login(text) and word_matches(parts_of(pattern), text, params, "@")
+
+
+def is_on_host(login, host, given_login, given_host, params):
+    given = host_of(given_host)
+    return given is not None and user_matches(login, given_login, params) and word_matches(parts_of(lower(host)), given, params, ".")
+
+
+def plain(word):
+    return "".join(c for c, _ in word)
+
+
+def allows_file(wanted, path, params):
+    """An absolute path in its one spelling; `*` is one part of it, `**` behind a "/" all that is below."""
+    if not re.fullmatch(r"(/[^/\x00-\x1f\x7f\\]+)+", path) or any(name in (".", "..") for name in path.split("/")):
+        return False
+    return path_matches(wanted, path, params)
+
+
 def allows_ssh(wanted, words, params):
-    """LOGIN@HOST as USER -- COMMAND: a pattern without a login or a user matches no request that has one, and the other way round."""
+    """LOGIN@HOST as USER -- COMMAND, LOGIN@HOST put PATH: a pattern without a login or a user matches no request that has one, and the other way round."""
     login, host = cut(wanted[0], "@")
     given_login, is_given, given_host = words[0].rpartition("@") if words else ("", "", "")
+    if len(wanted) == 3 and plain(wanted[1]) in ("put", "get"):
+        of_host = is_on_host(login, host, given_login if is_given else None, given_host, params)
+        return of_host and len(words) == 3 and words[1] == plain(wanted[1]) and allows_file(wanted[2], words[2], params)
     user = wanted[2] if wanted[1] == [("a", False), ("s", False)] else None
     given_user = words[2] if len(words) > 2 and words[1] == "as" else None
     behind = 3 if given_user is not None else 1
-    if len(words) < behind + 2 or words[behind] != "--" or "@" in given_login:
+    if len(words) < behind + 2 or words[behind] != "--":
         return False
-    for pattern, text in ((login, given_login if is_given else None), (user, given_user)):
-        if (pattern is None) != (text is None):
-            return False
-        if pattern is not None and not (re.fullmatch(r"[a-z_][\w.+$-]*", text, re.ASCII | re.IGNORECASE) and word_matches(parts_of(pattern), text, params, "@")):
-            return False
-    given = host_of(given_host)
     command = [parts_of(word) for word in wanted[4 if user is not None else 2 :]]
-    return given is not None and word_matches(parts_of(lower(host)), given, params, ".") and words_match(command, words[behind + 1 :], params)
+    of_host = is_on_host(login, host, given_login if is_given else None, given_host, params)
+    return of_host and user_matches(user, given_user, params) and words_match(command, words[behind + 1 :], params)
 
 
 URL = r"(https?)://([^/:@?#\\]*)(?::(\d+))?(/[^?#\\]*)?"
