@@ -158,6 +158,8 @@ static int help_capabilities(bool json)
 	                {"sh df **", "df with whatever follows"},
 	                {"sh sh -c 'df | sort'", "this one shell line and no other: what sh(\"df | sort\") calls"},
 	                {"ssh deploy@web-* as root -- systemctl restart *", "on hosts of one name part, as that user and no other"},
+	                {"ssh deploy@web-* put /etc/app/*", "ssh.put of files of that folder; ** is all below it; no right to commands holds it"},
+	                {"ssh deploy@web-* get /var/log/app/**", "ssh.get of files below that folder"},
 	                {"http {GET|HEAD} https://api.example.net/v1/**", "below that path, with no query; ?** at the end allows any"},
 	                {"secret db-admin", "use of that secret; so with notify NAME and runbook ID or path"},
 	                {NULL, NULL}};

@@ -44,14 +44,16 @@ static bool globs_meet(const struct glob *g, const struct glob *seen, enum part 
 bool capability_could_allow(const struct capability *c, const struct capability *seen)
 {
 	if (strcmp(c->kind, seen->kind) != 0) return false;
+	/* A file on a host is no command there. */
+	if (!c->parts[PART_METHOD] != !seen->parts[PART_METHOD]) return false;
 	for (size_t i = 0; i < PARTS; i++) {
 		bool is_any = c->parts[i] && c->parts[i]->is_rest && c->parts[i]->count == 0;
 		if (is_any || (!c->parts[i] && !seen->parts[i])) continue;
 		/* A login or a query that is not seen may stand in what is hidden. */
 		if (!c->parts[i] || !seen->parts[i]) continue;
 		if (!globs_meet(c->parts[i], seen->parts[i], (enum part)i)) return false;
-		/* What is hidden in a host may hold all that follows; method and scheme stand before it. */
-		if (i == PART_HOST && !c->count && !glob_literal(seen->parts[i])) return true;
+		/* What is hidden in a host of an address may hold all that follows; method and scheme stand before it. */
+		if (i == PART_HOST && c->parts[PART_SCHEME] && !glob_literal(seen->parts[i])) return true;
 	}
 	for (size_t i = 0; i < c->count; i++) {
 		if (c->words[i].is_rest || (i < seen->count && seen->words[i].is_rest)) return true;

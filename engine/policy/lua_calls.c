@@ -364,6 +364,36 @@ static void read_ssh(struct reader *r, int line)
 	call_end(r, &c);
 }
 
+/* The path of a file. A pattern's begins with a slash: where what it begins with is hidden, it may be any. */
+static void add_path(struct reader *r, struct call *c)
+{
+	size_t len = c->pattern.len;
+	add_word(r, c);
+	if (!strchr("*{", c->pattern.data[len + 1])) return;
+	c->pattern.len = len;
+	buf_str(&c->pattern, " /**");
+	c->is_whole = false;
+}
+
+/* ssh.put(host, path, content, options), ssh.get(host, path, options) */
+static void read_file(struct reader *r, const char *verb, int line)
+{
+	struct call c;
+	call_begin(&c, "ssh", line);
+	add_word(r, &c);
+	buf_printf(&c.pattern, " %s", verb);
+	if (next_argument(r)) {
+		add_path(r, &c);
+	} else {
+		buf_str(&c.pattern, " /**");
+		c.is_whole = false;
+	}
+	if (strcmp(verb, "put") == 0 && next_argument(r)) skip_expression(r);
+	/* Options may name a login. */
+	c.is_whole = c.is_whole && !is_sign(peek(r, 0), ",");
+	call_end(r, &c);
+}
+
 static void read_http(struct reader *r, const char *method, int line)
 {
 	struct call c;
@@ -419,6 +449,11 @@ static bool is_method(const char *name)
 	return false;
 }
 
+static bool is_file_verb(const char *name)
+{
+	return strcmp(name, "put") == 0 || strcmp(name, "get") == 0;
+}
+
 /* A name that may begin a call; r stands behind it. */
 static void read_call(struct reader *r, const struct token *name, bool is_protected)
 {
@@ -427,6 +462,7 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		field = peek(r, 1)->text;
 		r->at += 2;
 	}
+	is_protected = is_protected && is_sign(peek(r, 0), ",");
 	bool is_bracketed = is_protected || is_sign(peek(r, 0), "(");
 	if (!open_arguments(r, is_protected)) return;
 	const char *kind = name->text;
@@ -434,6 +470,8 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		read_sh(r, name->line);
 	else if (strcmp(kind, "ssh") == 0 && (!field || strcmp(field, "each") == 0))
 		read_ssh(r, name->line);
+	else if (field && strcmp(kind, "ssh") == 0 && is_file_verb(field))
+		read_file(r, field, name->line);
 	else if (field && strcmp(kind, "http") == 0 && is_method(field))
 		read_http(r, field, name->line);
 	else if (field && strcmp(kind, "http") == 0 && strcmp(field, "request") == 0)
@@ -484,7 +522,7 @@ void lua_calls_find(struct arena *a, const char *source, struct lua_calls *out)
 		const struct token *t = &r.tokens[i], *before = i ? t - 1 : NULL;
 		if (t->kind != TOKEN_NAME || !is_kind(t->text) || (before && (is_sign(before, ".") || is_sign(before, ":")))) continue;
 		if (is_redefined(&r, t->text)) continue;
-		bool is_protected = i >= 2 && is_sign(before, "(") && is_name(before - 1, "pcall") && is_sign(t + 1, ",");
+		bool is_protected = i >= 2 && is_sign(before, "(") && is_name(before - 1, "pcall");
 		r.at = i + 1;
 		read_call(&r, t, is_protected);
 	}

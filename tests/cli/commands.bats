@@ -67,6 +67,8 @@ run_quick() { "$RUNG" run runbooks/quick.md --auto --allow declared --json 2>/de
 	"$RUNG" help attributes | grep -q "on_failure=stop"
 	[ "$("$RUNG" help attributes --json | field 0.name)" = id ]
 	"$RUNG" help capabilities | grep -q "{param:x}"
+	"$RUNG" help capabilities | grep -q "ssh .* put /"
+	"$RUNG" help capabilities | grep -q "ssh .* get /"
 	"$RUNG" help | grep -q "attributes, capabilities"
 	run "$RUNG" help stats
 	[ "$status" -eq 2 ]

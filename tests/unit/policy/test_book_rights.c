@@ -79,6 +79,24 @@ static void calls_that_are_not_allowed(void **state)
 	says("", STEP("", "sh{'anything'}"), "");
 }
 
+static void files_are_no_commands(void **state)
+{
+	(void)state;
+	static const char permissions[] = "## Permissions\n\n- `ssh web-* put /srv/**`\n- `ssh web-* -- uptime`\n- read: `ssh web-* get /srv/*`\n";
+	says(permissions, STEP("", "ssh.put('web-1', '/srv/a/b', text) ssh.get('web-1', '/srv/a')"), "");
+	says(permissions, STEP("", "ssh.put(h, params.unit, text) ssh.put(h, '/srv/' .. name, text, {mode = '0600'})"), "");
+	says(permissions, STEP("", "ssh.put('web-1', '/etc/x', text)"), "missing:21");
+	says(permissions, STEP("", "ssh.put(h, '/etc/x', text)"), "missing:21");
+	says(permissions, STEP("", "ssh.get('web-1', '/srv/a/b')"), "missing:21");
+	says(permissions, STEP("", "ssh.put('web-1', 'motd', text)"), "missing:21");
+	says(permissions, STEP("", "return 1") "\n   ```lua {verify}\n   ssh.put('web-1', '/srv/a', 'x')\n   ```\n", "missing:25");
+	/* A right to every command is none to a file, and the other way round. */
+	says("## Permissions\n\n- `ssh *@* -- **`\n", STEP("", "ssh.put('web-1', '/srv/a', text)"), "interpreter:11 missing:19");
+	says("## Permissions\n\n- `ssh *@* -- **`\n", STEP("", "ssh.get(h, path)"), "interpreter:11 missing:19");
+	says("## Permissions\n\n- `ssh * put /**`\n", STEP("", "ssh(h, command)"), "missing:19");
+	says("## Permissions\n\n- `ssh * put /**`\n", STEP("", "ssh('web-1', {'put', '/x'})"), "missing:19");
+}
+
 static void a_proof_may_only_read(void **state)
 {
 	(void)state;
@@ -114,6 +132,7 @@ int main(void)
 	    cmocka_unit_test(patterns_that_mean_nothing_or_everything),
 	    cmocka_unit_test(a_step_only_takes_rights_away),
 	    cmocka_unit_test(calls_that_are_not_allowed),
+	    cmocka_unit_test(files_are_no_commands),
 	    cmocka_unit_test(a_proof_may_only_read),
 	    cmocka_unit_test(calls_are_listed_with_their_right),
 	};

@@ -114,6 +114,27 @@ static void other_kinds(void **state)
 	finds("runbook('RUN002', {a = secret 'x'})", "runbook RUN002; secret x");
 }
 
+static void files_of_hosts(void **state)
+{
+	(void)state;
+	finds("ssh.put('web-1', '/srv/motd', text)", "ssh web-1 put /srv/motd");
+	finds("local text = ssh.get(params.host, '/srv/a b')", "ssh {param:host} get '/srv/a b'");
+	finds("ssh.put('h', '/srv/' .. params.name .. '.conf', {template = 'a, {{b}}', values = {b = f(1, 2)}})", "ssh h put /srv/{param:name}.conf");
+	finds("ssh.put('h', '/srv/' .. name, secret 'x')", "~ssh h put /srv/*; secret x");
+	/* The login is in the options, or may be. */
+	finds("ssh.put('h', '/x', 'y', {mode = '0600'})", "~ssh h put /x");
+	finds("ssh.get('h', '/x', options)", "~ssh h get /x");
+	/* A pattern's path begins with a slash: what is hidden there may be any. */
+	finds("ssh.put(h, params.path, 'x')", "~ssh * put /**");
+	finds("ssh.get('h', path)", "~ssh h get /**");
+	finds("ssh.get('h', base .. '/x')", "~ssh h get /**");
+	finds("ssh.get('h', '*')", "ssh h get '*'");
+	finds("ssh.get 'h'; ssh.put('h')", "~ssh h get /**; ~ssh h put /**");
+	finds("pcall(ssh.put, 'h', '/x', 'y') pcall(http.get, 'https://h/x') pcall(ssh.get)", "ssh h put /x; http GET https://h/x");
+	finds("my.ssh.put('h', '/x', 'y') ssh.place('h', '/x') ssh:get('h', '/x')", "");
+	finds("local ssh = f ssh.get('h', '/x')", "");
+}
+
 static void what_is_no_call_is_left_alone(void **state)
 {
 	(void)state;
@@ -124,18 +145,41 @@ static void what_is_no_call_is_left_alone(void **state)
 	finds("local sh = f; sh{'a'}", "");
 	finds("local function sh(x) end sh{'a'}", "");
 	finds("sh = f sh{'a'}", "");
-	finds("http.request{method = 'GET'} http{'x'} ssh.put('h', 'a')", "");
+	finds("http.request{method = 'GET'} http{'x'} ssh.move('h', 'a')", "");
 	finds("if sh == nil then end sh", "");
 }
 
 static void broken_lua_ends(void **state)
 {
 	(void)state;
-	static const char *const broken[] = {"sh{",        "sh(",        "sh{'a",        "sh{'a\n'b'}", "sh{[[a",
-	                                     "sh{[",       "sh{[x",      "sh{a=",        "sh{'a' ..",   "sh{..",
-	                                     "ssh(",       "ssh('a',",   "http.get(",    "pcall(sh,",   "sh{function() if x then",
-	                                     "sh{params.", "sh{params[", "sh{tostring(", "sh{)))}}}",   "[",
-	                                     "--[",        "'\\",        "sh'\\",        "sh{'x', ]}"};
+	static const char *const broken[] = {"sh{",
+	                                     "sh(",
+	                                     "sh{'a",
+	                                     "sh{'a\n'b'}",
+	                                     "sh{[[a",
+	                                     "sh{[",
+	                                     "sh{[x",
+	                                     "sh{a=",
+	                                     "sh{'a' ..",
+	                                     "sh{..",
+	                                     "ssh(",
+	                                     "ssh('a',",
+	                                     "http.get(",
+	                                     "pcall(sh,",
+	                                     "sh{function() if x then",
+	                                     "sh{params.",
+	                                     "sh{params[",
+	                                     "sh{tostring(",
+	                                     "sh{)))}}}",
+	                                     "[",
+	                                     "--[",
+	                                     "'\\",
+	                                     "sh'\\",
+	                                     "sh{'x', ]}",
+	                                     "ssh.put(",
+	                                     "ssh.put('h',",
+	                                     "ssh.get('h', '/",
+	                                     "ssh.put('h', '/x', {"};
 	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
 		struct arena *a = arena_new();
 		struct lua_calls found;
@@ -165,6 +209,7 @@ int main(void)
 	    cmocka_unit_test(texts_go_to_the_shell),
 	    cmocka_unit_test(parameters_and_what_is_hidden),
 	    cmocka_unit_test(other_kinds),
+	    cmocka_unit_test(files_of_hosts),
 	    cmocka_unit_test(what_is_no_call_is_left_alone),
 	    cmocka_unit_test(broken_lua_ends),
 	    cmocka_unit_test(lines_are_those_of_the_source),
