@@ -103,7 +103,7 @@ static enum err read_values(struct parser *r, struct node *n, bool is_in)
 	bool brackets = is_in && take_char(r, '(');
 	enum err err;
 	do {
-		const char *value;
+		const char *value = NULL;
 		if ((err = count_term(r)) || (err = take_word(r, "a value", true, &value))) return err;
 		n->values = arena_grow(r->arena, n->values, n->value_count, &capacity, sizeof *n->values);
 		n->values[n->value_count++] = value;
@@ -177,12 +177,14 @@ static bool is_keyword(const char *word)
 
 static enum err read_condition(struct parser *r, const struct node **out)
 {
-	const char *word;
+	const char *word = NULL;
 	skip_space(r);
+	*out = NULL;
 	struct node *n = node_new(r, NODE_WORD, NULL, NULL);
 	enum err err = count_term(r);
 	if (!err) err = take_word(r, "a host, a group or label=value", false, &word);
 	if (err) return err;
+	must(word);
 	if (is_keyword(word)) {
 		r->p -= strlen(word);
 		return expected(r, "a host, a group or label=value");
@@ -202,7 +204,8 @@ static enum err read_or(struct parser *r, const struct node **out);
 static enum err read_unary(struct parser *r, const struct node **out)
 {
 	enum err err;
-	const struct node *inner;
+	const struct node *inner = NULL;
+	*out = NULL;
 	if (++r->depth > INVENTORY_QUERY_DEPTH_MAX) return error_set(r->e, ERR_INVALID, "a query is nested at most %d deep", INVENTORY_QUERY_DEPTH_MAX);
 	if (take_keyword(r, "not")) {
 		err = read_unary(r, &inner);
@@ -219,22 +222,22 @@ static enum err read_unary(struct parser *r, const struct node **out)
 
 static enum err read_and(struct parser *r, const struct node **out)
 {
-	const struct node *right;
+	const struct node *right = NULL;
 	enum err err = read_unary(r, out);
 	while (!err && take_keyword(r, "and")) {
 		err = read_unary(r, &right);
-		*out = node_new(r, NODE_AND, *out, right);
+		if (!err) *out = node_new(r, NODE_AND, *out, right);
 	}
 	return err;
 }
 
 static enum err read_or(struct parser *r, const struct node **out)
 {
-	const struct node *right;
+	const struct node *right = NULL;
 	enum err err = read_and(r, out);
 	while (!err && take_keyword(r, "or")) {
 		err = read_and(r, &right);
-		*out = node_new(r, NODE_OR, *out, right);
+		if (!err) *out = node_new(r, NODE_OR, *out, right);
 	}
 	return err;
 }

@@ -179,13 +179,18 @@ static json_t *redacted(struct actor *a, const json_t *v)
 	return out;
 }
 
+static void call_clear(struct hand_call *call)
+{
+	for (int i = 0; i < 2; i++) redact_clear(&call->streams[i]);
+	free(call);
+}
+
 static void call_free(struct hand_call *call)
 {
 	struct hand_call **at = &call->actor->calls;
 	while (*at != call) at = &(*at)->next;
 	*at = call->next;
-	for (int i = 0; i < 2; i++) redact_clear(&call->streams[i]);
-	free(call);
+	call_clear(call);
 }
 
 void actor_started(struct hand_call *call, json_t *facts)
@@ -540,7 +545,11 @@ int actor_main(void)
 	while (!a.is_over) serve_once(&a);
 	end_everything(&a);
 	for (size_t i = 0; i < a.working_count; i++) a.working[i].hand->close(a.working[i].state);
-	while (a.calls) call_free(a.calls);
+	while (a.calls) {
+		struct hand_call *call = a.calls;
+		a.calls = call->next;
+		call_clear(call);
+	}
 	while (a.waiting) {
 		struct secret_call *call = a.waiting;
 		a.waiting = call->next;

@@ -39,6 +39,7 @@ void call_site_make(struct execution *x, size_t step, struct call_site *out)
 
 static const char *cut(struct arena *a, const char *text)
 {
+	must(text);
 	size_t n = strlen(text);
 	if (n <= WORDS_BYTES_MAX) return arena_strdup(a, text);
 	return arena_printf(a, "%.*s...", (int)text_cut(text, n, WORDS_BYTES_MAX), text);

@@ -62,7 +62,7 @@ static void add_process(struct buf *out, pid_t pid)
 	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
 	fs_read(path, &name, NULL);
 	buf_printf(out, "%s%d (", out->len ? ", " : "", (int)pid);
-	text_visible(out, name.data ? name.data : "", name.len && name.data[name.len - 1] == '\n' ? name.len - 1 : name.len, TEXT_KEEP_NOTHING);
+	if (name.data) text_visible(out, name.data, name.len - (name.len && name.data[name.len - 1] == '\n'), TEXT_KEEP_NOTHING);
 	buf_str(out, ")");
 	buf_clear(&name);
 }

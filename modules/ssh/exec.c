@@ -53,6 +53,7 @@ static bool has_left(const struct exec *x)
 static void say_started(const struct exec *x)
 {
 	const struct peer *p = x->peer;
+	must(p);
 	if (!x->call->is_started) actor_started(x->call, json_pack("{s:s,s:s?}", "peer", p->peer_text, "host_key", p->host_key));
 }
 

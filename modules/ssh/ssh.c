@@ -59,6 +59,7 @@ static enum err target_find(struct arena *a, const struct call_site *site, const
 {
 	const char *login = json_str(arguments, "login", NULL);
 	if (!site->inventory) {
+		must(site->no_inventory.kind != ERR_OK);
 		if (e) *e = site->no_inventory;
 		return site->no_inventory.kind;
 	}
