@@ -118,11 +118,13 @@ static enum err read_book(struct book_reader *r, struct error *e)
 	b->title = choose_title(r);
 	book_read_params(r);
 	book_read_permissions(r);
-	book_read_alerts_and_causes(r);
+	book_read_alerts(r);
+	book_read_causes(r);
 	b->kind = choose_kind(r);
 	book_read_steps(r);
 	book_read_inputs(r);
 	book_read_link_definitions(r);
+	book_read_remedy(r);
 	return ERR_OK;
 }
 

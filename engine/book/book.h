@@ -104,12 +104,39 @@ struct book_step {
 	struct book_meta *other; /* attributes that rung does not know: lint says so */
 	size_t other_count;
 	const struct block *item; /* the list item that is this step, or NULL (heading, fence, prose) */
+	bool is_implicit;         /* no step that the author wrote: what a playbook's causes lead to */
 };
 
+/* What a root cause gives its runbook for one parameter. */
+enum cause_value { CAUSE_LITERAL, CAUSE_PARAM, CAUSE_EVIDENCE };
+
+struct cause_param {
+	const char *name;
+	enum cause_value kind;
+	const char
+	    *text; /* CAUSE_LITERAL: the value; CAUSE_PARAM: a parameter of this book; CAUSE_EVIDENCE: "field" or "field.of.it" of the finding's evidence */
+};
+
+enum cause_mode { CAUSE_ASK, CAUSE_AUTOMATIC };
+
+enum { BOOK_CAUSES_MAX = 200, CAUSE_ID_BYTES_MAX = 64 };
+
+/* A row of ## Root Causes. source: DESIGN.md 3 */
 struct book_cause {
-	const char *id, *text, *runbook, *mode, *parameters;
+	const char *id;      /* what cause("...") names: the code in its cell, else the slug of its text */
+	const char *text;    /* the cell, for people */
+	const char *runbook; /* as written: an id, a name, or a path; NULL where the cell names none */
+	bool is_link;        /* the path is a link: it leads from this book's folder */
+	enum cause_mode mode;
+	const char *parameters; /* the cell, for people; or NULL */
+	struct cause_param *params;
+	size_t param_count;
+	int64_t within_us; /* behind the runbook's end, the alert is to resolve; 0: not said */
 	int line;
 };
+
+/* The time that an alert has to resolve where the table says none. */
+#define CAUSE_WITHIN_US INT64_C(900000000)
 
 /* Something odd that was found while reading; lint tells it. rule: an id of lint's table. */
 struct book_note {
@@ -139,6 +166,7 @@ struct book {
 	size_t alert_count;
 	struct book_cause *causes;
 	size_t cause_count;
+	int causes_line; /* of the heading; 0: there is none */
 	struct book_note *notes;
 	size_t note_count;
 	const char *link_definitions; /* `[name]: address` lines of the page, or "" */
@@ -164,6 +192,9 @@ const char *book_meta_get(const struct book *b, const char *key);
 
 /* Appends a step's markdown and the definitions of links that stand elsewhere on the page, so that it renders as it does there. */
 void book_step_text(struct buf *out, const struct book *b, const struct book_step *s);
+
+/* The row of ## Root Causes with that id, or NULL. */
+const struct book_cause *book_cause_get(const struct book *b, const char *id);
 
 /* The parameter with that name, or NULL. */
 const struct book_param *book_param_get(const struct book *b, const char *name);
@@ -199,5 +230,6 @@ const char *on_failure_word(enum step_on_failure o);
 const char *param_type_word(enum param_type t);
 const char *fence_role_word(enum fence_role r);
 const char *book_kind_word(enum book_kind k);
+const char *cause_mode_word(enum cause_mode m);
 
 #endif

@@ -87,6 +87,7 @@ static json_t *step_json(const struct book_step *s)
 {
 	json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:s, s:b}", "id", s->id, "title", s->title, "line", s->line, "line_end", s->line_end, "phase",
 	                      phase_word(s->phase), "manual", s->is_manual);
+	if (s->is_implicit) json_object_set_new(o, "implicit", json_true());
 	set_str(o, "section", s->section);
 	set_str(o, "markdown", s->markdown);
 	step_attributes_json(s, o);
@@ -98,10 +99,16 @@ static json_t *step_json(const struct book_step *s)
 
 static json_t *cause_json(const struct book_cause *c)
 {
-	json_t *o = json_pack("{s:s, s:s, s:i}", "id", c->id, "text", c->text, "line", c->line);
+	static const char *const kinds[] = {[CAUSE_LITERAL] = "value", [CAUSE_PARAM] = "param", [CAUSE_EVIDENCE] = "evidence"};
+	json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "id", c->id, "text", c->text, "mode", cause_mode_word(c->mode), "line", c->line);
+	json_t *gives = json_array();
 	set_str(o, "runbook", c->runbook);
-	set_str(o, "mode", c->mode);
+	if (c->is_link) json_object_set_new(o, "link", json_true());
 	set_str(o, "parameters", c->parameters);
+	for (size_t i = 0; i < c->param_count; i++)
+		json_array_append_new(gives, json_pack("{s:s, s:s}", "name", c->params[i].name, kinds[c->params[i].kind], c->params[i].text));
+	json_object_set_new(o, "gives", gives);
+	set_us(o, "within_us", c->within_us);
 	return o;
 }
 

@@ -18,8 +18,10 @@ struct book_reader {
 void book_read_meta(struct book_reader *r);
 void book_read_params(struct book_reader *r);
 void book_read_permissions(struct book_reader *r);
-void book_read_alerts_and_causes(struct book_reader *r);
+void book_read_alerts(struct book_reader *r);
+void book_read_causes(struct book_reader *r);
 void book_read_steps(struct book_reader *r);
+void book_read_remedy(struct book_reader *r); /* after the steps */
 void book_read_link_definitions(struct book_reader *r);
 void book_read_inputs(struct book_reader *r); /* after the steps: placeholders of shell fences become parameters */
 
@@ -37,6 +39,10 @@ const struct block *section_block(const struct section *s, enum block_kind kind)
 
 /* Cell i of a row as plain text; "" where there is none. */
 const char *row_text(struct arena *a, const struct block *row, size_t i);
+
+/* The first span of code in a paragraph or cell, or NULL; its text. */
+const struct span *cell_code(const struct block *p);
+const char *span_dup(struct arena *a, const struct span *s);
 
 /* One step from the lines it spans: its fences, attributes, risk (steps choose the lines, see steps.c). */
 struct step_place {

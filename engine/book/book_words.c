@@ -56,6 +56,11 @@ const char *fence_role_word(enum fence_role r)
 	return words[r];
 }
 
+const char *cause_mode_word(enum cause_mode m)
+{
+	return m == CAUSE_AUTOMATIC ? "automatic" : "ask";
+}
+
 const char *book_kind_word(enum book_kind k)
 {
 	return k == BOOK_PLAYBOOK ? "playbook" : "runbook";

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* What a book declares besides metadata and parameters: permissions, the alerts it answers, the causes it can find, the inputs of its commands. */
+/* What a book declares besides metadata and parameters: permissions, the alerts it answers, the inputs of its commands. */
 
 static bool is_kind(const char *text)
 {
@@ -25,14 +25,14 @@ static void add_permission(struct book_reader *r, const char *pattern, bool is_r
 	b->permissions[b->permission_count++] = (struct book_permission){.pattern = pattern, .is_read = is_read, .line = line};
 }
 
-static const struct span *code_span(const struct block *p)
+const struct span *cell_code(const struct block *p)
 {
 	for (const struct span *s = p->spans; s; s = s->next)
 		if (s->kind == SPAN_CODE) return s;
 	return NULL;
 }
 
-static const char *span_dup(struct arena *a, const struct span *s)
+const char *span_dup(struct arena *a, const struct span *s)
 {
 	struct buf b;
 	buf_init(&b, BOOK_BYTES_MAX);
@@ -49,7 +49,7 @@ static void read_permission_item(struct book_reader *r, const struct block *item
 	const struct block *p = item->first;
 	if (!p || p->kind != BLOCK_PARAGRAPH) return;
 	const char *text = document_plain_dup(a, p);
-	const struct span *code = code_span(p);
+	const struct span *code = cell_code(p);
 	bool says_read = strncasecmp(text, "read:", 5) == 0 || strcasecmp(text, "read") == 0;
 	if (says_read) {
 		is_read = true;
@@ -89,7 +89,7 @@ static void read_alerts(struct book_reader *r, const struct section *s)
 	for (const struct block *list = s->body; list && list->kind != BLOCK_HEADING; list = list->next) {
 		for (const struct block *item = list->kind == BLOCK_LIST ? list->first : NULL; item; item = item->next) {
 			if (!item->first || item->first->kind != BLOCK_PARAGRAPH) continue;
-			const struct span *code = code_span(item->first);
+			const struct span *code = cell_code(item->first);
 			const char *name = code ? span_dup(b->arena, code) : document_plain_dup(b->arena, item);
 			if (!*name) continue;
 			b->alerts = arena_grow(b->arena, b->alerts, b->alert_count, &r->alert_capacity, sizeof *b->alerts);
@@ -98,30 +98,10 @@ static void read_alerts(struct book_reader *r, const struct section *s)
 	}
 }
 
-/* cause | runbook | automatic or ask | parameters; an id in backticks or the slug of the text. */
-static void read_cause(struct book_reader *r, const struct block *row)
-{
-	struct book *b = r->book;
-	struct arena *a = b->arena;
-	const char *text = row_text(a, row, 0);
-	if (!*text) return;
-	const struct span *code = row->first ? code_span(row->first) : NULL;
-	b->causes = arena_grow(a, b->causes, b->cause_count, &r->cause_capacity, sizeof *b->causes);
-	struct book_cause *c = &b->causes[b->cause_count++];
-	*c = (struct book_cause){.text = text, .line = row->line};
-	c->id = code ? span_dup(a, code) : text;
-	c->runbook = *row_text(a, row, 1) ? row_text(a, row, 1) : NULL;
-	c->mode = *row_text(a, row, 2) ? row_text(a, row, 2) : NULL;
-	c->parameters = *row_text(a, row, 3) ? row_text(a, row, 3) : NULL;
-}
-
-void book_read_alerts_and_causes(struct book_reader *r)
+void book_read_alerts(struct book_reader *r)
 {
 	const struct section *s = book_section_with(r, ROLE_ALERTS);
 	if (s) read_alerts(r, s);
-	s = book_section_with(r, ROLE_CAUSES);
-	const struct block *table = s ? section_block(s, BLOCK_TABLE) : NULL;
-	for (const struct block *row = table && table->first ? table->first->next : NULL; row; row = row->next) read_cause(r, row);
 }
 
 /* Inputs of the commands. */

@@ -55,6 +55,17 @@ static const struct rule {
     {"duplicate-heading", LINT_INFO, "Two headings have the same text, so that links and anchors are unclear."},
     {"skipped-level", LINT_INFO, "A heading skips a level."},
     {"cause-without-runbook", LINT_INFO, "A root cause of a playbook leads to no runbook."},
+    {"cause-id", LINT_WARNING, "A root cause has no id that can be used, or stands in the table twice."},
+    {"cause-mode", LINT_WARNING, "How a root cause's runbook starts cannot be read."},
+    {"cause-parameters", LINT_INFO, "What a root cause gives its runbook is written for people, not for rung."},
+    {"cause-within", LINT_WARNING, "The time in which an alert is to resolve cannot be read."},
+    {"cause-parameter", LINT_ERROR, "A root cause gives its runbook a parameter that the playbook does not have."},
+    {"cause-unnamed", LINT_WARNING, "A step finds a cause that the table of root causes does not name."},
+    {"cause-unfound", LINT_INFO, "No step finds a cause that the table of root causes names."},
+    {"missing-stakeholders", LINT_INFO, "A playbook does not say who is to be told, or how."},
+    {"runbook-missing", LINT_ERROR, "A runbook that is started from this book does not exist."},
+    {"runbook-parameter", LINT_ERROR, "A runbook is given parameters that it does not have, or lacks one that it needs."},
+    {"runbook-cycle", LINT_ERROR, "A book would start itself, by way of others."},
     {"input", LINT_INFO, "A command needs a value that the book neither sets nor declares."},
 };
 

@@ -65,6 +65,25 @@ static void check_dates(struct linter *l)
 	         (int)((l->today_us - us) / DAY_US), days);
 }
 
+static void check_causes(struct linter *l)
+{
+	const struct book *b = l->book;
+	for (size_t i = 0; i < b->cause_count; i++) {
+		const struct book_cause *c = &b->causes[i];
+		if (!c->runbook)
+			lint_add(l, "cause-without-runbook", c->line, 0, "name the runbook that mends it in the second column",
+			         "the cause \"%s\" leads to no runbook", c->id);
+		for (size_t k = 0; k < c->param_count; k++)
+			if (c->params[k].kind == CAUSE_PARAM && !book_param_get(b, c->params[k].text))
+				lint_add(l, "cause-parameter", c->line, 0, "name a parameter of this book's Parameters table",
+				         "the cause \"%s\" gives its runbook {param:%.64s}, which this book does not have", c->id, c->params[k].text);
+	}
+	bool is_shared = b->kind == BOOK_PLAYBOOK && b->cause_count;
+	if (is_shared && (!meta(b, "stakeholders") || !meta(b, "communication_plan")))
+		lint_add(l, "missing-stakeholders", 1, 0, "name them in the info table (Stakeholders, Communication Plan)",
+		         "nothing says who is to be told while the playbook is at work, and how");
+}
+
 void lint_metadata(struct linter *l)
 {
 	const struct book *b = l->book;
@@ -86,10 +105,7 @@ void lint_metadata(struct linter *l)
 		lint_add(l, "missing-escalation", 1, 0, "name a person or group in the info table (Escalation POC)",
 		         "no contact is named for the case that the book does not help");
 	check_dates(l);
-	for (size_t i = 0; i < b->cause_count; i++)
-		if (!b->causes[i].runbook)
-			lint_add(l, "cause-without-runbook", b->causes[i].line, 0, "name the runbook that mends it in the second column",
-			         "the cause \"%s\" leads to no runbook", b->causes[i].id);
+	check_causes(l);
 	for (size_t i = 0; i < b->param_count; i++)
 		if (b->params[i].is_input)
 			lint_add(l, "input", b->params[i].line, 0,

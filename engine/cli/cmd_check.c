@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/fs.h"
 #include "book/book.h"
 #include "book/lint.h"
 #include "cli/commands.h"
@@ -6,9 +7,11 @@
 #include "cli/inventory_use.h"
 #include "cli/print.h"
 #include "cli/workspace.h"
+#include "policy/book_children.h"
 #include "policy/book_hosts.h"
 #include "policy/book_rights.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +126,24 @@ static const struct inventory *inventory_of(struct tally *t, const char *path)
 	return t->at.inventory;
 }
 
+/* Other books are looked for where the book's workspace is; where there is none, in its own folder. */
+static void check_children(struct tally *t, struct book *b, const char *path, struct lint_report *l)
+{
+	char whole[PATH_MAX];
+	const char *root = t->at.root;
+	if (!realpath(path, whole)) return;
+	char *folder = fs_dirname(whole);
+	if (!root) root = folder;
+	size_t n = strlen(root);
+	bool is_beneath = strncmp(whole, root, n) == 0 && whole[n] == '/';
+	const char *given = b->path;
+	/* Links lead from where the book stands in its workspace. */
+	if (is_beneath) b->path = whole + n + 1;
+	book_children_lint(b, is_beneath ? root : NULL, b->path, l);
+	b->path = given;
+	free(folder);
+}
+
 static void check_book(struct tally *t, const char *path)
 {
 	struct book *b;
@@ -135,6 +156,7 @@ static void check_book(struct tally *t, const char *path)
 	struct lint_report *l = lint_book(b, clock_now_us());
 	book_rights_lint(b, l);
 	book_hosts_lint(b, inventory_of(t, path), l);
+	check_children(t, b, path, l);
 	for (size_t i = 0; i < l->count; i++) report(t, path, &l->findings[i]);
 	lint_free(l);
 	if (t->shows_calls) tell_calls(t, b, path);

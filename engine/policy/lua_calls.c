@@ -430,6 +430,18 @@ static void read_query(struct reader *r, int line, bool is_bracketed)
 	o->queries[o->query_count++] = (struct lua_query){t->text, is_sign(after, ","), line};
 }
 
+static void read_cause(struct reader *r, int line, bool is_bracketed)
+{
+	struct lua_calls *o = r->out;
+	const struct token *t = peek(r, 0);
+	if (t->kind != TOKEN_TEXT || t->is_odd || (is_bracketed && !ends_expression(peek(r, 1)))) {
+		o->has_hidden_cause = true;
+		return;
+	}
+	o->causes = arena_grow(r->arena, o->causes, o->cause_count, &o->cause_capacity, sizeof *o->causes);
+	o->causes[o->cause_count++] = (struct lua_cause){t->text, line};
+}
+
 /* Steps over "(", or over "," in pcall(sh, ...); false where no call begins here. */
 static bool open_arguments(struct reader *r, bool is_protected)
 {
@@ -480,11 +492,13 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 		read_name(r, kind, name->line);
 	else if (!field && strcmp(kind, "hosts") == 0)
 		read_query(r, name->line, is_bracketed);
+	else if (!field && strcmp(kind, "cause") == 0)
+		read_cause(r, name->line, is_bracketed);
 }
 
 static bool is_kind(const char *name)
 {
-	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook", "hosts"};
+	static const char *const kinds[] = {"sh", "ssh", "http", "secret", "notify", "runbook", "hosts", "cause"};
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if (strcmp(kinds[i], name) == 0) return true;
 	return false;

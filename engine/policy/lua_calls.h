@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Calls of sh, ssh, http, secret, notify and runbook that a step's Lua makes, as far as its text tells: its tokens are read, nothing runs. A call through
- * another name (`local run = sh`), in a module or with words that are computed is seen in part or not at all. */
+/* Calls of sh, ssh, http, secret, notify, runbook (and cause) that a step's Lua makes, as far as its text tells: its tokens are read, nothing runs. A call
+ * through another name (`local run = sh`), in a module or with words that are computed is seen in part or not at all. */
 struct lua_call {
 	const char *pattern; /* the call as a capability pattern: texts, {param:x}; `*` and `**` stand for what cannot be seen */
 	bool is_whole;       /* all of it could be seen */
@@ -21,11 +21,20 @@ struct lua_query {
 	int line;
 };
 
+/* cause("..."), whose whole text stands there. */
+struct lua_cause {
+	const char *id;
+	int line;
+};
+
 struct lua_calls {
 	struct lua_call *calls;
 	size_t count, capacity;
 	struct lua_query *queries;
 	size_t query_count, query_capacity;
+	struct lua_cause *causes;
+	size_t cause_count, cause_capacity;
+	bool has_hidden_cause; /* one that is computed */
 };
 
 /* Any text may be given; what is no Lua gives fewer calls. Lives in the arena. */
