@@ -115,8 +115,8 @@ static void check_params(const struct others *o, const struct book_child *c, con
 			                "the cause \"%s\" gives %.200s the parameter \"%s\", which that book does not have", cause->id, c->name,
 			                cause->params[i].name);
 		else if (why.kind)
-			lint_report_add(o->report, "runbook-parameter", cause->line, 0, "write a value of its type", "the cause \"%s\" gives %.200s %.300s",
-			                cause->id, c->name, why.text);
+			lint_report_add(o->report, "runbook-parameter", cause->line, 0, "write a value of its type",
+			                "the cause \"%s\" gives %.200s a wrong \"%s\": %.300s", cause->id, c->name, cause->params[i].name, why.text);
 		json_decref(v);
 	}
 }
