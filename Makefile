@@ -95,6 +95,12 @@ $(O)/gen/modules.c: $(wildcard modules/*/*.lua) tests/tools/embed.sh
 	@echo '  embed $@'
 	$(Q)sh tests/tools/embed.sh modules/*/*.lua > $@.new && mv $@.new $@
 
+# What the comments of the modules say of each call is linked into the program, which prints the reference from it.
+$(O)/gen/module_docs.c: $(wildcard modules/*/*.lua) tests/tools/embed_docs.sh
+	@mkdir -p $(@D)
+	@echo '  embed $@'
+	$(Q)sh tests/tools/embed_docs.sh modules/*/*.lua > $@.new && mv $@.new $@
+
 # The shell's half of a receipt is linked into the actor, which hands it to sh -c.
 $(O)/gen/receipt.c: engine/sandbox/receipt.sh tests/tools/embed_text.sh
 	@mkdir -p $(@D)
@@ -110,7 +116,7 @@ $(O)/obj/gen/%.o: $(O)/gen/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o $(O)/obj/gen/ssh_files.o $(MODULE_OBJ)
+LAYER_MORE_sandbox := $(O)/obj/gen/receipt.o $(O)/obj/gen/module_docs.o $(O)/obj/gen/ssh_files.o $(MODULE_OBJ)
 define layer_rule
 $(O)/lib/$(1).a: $(call obj_of,$(1)) $(LAYER_MORE_$(1))
 	@mkdir -p $$(@D)
@@ -239,6 +245,11 @@ fuzz: packages-test ## build the fuzz targets with clang and run each for a minu
 	@B=$(B) sh tests/fuzz/run.sh
 
 SOURCES  = $(shell git ls-files '*.c' '*.h')
+.PHONY: docs
+docs: all ## write the documentation that is made from the code: modules/README.md
+	cat modules/introduction.md > modules/README.md
+	$(O)/rung help modules --markdown >> modules/README.md
+
 .PHONY: lint format cover
 lint: packages-test ## layers, names, formatting, compiler warnings of clang, clang-tidy
 	@B=$(B) sh tests/lint.sh

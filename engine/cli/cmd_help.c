@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "book/book.h"
 #include "cli/commands.h"
+#include "cli/help_modules.h"
 #include "cli/keys.h"
 #include "cli/print.h"
 #include "flow/flow.h"
@@ -246,11 +247,23 @@ static int help_inventory(bool json)
 	return 0;
 }
 
+static int help_all_modules(bool json)
+{
+	return help_modules(NULL, json ? HELP_JSON : HELP_PLAIN);
+}
+
 static const struct topic *topic_table(void)
 {
-	static const struct topic topics[] = {{"states", help_states}, {"records", help_records},       {"keys", help_keys},
-	                                      {"exit", help_exit},     {"attributes", help_attributes}, {"capabilities", help_capabilities},
-	                                      {"config", help_config}, {"inventory", help_inventory},   {NULL, NULL}};
+	static const struct topic topics[] = {{"states", help_states},
+	                                      {"records", help_records},
+	                                      {"keys", help_keys},
+	                                      {"exit", help_exit},
+	                                      {"attributes", help_attributes},
+	                                      {"capabilities", help_capabilities},
+	                                      {"config", help_config},
+	                                      {"inventory", help_inventory},
+	                                      {"modules", help_all_modules},
+	                                      {NULL, NULL}};
 	return topics;
 }
 
@@ -259,6 +272,12 @@ static int run(const struct invocation *in)
 	const char *name = in->arg_count ? in->args[0] : NULL, *names[64] = {0};
 	size_t n = 0;
 	if (!name) return help_commands();
+	if (strcmp(name, "modules") == 0 && (in->arg_count > 1 || given(in, "markdown")))
+		return help_modules(in->arg_count > 1 ? in->args[1] : NULL, given(in, "markdown") ? HELP_MARKDOWN : given(in, "json") ? HELP_JSON : HELP_PLAIN);
+	if (in->arg_count > 1) {
+		message("one command or topic was expected; only `rung help modules` takes a name behind it");
+		return err_info(ERR_USAGE)->exit_status;
+	}
 	for (const struct topic *t = topic_table(); t->name; t++) {
 		if (strcmp(name, t->name) == 0) return t->show(given(in, "json"));
 		names[n++] = t->name;
@@ -273,5 +292,11 @@ static int run(const struct invocation *in)
 	return err_info(ERR_USAGE)->exit_status;
 }
 
-const struct command command_help = {
-    .name = "help", .arguments = "[COMMAND|TOPIC]", .most = 1, .help = "this list, a command in full, or a topic: states, keys, attributes, ...", .run = run};
+static const struct option options[] = {{"markdown", NULL, false, "modules: the reference as Markdown, as modules/README.md has it"}, {.name = NULL}};
+
+const struct command command_help = {.name = "help",
+                                     .arguments = "[COMMAND|TOPIC [MODULE]]",
+                                     .most = 2,
+                                     .options = options,
+                                     .help = "this list, a command in full, or a topic: states, keys, attributes, modules, ...",
+                                     .run = run};

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "report/fleet.h"
 #include "report/inert.h"
 #include "report/report.h"
 
@@ -80,6 +81,71 @@ static void steps(const json_t *r, struct buf *out)
 	}
 }
 
+static void hosts_cell(struct buf *out, const json_t *names)
+{
+	struct buf text;
+	buf_init(&text, 1 << 20);
+	fleet_hosts(&text, names);
+	if (text.data) markdown_inert(out, text.data, text.len, true);
+	buf_clear(&text);
+}
+
+static void fleet(const json_t *f, struct buf *out)
+{
+	size_t i;
+	json_t *g;
+	buf_str(out, "\n### ");
+	member(out, f, "step", false);
+	buf_str(out, ": ");
+	member(out, f, "command", false);
+	buf_str(out, "\n\n| Outcome | Hosts | | All said |\n|---|---|---|---|\n");
+	json_array_foreach(json_arr(f, "groups"), i, g)
+	{
+		size_t n = json_array_size(json_arr(g, "hosts"));
+		buf_printf(out, "| %s", json_str(g, "state", "?"));
+		if (json_int(g, "code", 0)) buf_printf(out, ", exit status %lld", (long long)json_int(g, "code", 0));
+		if (json_object_get(g, "signal")) buf_printf(out, ", signal %lld", (long long)json_int(g, "signal", 0));
+		buf_printf(out, " | %zu | ", n);
+		hosts_cell(out, json_arr(g, "hosts"));
+		buf_str(out, " | ");
+		cell(out, g, "said");
+		buf_str(out, " |\n");
+	}
+	if (json_array_size(json_arr(f, "not_started")) == 0) return;
+	buf_printf(out, "| not started | %zu | ", json_array_size(json_arr(f, "not_started")));
+	hosts_cell(out, json_arr(f, "not_started"));
+	buf_str(out, " | |\n");
+}
+
+static void fleets(const json_t *r, struct buf *out)
+{
+	size_t i;
+	json_t *f;
+	if (json_array_size(json_arr(r, "fleets")) == 0) return;
+	buf_str(out, "\n## Fleets\n\nHosts whose outcome and output are the very same stand together. Each call is in the report as JSON.\n");
+	json_array_foreach(json_arr(r, "fleets"), i, f) fleet(f, out);
+}
+
+/* The calls of a fleet are one row where they begin. Is t in it, and so said? */
+static bool is_said_of_fleet(const json_t *r, const json_t *t, struct buf *out)
+{
+	const json_t *f = json_object_get(t, "fleet") ? json_array_get(json_arr(r, "fleets"), (size_t)json_int(t, "fleet", 0)) : NULL;
+	struct buf summary;
+	if (!f) return false;
+	if (json_int(f, "first_seq", -1) != json_int(t, "seq", 0)) return true;
+	buf_init(&summary, 4096);
+	fleet_summary(&summary, f);
+	buf_printf(out, "| %s | %lld to %lld call.* | ", json_str(t, "t", ""), (long long)json_int(f, "first_seq", 0), (long long)json_int(f, "last_seq", 0));
+	cell(out, t, "by");
+	buf_str(out, " | ");
+	cell(out, t, "step");
+	buf_printf(out, " | ssh on %lld hosts, %s: ", (long long)json_int(f, "hosts", 0), summary.data ? summary.data : "");
+	cell(out, f, "command");
+	buf_str(out, " |\n");
+	buf_clear(&summary);
+	return true;
+}
+
 static void timeline(const json_t *r, struct buf *out)
 {
 	size_t i;
@@ -87,6 +153,7 @@ static void timeline(const json_t *r, struct buf *out)
 	buf_str(out, "\n## Timeline\n\n| Time (UTC) | Record | Who | Step | |\n|---|---|---|---|---|\n");
 	json_array_foreach(json_object_get(r, "timeline"), i, t)
 	{
+		if (is_said_of_fleet(r, t, out)) continue;
 		buf_printf(out, "| %s | %lld %s | ", json_str(t, "t", ""), (long long)json_int(t, "seq", 0), json_str(t, "kind", ""));
 		cell(out, t, "by");
 		buf_str(out, " | ");
@@ -111,6 +178,7 @@ void report_markdown(const json_t *r, struct buf *out)
 {
 	head(r, out);
 	steps(r, out);
+	fleets(r, out);
 	timeline(r, out);
 	proof(json_str(r, "checkpoint", ""), out);
 }

@@ -1,6 +1,7 @@
 #include "report/report.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "report/fleet.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000, WHY_BYTES_MAX = 1000 /* two questions and what they are about */ };
 
 struct building {
-	json_t *timeline;
+	json_t *timeline, *members; /* members: calls of fleets */
 	report_blob_fn *blob;
 	void *arg;
 };
@@ -318,6 +319,7 @@ static void add_line(struct building *b, const json_t *record)
 	                      json_str(record, "s", NULL), "by", json_str(record, "by", NULL), "text", json_bytes(text.data ? text.data : "", text.len));
 	if (json_object_get(record, "a")) json_object_set(o, "attempt", json_object_get(record, "a"));
 	if (json_object_get(record, "c")) json_object_set(o, "call", json_object_get(record, "c"));
+	if (fleet_of(b->members, record) >= 0) json_object_set_new(o, "fleet", json_integer(fleet_of(b->members, record)));
 	json_array_append_new(b->timeline, o);
 	buf_clear(&text);
 }
@@ -341,15 +343,16 @@ json_t *report_build(const json_t *view, const json_t *records, const char *chec
 {
 	struct building b = {.timeline = json_array(), .blob = blob, .arg = arg};
 	size_t i, manual = 0, done = 0;
-	json_t *r, *steps = json_array();
+	json_t *r, *steps = json_array(), *fleets = fleets_build(records, blob, arg, &b.members);
 	json_array_foreach(records, i, r) add_line(&b, r);
 	json_array_foreach(json_object_get(view, "steps"), i, r) json_array_append_new(steps, step_line(r, &manual, &done));
 	json_int_t from = json_int(view, "started_us", 0), to = json_int(view, "finished_us", 0);
-	json_t *o = json_pack("{s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:I,s:I,s:I,s:I,s:I,s:o,s:O?,s:o,s:s}", "execution", json_object_get(view, "execution"), "book",
-	                      json_object_get(view, "book"), "plan", json_object_get(view, "plan"), "state", json_object_get(view, "state"), "driver",
+	json_t *o = json_pack("{s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:I,s:I,s:I,s:I,s:I,s:o,s:O?,s:o,s:o,s:s}", "execution", json_object_get(view, "execution"),
+	                      "book", json_object_get(view, "book"), "plan", json_object_get(view, "plan"), "state", json_object_get(view, "state"), "driver",
 	                      json_object_get(view, "driver"), "params", json_object_get(view, "params"), "started_us", from, "finished_us", to, "duration_us",
 	                      to ? to - from : (json_int_t)0, "steps_done", (json_int_t)done, "steps_by_hand", (json_int_t)manual, "steps", steps, "notes",
-	                      json_object_get(view, "notes"), "timeline", b.timeline, "checkpoint", checkpoint);
+	                      json_object_get(view, "notes"), "fleets", fleets, "timeline", b.timeline, "checkpoint", checkpoint);
 	must(o != NULL);
+	json_decref(b.members);
 	return o;
 }

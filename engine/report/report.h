@@ -10,7 +10,8 @@ typedef char *report_blob_fn(void *arg, const char *name, size_t *n);
 
 /* Builds the report from an execution's view (service/protocol.h) and its records in order. checkpoint: the signed note that covers them.
  * {"execution","book":{...},"state","driver","started_us","finished_us","duration_us","manual_share","steps":[{id,title,phase,manual,state,attempts,duration_us,why,note}],
- *  "timeline":[{"t","seq","kind","step","by","text"}...],"notes":[...],"findings":[...],"checkpoint":text}. New reference. */
+ *  "fleets":[{"step","attempt","command","hosts","groups","not_started",...}...]
+ * (report/fleet.h),"timeline":[{"t","seq","kind","step","by","text","fleet"?}...],"notes":[...],"findings":[...],"checkpoint":text}. New reference. */
 json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg);
 
 /* The report as Markdown; everything that a person, host or author wrote is made inert. */

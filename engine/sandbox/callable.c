@@ -22,6 +22,11 @@ const struct callable *callable_find(const char *module_name, const char *functi
 	return NULL;
 }
 
+const struct module *callable_module(size_t i)
+{
+	return i < sizeof modules / sizeof *modules ? modules[i] : NULL;
+}
+
 const struct hand *hand_find(const char *module_name)
 {
 	const struct module *m = module_find(module_name);

@@ -71,6 +71,9 @@ extern const struct module module_approve, module_ask, module_hosts, module_http
 /* The row, or NULL where no module declares it. *module is its module. */
 const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);
 
+/* The modules that have rows, in order; NULL behind the last. */
+const struct module *callable_module(size_t i);
+
 /* The hand that makes the calls of a module, or NULL. */
 const struct hand *hand_find(const char *module_name);
 

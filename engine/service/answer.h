@@ -8,6 +8,9 @@
 /* hosts("..."): from the inventory beside the policy that governs the execution; where its command has to be run, when that has been. */
 void answer_hosts(struct execution *x, struct call *c);
 
+/* One that says something for the record alone: true. */
+void answer_recorded(struct execution *x, struct call *c);
+
 /* Nobody waits for it any more: it has failed, or has its answer already. Who stops its step sees to what follows. */
 void answer_cancel(struct execution *x, struct call *c);
 

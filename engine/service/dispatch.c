@@ -394,7 +394,10 @@ static void dispatch(struct execution *x, json_t *data)
 		return;
 	}
 	if (c->is_of_engine) {
-		answer_hosts(x, c);
+		if (strcmp(c->module, "hosts") == 0)
+			answer_hosts(x, c);
+		else
+			answer_recorded(x, c);
 		return;
 	}
 	if (actor_start(x, &e) || send_call(x, c, &e)) {

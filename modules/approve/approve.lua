@@ -5,6 +5,16 @@ local error, type, math_type = error, type, math.type
 
 local known = {prompt = true, from = true, needed = true, within = true}
 
+--- approve(request)
+-- Others agree in the middle of a step. The wait is durable; a refusal is an error that says who refused and why.
+-- @option prompt text: exactly what they agree to, shown to them beside the step
+-- @option from text?: a group of the policy; without it anybody but who drove the execution or wrote the book
+-- @option needed int = 1: how many different people
+-- @option within duration = "1h": how long an approval counts
+-- @return `{by = {"user:bo"}}`
+-- @row approve.ask
+-- @example
+--   approve{prompt = "Drop the databases " .. table.concat(steps.look.stale, ", ") .. "?", from = "dba", needed = 2}
 return function(request)
 	if type(request) ~= "table" or type(request.prompt) ~= "string" or request.prompt == "" then
 		raise('approve: what others agree to was expected, such as approve{prompt = "Drop db1?", from = "dba"}')

@@ -6,6 +6,17 @@ local error, type, ipairs = error, type, ipairs
 local known = {prompt = true, type = true, choices = true, default = true}
 local types = {string = true, int = true, number = true, bool = true, enum = true, duration = true}
 
+--- ask(question)
+-- A question to the person at the run; a text alone is its prompt. The wait is durable. With nobody at the run the execution waits.
+-- @option prompt text: the question
+-- @option type word?: `string`, `int`, `number`, `bool`, `enum`, `duration`; `enum` where there are choices, else `string`
+-- @option choices list?: for `enum`: texts
+-- @option default value?: what an empty answer means
+-- @return the answer, with the type asked for
+-- @row ask.ask
+-- @example
+--   local volume = ask{prompt = "Which volume may be cleaned?", choices = {"/var", "/srv"}}
+--   local days = ask{prompt = "Keep how many days?", type = "int", default = 7}
 return function(question)
 	if type(question) == "string" then question = {prompt = question} end
 	if type(question) ~= "table" or type(question.prompt) ~= "string" then raise('ask: a question was expected, such as ask{prompt = "Which volume?"}') end

@@ -1,4 +1,10 @@
 -- disk: file systems, and what fills them, by df, du, find and stat, here or on a host.
+
+--- module disk
+-- File systems, and what fills them, by `df`, `du`, `find` and `stat`. With a host the rights are those of `ssh HOST --` in place of `sh`.
+-- @option host text?: where; without it here
+-- @option timeout duration?: of each command; without it what is left of the step's
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, table_sort, concat = type, tostring, tonumber, ipairs, table.sort, table.concat
@@ -41,7 +47,13 @@ end
 
 local disk = {}
 
--- Of all file systems with a device of their own, the fullest first.
+--- disk.usage(options)
+-- The file systems with a device of their own, the fullest first.
+-- @return list of `{mount, device, type, size_bytes, used_bytes, free_bytes, percent, inodes_percent}`; `percent` is rounded up, as `df` does, of what ordinary users may use
+-- @needs sh df --block-size=1 --local **
+-- @effect read
+-- @example
+--   for _, fs in ipairs(disk.usage{host = item}) do log.info(fs.mount, fs.percent) end
 function disk.usage(options)
 	options = options_of("usage", options, {})
 	local list = rows(look(options, {"df", "--block-size=1", "--local", "--exclude-type=tmpfs", "--exclude-type=devtmpfs", "--exclude-type=squashfs", "--exclude-type=overlay",
@@ -50,7 +62,15 @@ function disk.usage(options)
 	return list
 end
 
--- Of the file system that a path is on.
+--- disk.of(path, options)
+-- The file system that a path is on.
+-- @param path path: absolute
+-- @return one row as of `disk.usage`
+-- @needs sh df --block-size=1 --output=* -- PATH
+-- @effect read
+-- @example
+--   local fs = disk.of("/var")
+--   if fs.percent < 90 then skip(fs.mount .. " is at " .. fs.percent .. " %") end
 function disk.of(path, options)
 	options = options_of("of", options, {})
 	local list = rows(look(options, {"df", "--block-size=1", "--output=" .. COLUMNS, "--", check_path("of", path)}).stdout)
@@ -68,7 +88,17 @@ local function biggest(list, count)
 	return out
 end
 
--- Folders, each with what is in itself and in folders too small or too deep to be listed.
+--- disk.folders(path, options)
+-- The biggest folders of its file system, each without those below it that are listed too.
+-- @param path path: absolute
+-- @option count int = 5: how many
+-- @option depth int = 4: how deep below path
+-- @option min size = "10M": smaller ones are not listed
+-- @return list of `{path, bytes}`, the biggest first
+-- @needs sh du --one-file-system --block-size=1 --threshold=* --max-depth=* -- PATH
+-- @effect read
+-- @example
+--   for _, f in ipairs(disk.folders("/var", {count = 3})) do log.info(text.size(f.bytes), f.path) end
 function disk.folders(path, options)
 	options = options_of("folders", options, {count = true, depth = true, min = true})
 	check_path("folders", path)
@@ -87,6 +117,16 @@ function disk.folders(path, options)
 	return biggest(list, options.count or 5)
 end
 
+--- disk.files(path, options)
+-- The biggest files of its file system.
+-- @param path path: absolute
+-- @option count int = 5: how many
+-- @option min size = "100M": smaller ones are not listed
+-- @return list of `{path, bytes}`, the biggest first
+-- @needs sh find PATH -xdev -type f -size * -printf '%s %p\n'
+-- @effect read
+-- @example
+--   return {files = disk.files("/var/log", {min = "50M"})}
 function disk.files(path, options)
 	options = options_of("files", options, {count = true, min = true})
 	local min = open("text").bytes(options.min or "100M") - 1
@@ -99,7 +139,17 @@ function disk.files(path, options)
 	return biggest(list, options.count or 5)
 end
 
--- Files that are deleted and still held open: their space comes back when who holds them closes them.
+--- disk.held_open(options)
+-- Deleted files whose space a process still holds: it comes back when that one closes them or ends.
+-- @option count int = 5: how many
+-- @option min size = "10M": smaller ones are not listed
+-- @return list of `{path, bytes, pid}`, the biggest first
+-- @needs sh find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/* (deleted)' -printf '%p\n'
+-- @needs sh stat --dereference **
+-- @effect read
+-- @limit the first 500 descriptors
+-- @example
+--   for _, f in ipairs(disk.held_open()) do log.warn("process " .. f.pid .. " holds " .. text.size(f.bytes)) end
 function disk.held_open(options)
 	options = options_of("held_open", options, {count = true, min = true})
 	local links = look(options, {"find", "/proc", "-mindepth", "3", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/* (deleted)", "-printf", "%p\\n"}, {0, 1})

@@ -1,4 +1,29 @@
 -- http: requests, made by the engine's actor. Each hop of a redirect is a call of its own: its right is checked, its intent recorded.
+
+--- module http
+-- Requests to other hosts. Each redirect is a call of its own, with its own right.
+-- @option query map?: names and values, or lists of them, added to the URL and escaped
+-- @option headers map?: names and values; a value may be a secret
+-- @option auth secret or table?: `secret "token"`: a bearer token; `{user = "ana", password = secret "ldap"}`: Basic
+-- @option json value?: the body, as JSON; secrets may stand in it
+-- @option form map?: the body, as a form
+-- @option body text or secret?: the body as it is
+-- @option files map?: `{report = {name = "a.csv", content = text, type = "text/csv"}}`: multipart, with the fields of `form`
+-- @option ok int or list?: statuses that are fine; without it those below 400
+-- @option check bool = true: `false` never raises for a status or a broken body
+-- @option timeout duration?: of the whole request; without it what is left of the step's
+-- @option connect_timeout duration = "10s": for name, connection and TLS
+-- @option answer_timeout duration = "60s": until the answer begins, and between two pieces of its body
+-- @option max_bytes int = 8388608: of the body, decompressed; what is longer is an error
+-- @option retries int = 0: how often to try again where nothing was sent, or, for an effect that may be repeated, where no answer or 429, 502, 503, 504 came
+-- @option max_redirects int = 10: how many are followed; 0: the answer that redirects is the result
+-- @option insecure_redirects bool = false: also from https to http
+-- @option ca text or secret?: PEM: the authorities of the server's certificate, in place of the system's
+-- @option certificate text or secret?: PEM: the client's own certificate
+-- @option key secret?: PEM: its key
+-- @option effect word?: what an interrupted call means: `once`, `read`, `idempotent`, `keyed`; without it the step's
+-- @limit 10 MiB of a body that comes, 768 KiB of one that goes, 10 retries, 50 redirects, 100 headers
+
 local rung = ...
 local raise, is_secret, shorten = rung.raise, rung.is_secret, rung.shorten
 local error, type, tostring, ipairs, pairs, math_type, concat, setmetatable, next, tonumber = error, type, tostring, ipairs, pairs, math.type, table.concat,
@@ -376,10 +401,42 @@ local function request(method, url, options)
 end
 
 local http = {}
+
+--- http.get(url, options)
+--- http.head(url, options)
+-- Looks.
+-- @param url text: `https://...` or `http://...`
+-- @return `{status, headers, body, url, peer, version}`, `json` where it is asked for, `redacted`, `incomplete`; headers by their names in lower case
+-- @needs http GET URL
+-- @row http.get
+-- @example
+--   local r = http.get("https://api.example.net/v1/hosts", {query = {zone = "b"}, auth = secret "api-token"})
+--   for _, host in ipairs(r.json.items) do print(host.name) end
+
+--- http.post(url, options)
+--- http.put(url, options)
+--- http.patch(url, options)
+--- http.delete(url, options)
+-- Changes something.
+-- @param url text: `https://...` or `http://...`
+-- @return as of `http.get`
+-- @needs http POST URL
+-- @row http.request
+-- @example
+--   http.post("https://chat.example.net/hook", {json = {text = "disk is full on " .. run.id}})
 for _, method in ipairs{"get", "head", "post", "put", "patch", "delete"} do
 	http[method] = function(url, options) return request(method:upper(), url, options) end
 end
 
+--- http.request(method, url, options)
+-- Any other method.
+-- @param method text: as OPTIONS or PURGE; not CONNECT, not TRACE
+-- @param url text: `https://...` or `http://...`
+-- @return as of `http.get`
+-- @needs http METHOD URL
+-- @row http.request
+-- @example
+--   http.request("PURGE", "https://cache.example.net/index.html", {ok = {200, 404}})
 function http.request(method, url, options)
 	method = text(method, "the method"):upper()
 	if not method:find("^%u[%u-]*$") or #method > 20 or method == "CONNECT" or method == "TRACE" then raise("http: " .. shorten(method, 40) .. " is no method that can be sent") end

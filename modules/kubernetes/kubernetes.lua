@@ -1,4 +1,9 @@
 -- kubernetes: objects of a cluster, by its HTTP API.
+
+--- module kubernetes
+-- Objects of a cluster, by its HTTP API. Kinds are written as in `kubectl`, `deployment` or `deployments`.
+-- @limit pods, services, configmaps, events, persistentvolumeclaims, nodes, namespaces, persistentvolumes, deployments, statefulsets, daemonsets, replicasets, jobs, cronjobs, ingresses, poddisruptionbudgets, horizontalpodautoscalers
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, ipairs, pairs, setmetatable, error, pcall, math_type, concat = type, tostring, ipairs, pairs, setmetatable, error, pcall, math.type, table.concat
@@ -69,6 +74,17 @@ local function object(o)
 	return o
 end
 
+--- k:get(kind, name, options)
+-- One object, without `managedFields`.
+-- @param kind text: a kind
+-- @param name text: its name
+-- @option namespace text?: without it that of the cluster's table
+-- @return the object; nil where there is none
+-- @needs http GET https://CLUSTER/API/namespaces/NAMESPACE/KIND/NAME
+-- @effect read
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   local web = k:get("deployment", "web", {namespace = "shop"})
 local function get(self, kind, name, options)
 	kind = kind_of("get", kind)
 	options = options_of("get", options, {namespace = true})
@@ -91,6 +107,18 @@ local function list_of(self, what, kind, options)
 	return out
 end
 
+--- k:list(kind, options)
+-- Objects, all pages.
+-- @param kind text: a kind
+-- @option namespace text or false?: `false`: of all namespaces
+-- @option labels text?: a label selector, such as `app=web`
+-- @option fields text?: a field selector, such as `status.phase=Failed`
+-- @return list of objects
+-- @needs http GET https://CLUSTER/API/namespaces/NAMESPACE/KIND?**
+-- @effect read
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   log.info(#k:list("jobs", {namespace = false, labels = "app=web"}))
 local function list(self, kind, options)
 	return list_of(self, "list", kind_of("list", kind), options_of("list", options, {namespace = true, labels = true, fields = true}))
 end
@@ -105,6 +133,19 @@ end
 
 local SCALES = {deployments = true, statefulsets = true, replicasets = true}
 
+--- k:scale(kind, name, replicas, options)
+-- Sets how many.
+-- @param kind text: deployments, statefulsets or replicasets
+-- @param name text: its name
+-- @param replicas int: how many
+-- @option namespace text?: without it that of the cluster's table
+-- @option effect word = "idempotent": what an interrupted call means
+-- @return the object
+-- @needs http PATCH https://CLUSTER/API/namespaces/NAMESPACE/KIND/NAME
+-- @effect idempotent
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   k:scale("deployment", "web", 6)
 local function scale(self, kind, name, replicas, options)
 	kind = kind_of("scale", kind)
 	options = options_of("scale", options, {namespace = true, effect = true})
@@ -113,7 +154,19 @@ local function scale(self, kind, name, replicas, options)
 	return patch(self, "scale", kind, name, {spec = {replicas = replicas}}, options)
 end
 
--- As kubectl does it: pods get a note in their template. This run's note is the same each time, so that asked again it starts nothing anew.
+--- k:restart(kind, name, options)
+-- New pods, one by one, as `kubectl rollout restart` does.
+-- @param kind text: deployments, statefulsets or daemonsets
+-- @param name text: its name
+-- @option namespace text?: without it that of the cluster's table
+-- @option effect word = "idempotent": what an interrupted call means
+-- @return the object
+-- @needs http PATCH https://CLUSTER/API/namespaces/NAMESPACE/KIND/NAME
+-- @effect idempotent
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   k:restart("deployment", "web")
+--   k:wait("deployment", "web", {["for"] = "10m"})
 local function restart(self, kind, name, options)
 	kind = kind_of("restart", kind)
 	options = options_of("restart", options, {namespace = true, effect = true})
@@ -148,6 +201,20 @@ local function sleeper(what, options)
 	end
 end
 
+--- k:wait(kind, name, options)
+-- Until all replicas have the newest template and are ready; raises when the time is over.
+-- @param kind text: a kind
+-- @param name text: its name
+-- @option namespace text?: without it that of the cluster's table
+-- @option for duration = "5m": how long
+-- @option every duration = "5s": how often it asks
+-- @return the object
+-- @needs http GET https://CLUSTER/API/namespaces/NAMESPACE/KIND/NAME
+-- @needs sh sleep *
+-- @effect read
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   k:wait("statefulset", "db", {["for"] = "10m"})
 local function wait(self, kind, name, options)
 	kind = kind_of("wait", kind)
 	options = options_of("wait", options, {namespace = true, ["for"] = true, every = true})
@@ -200,6 +267,33 @@ local function evict(self, pod, options)
 	return false, ok and type(status) == "table" and status.message or "a disruption budget does not allow it now"
 end
 
+--- k:cordon(node, options)
+--- k:uncordon(node, options)
+-- No new pods there; or again.
+-- @param node text: its name
+-- @option effect word = "idempotent": what an interrupted call means
+-- @return the node
+-- @needs http PATCH https://CLUSTER/api/v1/nodes/NODE
+-- @effect idempotent
+-- @example
+--   kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}:uncordon("node-3")
+
+--- k:drain(node, options)
+-- Cordons, evicts what a controller starts elsewhere, and waits until it has gone. Disruption budgets are respected: it asks again until its time is over, and then says which pod stays and why.
+-- @param node text: its name
+-- @option grace int?: seconds that a pod has to end
+-- @option for duration = "5m": how long
+-- @option every duration = "5s": how often it asks
+-- @option unmanaged bool = false: also pods that nothing would start again
+-- @option local_data bool = false: also pods with data in an `emptyDir`
+-- @return `{node, evicted}`
+-- @needs http PATCH https://CLUSTER/api/v1/nodes/NODE
+-- @needs http GET https://CLUSTER/api/v1/pods?**
+-- @needs http POST https://CLUSTER/api/v1/namespaces/*/pods/*/eviction
+-- @needs sh sleep *
+-- @effect idempotent
+-- @example
+--   kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}:drain("node-3", {["for"] = "10m"})
 local function drain(self, node, options)
 	options = options_of("drain", options, {grace = true, ["for"] = true, every = true, unmanaged = true, local_data = true})
 	local sleep = sleeper("kubernetes.drain", options)
@@ -228,6 +322,20 @@ local function drain(self, node, options)
 	end
 end
 
+--- k:logs(pod, options)
+-- The last lines of a pod.
+-- @param pod text: its name
+-- @option namespace text?: without it that of the cluster's table
+-- @option container text?: of a pod with more than one
+-- @option lines int = 100: how many
+-- @option previous bool = false: of the container before it restarted
+-- @option since duration?: not older
+-- @return list of lines
+-- @needs http GET https://CLUSTER/api/v1/namespaces/NAMESPACE/pods/POD/log?**
+-- @effect read
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   for _, line in ipairs(k:logs("web-7d9", {lines = 20, previous = true})) do print(line) end
 local function logs(self, pod, options)
 	options = options_of("logs", options, {namespace = true, container = true, lines = true, previous = true, since = true})
 	local query = {tailLines = options.lines or 100, container = options.container, previous = options.previous and "true" or nil,
@@ -247,6 +355,19 @@ local function summary(pod)
 	return {name = pod.metadata.name, namespace = pod.metadata.namespace, phase = (pod.status or {}).phase, ready = ready, restarts = restarts, node = (pod.spec or {}).nodeName, why = why}
 end
 
+--- k:pods(options)
+-- Pods for people.
+-- @option namespace text or false?: `false`: of all namespaces
+-- @option labels text?: a label selector
+-- @option node text?: those on it
+-- @return list of `{name, namespace, phase, ready, restarts, node, why}`
+-- @needs http GET https://CLUSTER/api/v1/namespaces/NAMESPACE/pods?**
+-- @effect read
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster"}
+--   for _, p in ipairs(k:pods{labels = "app=web"}) do
+--     if not p.ready then log.warn(p.name .. ": " .. (p.why or p.phase)) end
+--   end
 local function pods(self, options)
 	options = options_of("pods", options, {namespace = true, labels = true, node = true})
 	local out = open("json").array{}
@@ -258,6 +379,19 @@ end
 local METHODS = {get = get, list = list, pods = pods, scale = scale, restart = restart, wait = wait, cordon = cordon, uncordon = uncordon, drain = drain, logs = logs}
 for name, f in pairs(METHODS) do cluster[name] = rung.export(f) end
 
+--- kubernetes(cluster)
+-- A cluster, for the calls that follow. It asks nothing yet.
+-- @option server text: `https://cluster.example:6443`
+-- @option auth secret or table?: as of `http`
+-- @option ca text or secret?: as of `http`
+-- @option certificate text or secret?: as of `http`
+-- @option key secret?: as of `http`
+-- @option namespace text = "default": where no call says it
+-- @option timeout duration = "30s": of each request
+-- @return a table with the calls above
+-- @example
+--   local k = kubernetes{server = "https://cluster.example:6443", auth = secret "cluster", namespace = "shop"}
+--   for _, node in ipairs(k:list("nodes")) do print(node.metadata.name) end
 return function(options)
 	if type(options) ~= "table" or type(options.server) ~= "string" or not options.server:find("^https?://[^/]") then
 		raise('kubernetes: {server = "https://cluster.example:6443", auth = secret "cluster"} was expected')

@@ -8,6 +8,17 @@ local function text(...)
 	return concat(parts, "\t")
 end
 
+--- log.debug(...)
+--- log.info(...)
+--- log.warn(...)
+--- log.error(...)
+--- log(...)
+--- print(...)
+-- A line for whoever watches the run: `print` and `log` are `log.info`. Values are separated by tabs; control characters are made visible. Lines decide nothing.
+-- @param ... value: what `tostring` makes of each
+-- @limit 64 KiB a line
+-- @example
+--   log.warn("found", 3, "folders")
 local log = {}
 for _, level in pairs{"debug", "info", "warn", "error"} do
 	log[level] = function(...) rung.log(level, text(...)) end

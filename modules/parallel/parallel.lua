@@ -6,7 +6,7 @@ local raise = rung.raise
 
 local raw_create, raw_resume, raw_yield, raw_status = rung.create, rung.resume, rung.yield, rung.status
 local raw_close, raw_running, can_yield = rung.close, rung.running, rung.can_yield
-local error, tostring, type, pairs, math_type, pcall, xpcall = error, tostring, type, pairs, math.type, pcall, xpcall
+local error, tostring, type, pairs, math_type, pcall, xpcall, concat = error, tostring, type, pairs, math.type, pcall, xpcall, table.concat
 
 local WAIT = {} -- what a branch yields when it waits; no step ever holds it
 local branch -- the branch that runs now; nil in the step itself
@@ -111,9 +111,15 @@ function rung.call(module, name, arguments, options)
 	return call, rung.take()
 end
 
+--- module parallel
+-- Branches that wait at the same time: one runs until it waits for an answer. Inside a branch no call can be made from a callback of `string.gsub`, `table.sort` and the like.
 local function check_options(what, options, known)
 	for key in pairs(options or {}) do
-		if not known[key] then raise(what .. ": there is no option " .. tostring(key)) end
+		if not known[key] then
+			local names = {}
+			for name in pairs(known) do names[#names + 1] = name end
+			raise(what .. ": there is no option " .. rung.shorten(rung.visible(tostring(key)), 60) .. " (there are " .. concat(names, ", ") .. ")")
+		end
 	end
 end
 rung.check_options = check_options
@@ -126,6 +132,12 @@ function rung.options(what, options, known)
 	return options
 end
 
+--- parallel(functions)
+-- Starts every function of the table at once.
+-- @param functions map: functions without arguments
+-- @return their values under the same keys; the error of the first branch (in order) that failed is raised when all have ended
+-- @example
+--   local r = parallel{load = function() return process.load() end, disks = function() return disk.usage() end}
 parallel = rung.export(function(functions)
 	if type(functions) ~= "table" then raise("parallel: a table of functions was expected, such as parallel{function() ... end, function() ... end}") end
 	local keys = {}
@@ -141,6 +153,14 @@ end)
 
 local EACH_AT_ONCE = 10
 
+--- each(list, f, options)
+-- Calls a function for every item. When one fails, no other is started, and the rest run to their end.
+-- @param list list: of anything
+-- @param f function: gets the item and its position
+-- @option max_concurrency int = 10: how many at once
+-- @return list of values, in the list's order
+-- @example
+--   local sizes = each({"/var", "/srv"}, function(folder) return disk.of(folder).percent end, {max_concurrency = 2})
 each = rung.export(function(list, f, options)
 	if type(list) ~= "table" then raise("each: a list was expected, this is a " .. type(list)) end
 	if type(f) ~= "function" then raise("each: a function was expected as second argument") end
@@ -229,6 +249,12 @@ setmetatable(_G, {
 local loading = {}
 rung.loaded = rung.loaded or {}
 
+--- require(name)
+-- A module of rung, or a Lua file of the workspace's `modules/`.
+-- @param name text: without `.lua`
+-- @return what it returns; the same each time in an attempt
+-- @example
+--   local disks = require "disk"
 require = rung.export(function(name)
 	if type(name) ~= "string" then raise("require: the name of a module was expected") end
 	local value = rung.loaded[name]

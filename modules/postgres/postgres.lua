@@ -1,17 +1,28 @@
 -- postgres: a PostgreSQL server, asked by psql, here or on a host.
+
+--- module postgres
+-- A PostgreSQL server, by `psql`. The statements come by the standard input, so the pattern says which login of which database, not which statements: give that login no more than it needs.
+-- What looks needs `sh psql --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --dbname=* '--command=BEGIN READ ONLY' --file=-`, a change the same without `--command`; with a host `ssh HOST --` in place of `sh`.
+-- @option database text = "postgres": where to connect
+-- @option server text?: the server; without it the local socket
+-- @option port int?: of the server
+-- @option user text?: the login
+-- @option password secret?: for a psql on this host
+-- @option host text?: the host on which psql runs; without it here
+-- @option as text?: the user there
+-- @option timeout duration?: of the call
+-- @option effect word?: what an interrupted call means; looking is `read`, a change has the effect of its step
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, ipairs, pairs, concat, math_type, error = type, tostring, ipairs, pairs, table.concat, math.type, error
 
-local KNOWN = {database = true, server = true, port = true, user = true, password = true, host = true, as = true, timeout = true, effect = true}
+local KNOWN = {"database", "server", "port", "user", "password", "host", "as", "timeout", "effect"}
 
-local function options_of(what, options, more)
-	options = options or {}
-	if type(options) ~= "table" then raise("postgres." .. what .. ": the options must be a table, such as {database = \"shop\"}") end
-	for name in pairs(options) do
-		if not KNOWN[name] and not (more and more[name]) then raise("postgres." .. what .. ": there is no option " .. tostring(name)) end
-	end
-	return options
+local function options_of(what, options, known)
+	known = known or {}
+	for _, name in ipairs(KNOWN) do known[name] = true end
+	return rung.options("postgres." .. what, options, known)
 end
 
 -- A connection string of libpq: keywords, each value quoted where it must be.
@@ -59,6 +70,13 @@ end
 
 local postgres = {}
 
+--- postgres.query(sql, options)
+-- The rows of one SELECT, in a transaction that only reads.
+-- @param sql text: one statement, without a backslash
+-- @return list of rows, tables by column
+-- @effect read
+-- @example
+--   for _, row in ipairs(postgres.query("SELECT datname, numbackends FROM pg_stat_database", {database = "shop"})) do print(row.datname) end
 function postgres.query(sql, options)
 	options = options_of("query", options)
 	sql = check_sql("query", sql)
@@ -66,12 +84,25 @@ function postgres.query(sql, options)
 	return rows("query", sql, options)
 end
 
--- A change; what its statements print, as text.
+--- postgres.execute(sql, options)
+-- Statements in one transaction.
+-- @param sql text: statements, without a backslash
+-- @return what they print
+-- @effect once
+-- @example
+--   postgres.execute("UPDATE jobs SET state = 'new' WHERE state = 'stuck'", {database = "shop"})
 function postgres.execute(sql, options)
 	options = options_of("execute", options)
 	return psql("execute", "BEGIN;\n" .. check_sql("execute", sql) .. ";\nCOMMIT;\n", options, nil, {})
 end
 
+--- postgres.health(options)
+-- How the server is.
+-- @return `{version, is_standby, up_s, connections, connections_max, cache_hit_percent, deadlocks, oldest_transaction_age}`
+-- @effect read
+-- @example
+--   local h = postgres.health()
+--   expect(h.connections < h.connections_max, "no connection is left")
 function postgres.health(options)
 	options = options_of("health", options)
 	return rows("health", [[
@@ -84,6 +115,12 @@ SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS is_s
        (SELECT max(age(datfrozenxid)) FROM pg_database) AS oldest_transaction_age]], options)[1]
 end
 
+--- postgres.replication(options)
+-- The standbys of this server.
+-- @return list of `{name, address, state, sync, lag_bytes, lag_s}`
+-- @effect read
+-- @example
+--   for _, s in ipairs(postgres.replication{host = "db-1"}) do log.info(s.name, s.lag_bytes) end
 function postgres.replication(options)
 	options = options_of("replication", options)
 	return rows("replication", [[
@@ -93,7 +130,12 @@ SELECT application_name AS name, client_addr AS address, state, sync_state AS sy
 FROM pg_stat_replication ORDER BY 1, 2]], options)
 end
 
--- How far behind its primary a standby is; nil on a primary.
+--- postgres.standby_lag(options)
+-- How far behind its primary a standby is.
+-- @return seconds; nil on a primary
+-- @effect read
+-- @example
+--   log.info(postgres.standby_lag{host = "db-2"} or "this is the primary")
 function postgres.standby_lag(options)
 	options = options_of("standby_lag", options)
 	local row = rows("standby_lag", [[
@@ -106,6 +148,13 @@ local function seconds(what, value)
 	return ("%.3f"):format(rung.microseconds("postgres." .. what .. ": over", value) / 1000000)
 end
 
+--- postgres.long_queries(options)
+-- What runs longer, or holds a transaction open longer.
+-- @option over duration = "1m": than this
+-- @return list of `{pid, user, database, application, address, state, waits_for, transaction_s, query_s, query}`, the oldest first
+-- @effect read
+-- @example
+--   for _, q in ipairs(postgres.long_queries{over = "5m"}) do log.warn(q.pid .. " for " .. time.words(q.query_s) .. ": " .. q.query) end
 function postgres.long_queries(options)
 	options = options_of("long_queries", options, {over = true})
 	return rows("long_queries", [[
@@ -116,7 +165,12 @@ WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> '
   AND now() - least(xact_start, query_start) > interval '1 second' * ]] .. seconds("long_queries", options.over or "1m") .. "\nORDER BY least(xact_start, query_start)", options)
 end
 
+--- postgres.locks(options)
 -- Who waits for a lock, and for whom.
+-- @return list of `{pid, user, database, waits_s, query, by_pid, by_user, by_state, by_transaction_s, by_query}`, who waits longest first
+-- @effect read
+-- @example
+--   for _, l in ipairs(postgres.locks{database = "shop"}) do log.warn(l.pid .. " waits for " .. l.by_pid) end
 function postgres.locks(options)
 	options = options_of("locks", options)
 	return rows("locks", [[
@@ -126,6 +180,13 @@ FROM pg_stat_activity w CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) AS bl
 ORDER BY waits_s DESC, w.pid, b.pid]], options)
 end
 
+--- postgres.sizes(options)
+-- The biggest tables.
+-- @option count int = 10: how many
+-- @return list of `{schema, name, bytes, rows, dead_rows, last_autovacuum}`
+-- @effect read
+-- @example
+--   for _, t in ipairs(postgres.sizes{database = "shop", count = 3}) do log.info(t.name, text.size(t.bytes)) end
 function postgres.sizes(options)
 	options = options_of("sizes", options, {count = true})
 	local count = options.count or 10
@@ -138,7 +199,14 @@ WHERE c.relkind IN ('r', 'm', 'p') AND n.nspname NOT IN ('pg_catalog', 'informat
 ORDER BY 3 DESC LIMIT ]] .. count, options)
 end
 
--- Ends what a backend does now (cancel), or its connection (terminate). True where there was one that could be told.
+--- postgres.cancel(pid, options)
+--- postgres.terminate(pid, options)
+-- Ends what a client's connection does now, or the connection.
+-- @param pid int: of its backend
+-- @return true where there was one
+-- @effect once
+-- @example
+--   for _, q in ipairs(postgres.long_queries{over = "1h"}) do postgres.cancel(q.pid) end
 for name, call in pairs{cancel = "pg_cancel_backend", terminate = "pg_terminate_backend"} do
 	postgres[name] = function(pid, options)
 		options = options_of(name, options)

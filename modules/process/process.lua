@@ -1,4 +1,10 @@
 -- process: what runs, by ps, ss and /proc, here or on a host.
+
+--- module process
+-- What runs, by `ps`, `ss` and `/proc`. With a host the rights are those of `ssh HOST --` in place of `sh`.
+-- @option host text?: where; without it here
+-- @option timeout duration?: of each command; without it what is left of the step's
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, math_type, table_sort = type, tostring, tonumber, ipairs, math.type, table.sort
@@ -38,6 +44,15 @@ end
 local SORTS = {cpu = "cpu_percent", memory = "memory_bytes", age = "age_s"}
 local process = {}
 
+--- process.list(options)
+-- Processes.
+-- @option sort word = "cpu": `cpu`, `memory` or `age`, the most first
+-- @option count int?: so many; without it all
+-- @return list of `{pid, parent, user, state, cpu_percent, memory_bytes, age_s, name, command}`
+-- @needs sh ps -eww -o *
+-- @effect read
+-- @example
+--   for _, p in ipairs(process.list{sort = "memory", count = 5}) do log.info(text.size(p.memory_bytes), p.command) end
 function process.list(options)
 	options = options_of("list", options, {sort = true, count = true})
 	local key = SORTS[options.sort or "cpu"]
@@ -51,7 +66,14 @@ function process.list(options)
 	return list
 end
 
--- pattern: PCRE2, against the command line, or against the name where exact is asked for.
+--- process.find(pattern, options)
+-- Those whose command line matches.
+-- @param pattern pattern: PCRE2
+-- @return list as of `process.list`
+-- @needs sh ps -eww -o *
+-- @effect read
+-- @example
+--   expect(#process.find("^nginx: master") == 1, "no nginx runs here")
 function process.find(pattern, options)
 	options = options_of("find", options, {})
 	local found = open("json").array{}
@@ -61,12 +83,27 @@ function process.find(pattern, options)
 	return found
 end
 
+--- process.is_running(pid, options)
+-- Is there a process of that number?
+-- @param pid int: its number
+-- @return true or false
+-- @needs sh test -d /proc/*
+-- @effect read
+-- @example
+--   expect(not process.is_running(4711), "it is still there")
 function process.is_running(pid, options)
 	options = options_of("is_running", options, {})
 	return look(options, {"test", "-d", "/proc/" .. check_pid("is_running", pid)}, {ok = {0, 1}}).code == 0
 end
 
+--- process.listeners(options)
 -- Who listens where.
+-- @option port int?: only there
+-- @return list of `{protocol, address, port, name, pid}`; name and pid only of one's own processes without root
+-- @needs sh ss --no-header --listening --tcp --udp --numeric --processes
+-- @effect read
+-- @example
+--   expect(#process.listeners{port = 5432} > 0, "nobody listens on 5432")
 function process.listeners(options)
 	options = options_of("listeners", options, {port = true})
 	local list = open("json").array{}
@@ -80,6 +117,14 @@ function process.listeners(options)
 	return list
 end
 
+--- process.load(options)
+-- The load, and that of each processor.
+-- @return `{one, five, fifteen, cpus, per_cpu}`
+-- @needs sh cat /proc/loadavg
+-- @needs sh nproc
+-- @effect read
+-- @example
+--   if process.load().per_cpu < 1 then skip("it is not busy") end
 function process.load(options)
 	options = options_of("load", options, {})
 	local one, five, fifteen = look(options, {"cat", "/proc/loadavg"}).stdout:match("^([%d.]+) ([%d.]+) ([%d.]+)")
@@ -87,6 +132,16 @@ function process.load(options)
 	return {one = tonumber(one), five = tonumber(five), fifteen = tonumber(fifteen), cpus = cpus, per_cpu = tonumber(one) / cpus}
 end
 
+--- process.signal(pid, signal, options)
+-- Sends a signal. The number of a process may be another's a moment later: signal what the service manager does not start by itself.
+-- @param pid int: its number
+-- @param signal word: TERM, KILL, HUP, INT, QUIT, USR1, USR2, STOP or CONT
+-- @option as text?: with a host: the user there
+-- @option effect word?: what an interrupted call means; without it the step's
+-- @needs sh kill -s TERM -- *
+-- @effect once
+-- @example
+--   for _, p in ipairs(process.find("^/srv/batch/export ")) do process.signal(p.pid, "TERM") end
 local SIGNALS = {TERM = true, KILL = true, HUP = true, INT = true, QUIT = true, USR1 = true, USR2 = true, STOP = true, CONT = true}
 
 function process.signal(pid, signal, options)

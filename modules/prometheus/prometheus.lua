@@ -1,4 +1,8 @@
 -- prometheus: queries and alerts of a Prometheus server, by its HTTP API.
+
+--- module prometheus
+-- A Prometheus server, or what speaks as one: Thanos, Mimir, VictoriaMetrics. Values are numbers; `NaN` and `+Inf` are texts.
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, pairs, setmetatable, error, pcall = type, tostring, tonumber, ipairs, pairs, setmetatable, error, pcall
@@ -34,7 +38,15 @@ local function time_text(value)
 	return value ~= nil and tostring(value) or nil
 end
 
--- {labels, value, time} of each series.
+--- p:query(text, options)
+-- Every series now, or at a time.
+-- @param text text: PromQL
+-- @option time number?: seconds since 1970, or a time in RFC 3339
+-- @return list of `{labels, value, time}`
+-- @needs http GET https://PROMETHEUS/api/v1/query?**
+-- @effect read
+-- @example
+--   for _, s in ipairs(prometheus("https://prometheus.example:9090"):query("up == 0")) do log.warn(s.labels.instance) end
 local function query(self, text, options)
 	options = options or {}
 	rung.check_options("prometheus.query", options, {time = true})
@@ -49,12 +61,34 @@ local function query(self, text, options)
 	return out
 end
 
+--- p:value(text, options)
+-- The one value; more than one series is an error.
+-- @param text text: PromQL
+-- @option time number?: as of `p:query`
+-- @return the value; nil where there is no series
+-- @needs http GET https://PROMETHEUS/api/v1/query?**
+-- @effect read
+-- @example
+--   local p = prometheus("https://prometheus.example:9090", {auth = secret "prometheus"})
+--   local rate = p:value('sum(rate(http_requests_total{code=~"5.."}[5m]))')
 local function value(self, text, options)
 	local all = query(self, text, options)
 	if #all > 1 then fail(self, "value", "the query gives " .. #all .. " series, one was expected: " .. text) end
 	return all[1] and all[1].value
 end
 
+--- p:range(text, options)
+-- Series over a time.
+-- @param text text: PromQL
+-- @option last duration = "1h": how far back
+-- @option step duration?: between two points; without it 60 points
+-- @option to number?: the end; without it now
+-- @return list of `{labels, points = {{time, value}, ...}}`
+-- @needs http GET https://PROMETHEUS/api/v1/query_range?**
+-- @effect read
+-- @example
+--   local p = prometheus("https://prometheus.example:9090")
+--   return {load = p:range("node_load1", {last = "30m", step = "1m"})}
 local function range(self, text, options)
 	options = options or {}
 	rung.check_options("prometheus.range", options, {last = true, step = true, to = true})
@@ -71,7 +105,14 @@ local function range(self, text, options)
 	return out
 end
 
--- Alerts that are pending or firing; labels: those that they must have.
+--- p:alerts(labels)
+-- Alerts that are pending or firing.
+-- @param labels map?: labels that they must have
+-- @return list of `{name, state, labels, annotations, since, value}`
+-- @needs http GET https://PROMETHEUS/api/v1/alerts
+-- @effect read
+-- @example
+--   for _, a in ipairs(prometheus("https://prometheus.example:9090"):alerts{severity = "critical"}) do log.warn(a.name .. " since " .. a.since) end
 local function alerts(self, labels)
 	local out = open("json").array{}
 	for _, a in ipairs(ask(self, "alerts", "alerts").alerts) do
@@ -82,6 +123,15 @@ local function alerts(self, labels)
 	return out
 end
 
+--- p:targets()
+-- What is scraped.
+-- @return list of `{job, instance, health, why, url, last}`
+-- @needs http GET https://PROMETHEUS/api/v1/targets?**
+-- @effect read
+-- @example
+--   for _, t in ipairs(prometheus("https://prometheus.example:9090"):targets()) do
+--     if t.health ~= "up" then log.warn(t.instance .. ": " .. (t.why or t.health)) end
+--   end
 local function targets(self)
 	local out = open("json").array{}
 	for i, t in ipairs(ask(self, "targets", "targets", {state = "active"}).activeTargets) do
@@ -90,7 +140,18 @@ local function targets(self)
 	return out
 end
 
--- Asks until the query gives something (a comparison that holds), or with gone until it gives nothing. What it gave, and how long it took in seconds.
+--- p:wait(text, options)
+-- Asks until the query gives something (a comparison that holds), or with `gone` nothing; raises when the time is over.
+-- @param text text: PromQL
+-- @option for duration = "5m": how long
+-- @option every duration = "15s": how often it asks
+-- @option gone bool = false: until it gives nothing
+-- @return what it gave, and the seconds it took
+-- @needs http GET https://PROMETHEUS/api/v1/query?**
+-- @needs sh sleep *
+-- @effect read
+-- @example
+--   prometheus("https://prometheus.example:9090"):wait('up{job="shop"} == 0', {gone = true, ["for"] = "5m"})
 local function wait(self, text, options)
 	options = options or {}
 	rung.check_options("prometheus.wait", options, {["for"] = true, every = true, gone = true})
@@ -111,6 +172,16 @@ end
 
 for name, f in pairs{query = query, value = value, range = range, alerts = alerts, targets = targets, wait = wait} do server[name] = rung.export(f) end
 
+--- prometheus(url, options)
+-- A server, for the calls that follow. It asks nothing yet.
+-- @param url text: where it is
+-- @option auth secret or table?: as of `http`
+-- @option ca text or secret?: as of `http`
+-- @option timeout duration = "30s": of each request
+-- @return a table with the calls above
+-- @example
+--   local p = prometheus("https://prometheus.example:9090", {auth = secret "prometheus"})
+--   expect(p:value("up{job='shop'}") == 1, "the shop is down")
 return function(url, options)
 	options = options or {}
 	if type(url) ~= "string" or not url:find("^https?://[^/]") then raise("prometheus: an address was expected, such as https://prometheus.example:9090") end

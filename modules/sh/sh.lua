@@ -17,6 +17,24 @@ local function environment(env)
 	return out
 end
 
+--- sh(argv, options)
+-- A command on this host. A list is run as it is, with no shell between; a text is given to `sh -c`, and needs a permission for exactly that. It raises where the exit status is not fine, a signal ended it, or its time ran out.
+-- @param argv list or text: the first word is a bare name, looked for in the system's folders, or an absolute path
+-- @option ok int or list = 0: exit statuses that are fine
+-- @option check bool = true: `false` never raises for how it ended
+-- @option stdin text or secret?: what it reads
+-- @option env map?: more environment variables; a value may be a secret
+-- @option cwd path?: folder to run in; without it the workspace's
+-- @option timeout duration?: without it what is left of the step's
+-- @option effect word?: what an interrupted call means: `once`, `read`, `idempotent`, `keyed`, `receipt`; without it the step's
+-- @return `{code, stdout, stderr}`, `truncated`, `redacted`
+-- @needs sh ARGV
+-- @needs sh sh -c TEXT
+-- @row sh.run
+-- @limit 4,096 words; of the output the first 1 and the last 9 MiB are kept
+-- @example
+--   sh{"systemctl", "restart", "nginx"}
+--   local active = sh({"systemctl", "is-active", "nginx"}, {ok = {0, 3}}).code == 0
 return function(list, options)
 	options = options or {}
 	local sent = command.check("sh", options, known)

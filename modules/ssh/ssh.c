@@ -225,10 +225,22 @@ static const char *place(struct arena *a, const json_t *arguments, const struct 
 	return arena_printf(a, "receipts:host:%.16s", digest);
 }
 
+/* ssh.left: hosts that ssh.each did not start on, since it stopped. Nothing happens but that it is recorded. */
+static const struct shape left_host = {.key = "a host", .kind = SHAPE_BYTES, .most = CALLABLE_ARGUMENTS_BYTES_MAX};
+
+static const struct shape arguments_of_left[] = {
+    {.key = "hosts", .kind = SHAPE_LIST, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &left_host},
+    {.key = "argv", .kind = SHAPE_LIST, .is_required = true, .least = 1, .most = CALLABLE_ARGUMENTS_BYTES_MAX, .of = &callable_word},
+    {.key = "login", .kind = SHAPE_STRING, .least = 1, .most = LOGIN_BYTES_MAX},
+    {.key = "as", .kind = SHAPE_STRING, .least = 1, .most = LOGIN_BYTES_MAX},
+    {.key = NULL},
+};
+
 static const struct callable callables[] = {
     {"exec", CALLABLE_ACTOR, EFFECT_ONCE, arguments_of_exec, callable_sent_options, request, frame, place},
     {"put", CALLABLE_ACTOR, EFFECT_IDEMPOTENT, arguments_of_put, callable_sent_options, request_put, frame_put, place},
     {"get", CALLABLE_ACTOR, EFFECT_READ, arguments_of_get, callable_sent_options, request_get, frame_get, place},
+    {"left", CALLABLE_ENGINE, EFFECT_READ, arguments_of_left, callable_no_options, NULL, NULL, NULL},
     {.function = NULL},
 };
 

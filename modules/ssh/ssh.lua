@@ -1,4 +1,12 @@
 -- ssh: a command on another host, and on many of them, made by the engine's actor.
+
+--- module ssh
+-- Commands and small files on other hosts. Hosts are names of the inventory.
+-- @option login text?: whom to log in as; without it the inventory's
+-- @option key secret?: the private key to log in with, alone
+-- @option timeout duration?: of each host; without it what is left of the step's
+-- @option effect word?: what an interrupted call means: `once`, `read`, `idempotent`, `keyed`, `receipt`; without it the step's
+
 local rung = ...
 rung.open("rung_command")
 local raise, command = rung.raise, rung.command
@@ -24,6 +32,21 @@ local function arguments(what, list, options)
 		as = name(what .. ": as", options.as, "the name of a user"), key = options.key}
 end
 
+--- ssh(host, argv, options)
+-- A command on a host. The words of a list are quoted for its login shell, so nothing in them is expanded; a text is given to `sh -c` there.
+-- @param host text: a name of the inventory
+-- @param argv list or text: as of `sh`
+-- @option ok int or list = 0: exit statuses that are fine
+-- @option check bool = true: `false` never raises for how it ended
+-- @option stdin text or secret?: what it reads
+-- @option as text?: the user whom `sudo -n` runs it as
+-- @return `{code, stdout, stderr}`, `truncated`, `redacted`
+-- @needs ssh LOGIN@HOST -- ARGV
+-- @needs ssh LOGIN@HOST as USER -- ARGV
+-- @row ssh.exec
+-- @example
+--   ssh("web-01", {"systemctl", "restart", "nginx"})
+--   ssh("web-01", {"tee", "/etc/motd"}, {as = "root", stdin = "maintenance at 22:00\n"})
 local function one(_, host, list, options)
 	options = options or {}
 	if type(host) ~= "string" or host == "" then raise("ssh: the name of a host was expected, this is a " .. type(host)) end
@@ -178,12 +201,40 @@ local function row(host, ok, call, done, result, why)
 	return r
 end
 
+-- Which hosts were not started stands in the record, as which were does.
+local function record_left(self, shared)
+	local left = self:not_started_hosts()
+	if #left == 0 then return end
+	rung.call("ssh", "left", {hosts = left, argv = shared.argv, login = shared.login, as = shared.as}, {})
+end
+
 local function complain(self, shown, call, reason, limit)
 	local why = "ssh.each: " .. shown .. ": " .. concat(lines(self, true), "; ")
 	if limit then why = why .. "; " .. limit end
 	error(rung.error{kind = "call", call = call, module = "ssh", reason = reason, why = why, hosts = self}, 0)
 end
 
+--- ssh.each(hosts, argv, options)
+-- One call for each host, each allowed, recorded and settled by itself. Raises where more than `max_errors` failed; the error has the table as `hosts`.
+-- @param hosts list: names of the inventory
+-- @param argv list or text: as of `sh`
+-- @option max_concurrency int or share = 50: hosts at once: a count, or `"25%"`
+-- @option max_errors int or share = 0: how many may fail before no other is started; what has started finishes
+-- @option canary int, share or true?: so many go first; unless all of them succeed, no other is started
+-- @option ramp_up bool = false: begins with one at once, and with each that succeeds one more
+-- @option order word = "given": `given`, `sorted`, `reverse`, `shuffled`
+-- @option on_result function?: gets a host and its row as each comes
+-- @option ok int or list = 0: exit statuses that are fine
+-- @option check bool = true: `false` never stops and never raises for what fails
+-- @option stdin text or secret?: what each reads
+-- @option as text?: the user whom `sudo -n` runs it as
+-- @return `all`, rows `{host, state, code, stdout, stderr, why}` in order; `hosts`, the same by name; `errors`; `stopped`; states are `ok`, `failed`, `unreachable`, `not_started`; `r:ok_hosts()`, `r:failed_hosts()`, `r:unreachable_hosts()`, `r:not_started_hosts()` are names, `r:groups()` hosts with the very same outcome
+-- @needs ssh LOGIN@HOST -- ARGV
+-- @row ssh.exec
+-- @row ssh.left
+-- @example
+--   local r = ssh.each(hosts("role=web"), {"systemctl", "is-active", "nginx"}, {max_concurrency = 50, check = false})
+--   return {down = r:failed_hosts()}
 local function each(hosts, list, options)
 	options = options or {}
 	local sent = command.check("ssh.each", options, of_each)
@@ -237,6 +288,7 @@ local function each(hosts, list, options)
 		for _, l in ipairs(lines(self)) do rung.log(errors > 0 and "warn" or "info", "ssh.each " .. shown .. ": " .. l) end
 	end
 	self.errors, self.stopped = errors, limit
+	if limit then record_left(self, shared) end
 	if options.check ~= false and (errors > errors_max or limit) then complain(self, shown, bad_call, reason, limit) end
 	return self
 end
@@ -272,10 +324,31 @@ local function filled(content)
 	end))
 end
 
+--- ssh.put(host, path, content, options)
+-- A small file on a host, below the folder that `ssh: {files: ...}` of `.rung/config.yaml` names: whole, or what it was.
+-- @param host text: a name of the inventory
+-- @param path path: absolute
+-- @param content text, secret or table: a text, a secret, or `{template = "port = {{port}}\n", values = {port = 8080}}`
+-- @option mode text = "0644": octal digits
+-- @needs ssh LOGIN@HOST put PATH
+-- @row ssh.put
+-- @limit 768 KiB
+-- @example
+--   ssh.put("web-01", "/srv/app/app.conf", {template = "port = {{port}}\n", values = {port = 8080}}, {mode = "0640"})
 local function put(host, path, content, options)
 	file("put", host, path, filled(content), options)
 end
 
+--- ssh.get(host, path, options)
+-- A small file of a host, below the same folder; refused where it changes while it is read.
+-- @param host text: a name of the inventory
+-- @param path path: absolute
+-- @return its content
+-- @needs ssh LOGIN@HOST get PATH
+-- @row ssh.get
+-- @limit 8 MiB
+-- @example
+--   local conf = ssh.get("web-01", "/srv/app/app.conf")
 local function get(host, path, options)
 	if options and options.mode then raise("ssh.get: there is no option mode") end
 	return file("get", host, path, nil, options).stdout

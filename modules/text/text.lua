@@ -3,6 +3,8 @@ local rung = ...
 local raise = rung.raise
 local type, tonumber, ipairs, format = type, tonumber, ipairs, string.format
 
+--- module text
+-- The output of commands.
 local text = {}
 
 local function check(what, s)
@@ -10,9 +12,20 @@ local function check(what, s)
 	return s
 end
 
+--- text.trim(s)
+-- Without space at both ends.
+-- @param s text: any
+-- @return text
+-- @example
+--   local host = text.trim(sh{"hostname"}.stdout)
 function text.trim(s) return (check("trim", s):match("^%s*(.-)%s*$")) end
 
--- The lines of s without their ends; after the last end there is no line.
+--- text.lines(s)
+-- The lines without their ends; behind the last end there is no line.
+-- @param s text: any
+-- @return list of texts
+-- @example
+--   for _, line in ipairs(text.lines(sh{"who"}.stdout)) do print(line) end
 function text.lines(s)
 	local out = {}
 	if check("lines", s) == "" then return out end
@@ -20,7 +33,13 @@ function text.lines(s)
 	return out
 end
 
--- The pieces between separators, which are taken as written.
+--- text.split(s, separator)
+-- The pieces between separators.
+-- @param s text: any
+-- @param separator text: taken as written
+-- @return list of texts
+-- @example
+--   local folders = text.split("/usr/bin:/bin", ":")
 function text.split(s, separator)
 	check("split", s)
 	if type(separator) ~= "string" or separator == "" then raise("text.split: a separator was expected") end
@@ -35,15 +54,25 @@ function text.split(s, separator)
 	return out
 end
 
--- The words of a line.
+--- text.fields(s)
+-- The words between white space.
+-- @param s text: any
+-- @return list of texts
+-- @example
+--   local kib = tonumber(text.fields(sh{"du", "-sk", "/var/log"}.stdout)[1])
 function text.fields(s)
 	local out = {}
 	for word in check("fields", s):gmatch("%S+") do out[#out + 1] = word end
 	return out
 end
 
--- A table as commands print it: the first line names the columns, each other line gives a row by these names. With `names`, all lines are rows. The last
--- column takes what is left of its line.
+--- text.columns(s, names)
+-- A table as commands print it, row by row. The last column takes what is left of its line.
+-- @param s text: lines
+-- @param names list?: of the columns; without it the first line names them
+-- @return list of tables by column
+-- @example
+--   for _, row in ipairs(text.columns(sh{"df", "-P"}.stdout, {"device", "blocks", "used", "free", "use", "mount"})) do print(row.mount, row.use) end
 function text.columns(s, names)
 	local rows, lines = {}, text.lines(check("columns", s))
 	local first = 1
@@ -61,19 +90,43 @@ function text.columns(s, names)
 	return rows
 end
 
+--- text.starts(s, with)
+--- text.ends(s, with)
+--- text.contains(s, with)
+-- Does it begin with it, end with it, hold it?
+-- @param s text: any
+-- @param with text: taken as written
+-- @return true or false
+-- @example
+--   if text.ends("app.log", ".log") then log.info("a log") end
 function text.starts(s, with) return check("starts", s):sub(1, #check("starts", with)) == with end
 function text.ends(s, with) return check("ends", with) == "" or check("ends", s):sub(-#with) == with end
 function text.contains(s, what) return check("contains", s):find(check("contains", what), 1, true) ~= nil end
 
+--- text.quote(s)
 -- One word for a POSIX shell, whatever is in it.
+-- @param s text: any
+-- @return text
+-- @example
+--   log.info("run: rm " .. text.quote("it's here"))
 function text.quote(s) return "'" .. check("quote", s):gsub("'", "'\\''") .. "'" end
 
+--- text.visible(s)
 -- Control characters made visible.
+-- @param s text: any
+-- @return text
+-- @example
+--   log.info(text.visible("a\tb\27[31m"))
 function text.visible(s) return rung.visible(check("visible", s)) end
 
 local units = {[""] = 1, b = 1, k = 1024, m = 1024 ^ 2, g = 1024 ^ 3, t = 1024 ^ 4, p = 1024 ^ 5}
 
--- "10M", "1.5 GiB", "512": bytes; units are powers of 1024, as df and du mean them.
+--- text.bytes(s)
+-- Bytes of a size such as `10M` or `1.5 GiB`; units are powers of 1024.
+-- @param s size: any
+-- @return whole number
+-- @example
+--   expect(text.bytes("1.5G") == 1610612736)
 function text.bytes(s)
 	local number, unit = check("bytes", s):match("^%s*(%d+%.?%d*)%s*([A-Za-z]*)%s*$")
 	local factor = unit and units[(unit:lower():gsub("i?b$", ""))]
@@ -81,7 +134,12 @@ function text.bytes(s)
 	return tonumber(number) * factor // 1 | 0
 end
 
--- 1610612736: "1.5 GiB".
+--- text.size(bytes)
+-- A size for people.
+-- @param bytes number: how many
+-- @return text, such as `1.5 GiB`
+-- @example
+--   log.info(text.size(1610612736))
 function text.size(bytes)
 	if type(bytes) ~= "number" then raise("text.size: a number was expected") end
 	local names, n, at = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"}, bytes, 1

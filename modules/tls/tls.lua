@@ -1,4 +1,11 @@
 -- tls: what certificate somebody serves, and how long it holds; by openssl.
+
+--- module tls
+-- Certificates, and how long they hold, by `openssl`. With `from` the rights are those of `ssh HOST --` in place of `sh`.
+-- `CERTIFICATE` is `openssl x509 -noout -subject -issuer -dates -serial -fingerprint -sha256 -ext subjectAltName -nameopt RFC2253`.
+-- @option from text?: the host that looks; without it here
+-- @option timeout duration?: of each command; 20 s for a server
+
 local rung = ...
 local raise, open = rung.raise, rung.open
 local type, tostring, tonumber, ipairs, error, floor = type, tostring, tonumber, ipairs, error, math.floor
@@ -43,7 +50,20 @@ end
 
 local tls = {}
 
--- The certificates that a server sends, its own first, and whether they lead to an authority that the host trusts.
+--- tls.server(address, options)
+-- The certificate that a server shows. One that has run out, or has another name, is no error: look at the fields.
+-- @param address text: `shop.example:443`
+-- @option name text?: what it is asked for, and must stand in its certificate; without it the host
+-- @option ca path?: authorities to trust in place of the system's
+-- @option starttls word?: as `smtp`: what it speaks before
+-- @return `{subject, issuer, serial, sha256, not_before, not_after, days_left, names, name_fits, is_trusted, trust, protocol, chain}`
+-- @needs sh openssl s_client -connect ADDRESS -servername * -showcerts
+-- @needs sh CERTIFICATE
+-- @effect read
+-- @example
+--   local c = tls.server("shop.example:443")
+--   expect(c.is_trusted and c.name_fits, c.trust)
+--   expect(c.days_left > 14, "the certificate of shop.example ends on " .. c.not_after)
 function tls.server(address, options)
 	options = options_of("server", options, {name = true, ca = true, starttls = true})
 	local host, port = tostring(address):match("^%[?([%w.:_%-]+)%]?:(%d+)$")
@@ -74,7 +94,15 @@ function tls.server(address, options)
 	return first
 end
 
+--- tls.file(path, options)
 -- The first certificate of a file.
+-- @param path path: absolute
+-- @return `{subject, issuer, serial, sha256, not_before, not_after, days_left, names}`
+-- @needs sh cat -- PATH
+-- @needs sh CERTIFICATE
+-- @effect read
+-- @example
+--   expect(tls.file("/etc/ssl/shop.pem").days_left > 14)
 function tls.file(path, options)
 	options = options_of("file", options, {})
 	if type(path) ~= "string" or path:sub(1, 1) ~= "/" then raise("tls.file: " .. rung.visible(tostring(path)) .. " is no absolute path") end

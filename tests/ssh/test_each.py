@@ -134,6 +134,27 @@ def test_three_hundred_targets():
         same(sum(1 for k in f.records(x) if k["k"] == "call.finished"), 600)
 
 
+def test_the_report_of_forty_hosts_is_a_table_of_outcomes():
+    with Fleet(42) as f:
+        f.entries["t30"]["port"] = f.entries["t31"]["port"] = 1
+        f.write_inventory()
+        x = f.run(f.of("ssh.each(%s, [[%s; test $n != 7 || { echo dead; exit 3; }; echo fine]], {max_concurrency = 1, max_errors = 2})" % (names(40), WHO)))
+        f.over(x, 120)
+        report = f.client.ask("report", execution=x, format="json")["report"]
+        fleet, = report["fleets"]
+        same([(g["state"], g.get("code"), len(g["hosts"]), g["said"].replace("t30", "HOST")) for g in fleet["groups"]][:1], [("ok", 0, 29, "fine")])
+        same(sorted((g["state"], g["hosts"]) for g in fleet["groups"][1:]), [("failed", ["t7"]), ("unreachable", ["t30", "t31"])])
+        same(fleet["not_started"], ["t%d" % i for i in range(32, 40)])
+        same(fleet["hosts"], 40)
+        # Each call stands in it by itself; people see a line.
+        same(len([t for t in report["timeline"] if t["kind"] == "call.started" and t.get("fleet") == 0]), 33)
+        text = f.client.ask("report", execution=x, format="markdown")["text"]
+        assert "| ok | 29 | `t[0:6], t[8:29]` | fine |" in text and "| unreachable | 2 | `t[30:31]` |" in text, text
+        assert "| failed, exit status 3 | 1 | t7 | dead |" in text and "| not started | 8 | `t[32:39]` |" in text, text
+        same(text.count("call.started"), 0)
+        assert "ssh on 40 hosts, 29 ok, 2 unreachable, 1 failed, 8 not started" in text, text
+
+
 TESTS = [v for k, v in list(globals().items()) if k.startswith("test_")]
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+#include "base/fs.h"
+#include "report/fleet.h"
 #include "report/inert.h"
 #include "report/report.h"
 
@@ -5,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +69,109 @@ static void each_record_is_a_line_of_the_timeline(void **state)
 	assert_string_equal(json_str(json_array_get(t, 1), "text", ""), "call ok, exit status 3");
 	assert_string_equal(json_str(json_array_get(t, 2), "text", ""), "note: the disk was full");
 	json_decref(r);
+}
+
+/* ---- fleets ---- */
+
+/* RUNG_GOLDEN=write makes the file anew. */
+static void golden_check(const char *path, const char *text)
+{
+	struct buf want;
+	struct error e;
+	buf_init(&want, 1 << 20);
+	const char *mode = getenv("RUNG_GOLDEN");
+	if (mode && strcmp(mode, "write") == 0) {
+		if (fs_write_atomic(path, text, strlen(text), 0644, &e)) fail_msg("%s", e.text);
+	} else if (fs_read(path, &want, &e)) {
+		fail_msg("%s (run with RUNG_GOLDEN=write)", e.text);
+	} else {
+		assert_string_equal(text, want.data ? want.data : "");
+	}
+	buf_clear(&want);
+}
+
+static void add_call(json_t *records, const char *host, int number, const char *outcome, int code, const char *out, const char *error)
+{
+	json_int_t seq = (json_int_t)json_array_size(records);
+	json_t *form = json_pack("{s:{s:s,s:[s,s,s]}}", "arguments", "host", host, "argv", "systemctl", "is-active", "nginx");
+	char *arguments = json_dumps(form, 0), words[128];
+	snprintf(words, sizeof words, "ssh deploy@%s -- systemctl is-active nginx", host);
+	json_decref(form);
+	json_array_append_new(records,
+	                      json_pack("{s:I,s:s,s:s,s:s,s:i,s:i,s:{s:s,s:s,s:s,s:s,s:s}}", "seq", seq, "t", "T", "k", "call.started", "s", "look", "a", 1,
+	                                "c", number, "d", "module", "ssh", "function", "exec", "effect", "read", "arguments", arguments, "text", words));
+	json_t *d = json_pack("{s:s,s:s*}", "outcome", outcome, "error", error);
+	if (out) json_object_set_new(d, "stdout", json_pack("[s]", out));
+	if (code >= 0) json_object_set_new(d, "code", json_integer(code));
+	json_array_append_new(
+	    records, json_pack("{s:I,s:s,s:s,s:s,s:i,s:i,s:o}", "seq", seq + 1, "t", "T", "k", "call.finished", "s", "look", "a", 1, "c", number, "d", d));
+	free(arguments);
+}
+
+/* 40 hosts of which 36 say the same, one another thing, one nothing good, two cannot be reached; two more were not started. */
+static json_t *fleet_of_forty(void)
+{
+	json_t *records = json_array();
+	char host[32], error[64];
+	for (int i = 1; i <= 40; i++) {
+		snprintf(host, sizeof host, "web-%02d", i);
+		snprintf(error, sizeof error, "%s: Connection refused", host);
+		if (i == 12 || i == 30)
+			add_call(records, host, i, "unreachable", -1, NULL, error);
+		else
+			add_call(records, host, i, "ok", i == 7 ? 3 : 0, i == 7 ? "inactive\n" : i == 21 ? "active\n\n" : "active\n", NULL);
+	}
+	json_array_append_new(
+	    records, parse("{\"seq\":80,\"t\":\"T\",\"k\":\"call.started\",\"s\":\"look\",\"a\":1,\"c\":41,\"d\":{\"module\":\"ssh\",\"function\":\"left\","
+	                   "\"arguments\":\"{\\\"arguments\\\":{\\\"argv\\\":[\\\"systemctl\\\",\\\"is-active\\\",\\\"nginx\\\"],"
+	                   "\\\"hosts\\\":[\\\"web-41\\\",\\\"web-42\\\"]}}\"}}"));
+	json_array_append_new(records, parse("{\"seq\":81,\"t\":\"T\",\"k\":\"call.finished\",\"s\":\"look\",\"a\":1,\"c\":41,\"d\":{\"outcome\":\"ok\"}}"));
+	return records;
+}
+
+static void hosts_of_a_fleet_that_say_the_same_stand_together(void **state)
+{
+	(void)state;
+	json_t *records = fleet_of_forty(), *v = parse(view), *r = report_build(v, records, "origin\n1\nroot=\n", blob, NULL);
+	struct buf b;
+	buf_init(&b, 1 << 20);
+	report_markdown(r, &b);
+	const char *from = strstr(b.data, "## Fleets"), *to = strstr(b.data, "## Proof");
+	assert_true(from && to);
+	char *part = strndup(from, (size_t)(to - from));
+	golden_check("tests/golden/report/fleet.md", part);
+	free(part);
+	/* As JSON each call is there. */
+	assert_int_equal(json_array_size(json_arr(r, "timeline")), 82);
+	assert_int_equal(json_int(json_array_get(json_arr(r, "timeline"), 81), "fleet", -1), 0);
+	buf_clear(&b);
+	json_decref(r);
+	json_decref(v);
+	json_decref(records);
+}
+
+static void names_with_numbers_are_ranges(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"[\"web-03\",\"web-01\",\"web-02\"]", "web-[01:03]"},
+	    {"[\"web-1\",\"web-2\",\"web-4\",\"db\"]", "db, web-[1:2], web-4"},
+	    {"[\"n8.example\",\"n9.example\",\"n10.example\"]", "n[8:10].example"},
+	    {"[\"web-09\",\"web-010\"]", "web-010, web-09"},
+	    {"[\"a1b2\",\"a1b3\",\"a2b3\"]", "a1b[2:3], a2b3"},
+	    {"[\"x\"]", "x"},
+	    {"[\"h99999999999999999999\",\"h99999999999999999998\"]", "h99999999999999999998, h99999999999999999999"},
+	    {"[]", ""},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *names = parse(cases[i][0]);
+		struct buf b;
+		buf_init(&b, 1000);
+		fleet_hosts(&b, names);
+		assert_string_equal(b.data ? b.data : "", cases[i][1]);
+		buf_clear(&b);
+		json_decref(names);
+	}
 }
 
 /* What a Markdown parser with everything switched on makes of a text. */
@@ -179,9 +285,11 @@ static json_t *attacked(const char *text)
 {
 	json_t *timeline = json_pack("[{s:s,s:s,s:s,s:s,s:s,s:i}]", "t", "T", "kind", "note.added", "by", text, "step", text, "text", text, "seq", 1);
 	json_t *steps = json_pack("[{s:s,s:s,s:s,s:s,s:b,s:i}]", "title", text, "state", "failed", "why", text, "note", text, "manual", 1, "attempts", 1);
+	json_t *fleets = json_pack("[{s:s,s:s,s:i,s:i,s:[{s:s,s:[s],s:s}],s:[s]}]", "step", text, "command", text, "hosts", 2, "first_seq", 7, "groups",
+	                           "state", "ok", "hosts", text, "said", text, "not_started", text);
 	json_t *book = json_pack("{s:s,s:s,s:s}", "title", text, "path", text, "digest", "d");
-	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:s}", "execution", "X", "state", "failed", "driver", text, "book", book, "steps", steps, "timeline",
-	                 timeline, "checkpoint", "origin```\n1\nroot=\n\n```\n");
+	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:s}", "execution", "X", "state", "failed", "driver", text, "book", book, "steps", steps, "fleets",
+	                 fleets, "timeline", timeline, "checkpoint", "origin```\n1\nroot=\n\n```\n");
 }
 
 static void what_strangers_wrote_is_inert_in_markdown(void **state)
@@ -204,7 +312,7 @@ static void what_strangers_wrote_is_inert_in_markdown(void **state)
 		buf_clear(&b);
 		json_decref(r);
 	}
-	assert_int_equal(plain.headings, 4);
+	assert_int_equal(plain.headings, 6);
 }
 
 static void prose_stays_prose_and_the_rest_is_code(void **state)
@@ -250,8 +358,12 @@ static void bytes_that_are_no_text_are_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(what_was_done_by_hand_is_counted),          cmocka_unit_test(each_record_is_a_line_of_the_timeline),
-	    cmocka_unit_test(what_strangers_wrote_is_inert_in_markdown), cmocka_unit_test(prose_stays_prose_and_the_rest_is_code),
+	    cmocka_unit_test(what_was_done_by_hand_is_counted),
+	    cmocka_unit_test(each_record_is_a_line_of_the_timeline),
+	    cmocka_unit_test(hosts_of_a_fleet_that_say_the_same_stand_together),
+	    cmocka_unit_test(names_with_numbers_are_ranges),
+	    cmocka_unit_test(what_strangers_wrote_is_inert_in_markdown),
+	    cmocka_unit_test(prose_stays_prose_and_the_rest_is_code),
 	    cmocka_unit_test(bytes_that_are_no_text_are_seen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
