@@ -102,6 +102,10 @@
 	X(CALL_UNKNOWN, "call.unknown", false, "before call.unknown")                                                                                          \
 	X(CALL_CANCEL, "call.cancel", false, "before the actor is asked to end a call")                                                                        \
 	X(CALL_RESOLVED, "call.resolved", false, "before a person's answer about an unknown call is recorded")                                                 \
+	/* messages to people */                                                                                                                               \
+	X(CHANNEL_SEND, "channel.send", false, "before a message is sent to the process that sends it")                                                        \
+	X(CHANNEL_SENT, "channel.sent", false, "after it was sent there")                                                                                      \
+	X(CHANNEL_TOLD, "channel.told", false, "what became of a message has come, and is not recorded")                                                       \
 	X(QUESTION_ASKED, "question.asked", false, "before a question to a person is recorded")                                                                \
 	X(QUESTION_ANSWERED, "question.answered", false, "before its answer is recorded")                                                                      \
 	/* output */                                                                                                                                           \

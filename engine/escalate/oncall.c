@@ -11,6 +11,10 @@ static const struct escalation_retry retry_default = {
     .timeout_us = INT64_C(30000000),
 };
 
+#define MINUTE_US INT64_C(60000000)
+static const struct oncall_after after_default = {.waiting_us = 30 * MINUTE_US, .approval_us = 30 * MINUTE_US};
+static const int64_t link_default_us = 24 * 60 * MINUTE_US;
+
 static const char *const channel_words[CHANNEL_N] = {"command", "webhook", "mail"};
 
 const char *oncall_channel_word(enum oncall_channel_kind kind)
@@ -19,11 +23,20 @@ const char *oncall_channel_word(enum oncall_channel_kind kind)
 	return channel_words[kind];
 }
 
+const char *oncall_tls_word(enum oncall_tls tls)
+{
+	static const char *const words[] = {[ONCALL_STARTTLS] = "starttls", [ONCALL_IMPLICIT_TLS] = "implicit", [ONCALL_NO_TLS] = "none"};
+	must(tls <= ONCALL_NO_TLS);
+	return words[tls];
+}
+
 struct oncall *oncall_none(struct arena *a)
 {
 	struct oncall *o = arena_alloc(a, sizeof *o);
 	o->file = "";
 	o->retry = retry_default;
+	o->after = after_default;
+	o->link_us = link_default_us;
 	digest_sha256_hex(o->digest, "", 0);
 	return o;
 }
@@ -40,6 +53,22 @@ const struct oncall_policy *oncall_policy(const struct oncall *o, const char *na
 	for (size_t i = 0; name && i < o->policy_count; i++)
 		if (strcmp(o->policies[i].name, name) == 0) return &o->policies[i];
 	return NULL;
+}
+
+const struct oncall_person **oncall_people(struct arena *a, const struct oncall *o, const char *name, size_t *count)
+{
+	const struct oncall_person *person = oncall_person(o, name);
+	const struct oncall_policy *policy = oncall_policy(o, name);
+	*count = 0;
+	if (!person && policy && policy->count) {
+		*count = policy->levels[0].count;
+		return policy->levels[0].people;
+	}
+	if (!person) return NULL;
+	const struct oncall_person **one = arena_alloc(a, sizeof *one);
+	one[0] = person;
+	*count = 1;
+	return one;
 }
 
 /* ---- ladders ---- */

@@ -25,7 +25,23 @@ enum {
 
 enum oncall_channel_kind { CHANNEL_COMMAND, CHANNEL_WEBHOOK, CHANNEL_MAIL, CHANNEL_N };
 
-/* All of it lives in the arena. */
+enum oncall_tls { ONCALL_STARTTLS, ONCALL_IMPLICIT_TLS, ONCALL_NO_TLS };
+
+/* Where mail leaves. All of it lives in the arena. */
+struct oncall_mail {
+	const char *server, *from;
+	unsigned port;
+	enum oncall_tls tls;
+	const char *user, *secret; /* to log in with; both or none: NULL */
+	const char *ca;            /* a file of certificates; NULL: those that HTTP trusts */
+};
+
+/* How long what waits may wait before somebody is notified of it. */
+struct oncall_after {
+	int64_t waiting_us;  /* a step waits for a person */
+	int64_t approval_us; /* for others to agree */
+};
+
 struct oncall_channel {
 	enum oncall_channel_kind kind;
 	const char *address; /* of a webhook the URL, as url_parse gives it; of mail the address */
@@ -87,6 +103,9 @@ struct oncall {
 	size_t policy_count;
 	const struct oncall_policy *otherwise; /* the workspace's default; NULL: there is none */
 	struct escalation_retry retry;
+	const struct oncall_mail *mail; /* NULL: none leaves */
+	struct oncall_after after;
+	int64_t link_us; /* how long the link of a notification acknowledges */
 	struct oncall_maintenance *maintenance;
 	size_t maintenance_count;
 };
@@ -110,5 +129,11 @@ int64_t oncall_hold_us(const struct oncall *o, const char *policy, int64_t now_u
 
 /* "command", "webhook", "mail". */
 const char *oncall_channel_word(enum oncall_channel_kind kind);
+
+/* "starttls", "implicit", "none". */
+const char *oncall_tls_word(enum oncall_tls tls);
+
+/* The people of a name: of the person, or of the first level of the policy that has it. NULL: neither. Lives in the arena; *count of them. */
+const struct oncall_person **oncall_people(struct arena *a, const struct oncall *o, const char *name, size_t *count);
 
 #endif

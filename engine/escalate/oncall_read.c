@@ -1,7 +1,6 @@
 #include "base/clock.h"
 #include "base/text.h"
-#include "base/yaml.h"
-#include "escalate/oncall.h"
+#include "escalate/oncall_reader.h"
 #include "policy/policy.h"
 #include "policy/secrets.h"
 #include "policy/url.h"
@@ -13,16 +12,7 @@
 #define SECOND_US INT64_C(1000000)
 #define MAINTENANCE_MOST_US (90 * 86400 * SECOND_US)
 enum { WAIT_DEFAULT_S = 300, REPEATS_DEFAULT = 1, FACTOR_MOST = 10 };
-static const char wait_most[] = "7d", timeout_most[] = "5m", delay_most[] = "1d";
-
-struct reader {
-	struct arena *arena;
-	struct oncall *o;
-	struct error *e;
-	int64_t wait_us;
-	uint32_t repeats;
-	const struct yaml **ends; /* of each policy: its `finally`, or NULL */
-};
+static const char wait_most[] = "7d", timeout_most[] = "5m", delay_most[] = "1d", links_most[] = "7d";
 
 static enum err read_name(const struct reader *r, const struct yaml *v, const char *what, const char **out)
 {
@@ -31,8 +21,7 @@ static enum err read_name(const struct reader *r, const struct yaml *v, const ch
 	return err;
 }
 
-/* From a second up to `most`. */
-static enum err read_seconds(const struct reader *r, const struct yaml *v, const char *what, const char *most, int64_t *us)
+enum err oncall_read_seconds(const struct reader *r, const struct yaml *v, const char *what, const char *most, int64_t *us)
 {
 	int64_t most_us = 0;
 	must(clock_parse_duration(most, &most_us, NULL) == ERR_OK);
@@ -70,22 +59,28 @@ static bool is_mail_text(const char *s, size_t n)
 	return n > 0 && s[0] != '-';
 }
 
-static enum err read_mail(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
+enum err oncall_read_address(const struct reader *r, const struct yaml *v, const char **out)
 {
 	char *host;
 	enum host_kind kind = HOST_IPV4;
-	enum err err = yaml_text(v, "a mail address", &c->address, r->e);
+	enum err err = yaml_text(v, "a mail address", out, r->e);
 	if (err) return err;
-	const char *at = strchr(c->address, '@');
-	bool is_good = at && strlen(c->address) <= ONCALL_MAIL_BYTES_MAX && is_mail_text(c->address, (size_t)(at - c->address)) &&
+	const char *at = strchr(*out, '@');
+	bool is_good = at && strlen(*out) <= ONCALL_MAIL_BYTES_MAX && is_mail_text(*out, (size_t)(at - *out)) &&
 	               host_normal(r->arena, at + 1, strlen(at + 1), &host, &kind, NULL) == ERR_OK && kind == HOST_NAME;
 	return is_good ? ERR_OK : yaml_wrong(v, r->e, "a mail address was expected, one, as ana@example.net, with no name around it");
 }
 
-static bool is_loopback(const struct url *u)
+static enum err read_mail(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
 {
-	if (u->host_kind == HOST_IPV4) return strncmp(u->host, "127.", 4) == 0;
-	return strcmp(u->host, u->host_kind == HOST_IPV6 ? "::1" : "localhost") == 0;
+	return oncall_read_address(r, v, &c->address);
+}
+
+/* The host in its one spelling: what begins with 127. and is digits and dots is an address. */
+bool oncall_is_loopback(const char *host)
+{
+	size_t n = strspn(host, "0123456789.");
+	return (strncmp(host, "127.", 4) == 0 && !host[n]) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
 }
 
 static enum err read_webhook(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
@@ -95,7 +90,7 @@ static enum err read_webhook(const struct reader *r, const struct yaml *v, struc
 	enum err err = yaml_text(v, "the URL of a webhook", &c->address, r->e);
 	if (err) return err;
 	if (url_parse(r->arena, c->address, &u, &why)) return yaml_wrong(v, r->e, "the URL of a webhook: %s", why.text);
-	if (strcmp(u.scheme, "https") != 0 && !is_loopback(&u))
+	if (strcmp(u.scheme, "https") != 0 && !oncall_is_loopback(u.host))
 		return yaml_wrong(v, r->e, "a webhook on another host begins with https://: what is sent names the incident and a link that acknowledges it");
 	c->address = u.text;
 	return ERR_OK;
@@ -114,15 +109,19 @@ static enum err read_command(const struct reader *r, const struct yaml *v, struc
 	return ERR_OK;
 }
 
-static enum err read_signing(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
+enum err oncall_read_secret(const struct reader *r, const struct yaml *v, const char **out)
 {
-	enum err err = ERR_OK;
-	if (c->kind != CHANNEL_WEBHOOK) return yaml_wrong(v, r->e, "only a webhook has a secret, which signs what is sent");
-	err = yaml_text(v, "the name of a secret", &c->secret, r->e);
-	if (!err && !secret_name_is_valid(c->secret))
+	enum err err = yaml_text(v, "the name of a secret", out, r->e);
+	if (!err && !secret_name_is_valid(*out))
 		err = yaml_wrong(
 		    v, r->e, "the name of a secret of secrets.yaml was expected, letters, digits, \"-\", \"_\" and \".\"; its value never stands in this file");
 	return err;
+}
+
+static enum err read_signing(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
+{
+	if (c->kind != CHANNEL_WEBHOOK) return yaml_wrong(v, r->e, "only a webhook has a secret, which signs what is sent");
+	return oncall_read_secret(r, v, &c->secret);
 }
 
 static enum err read_channel(const struct reader *r, const struct yaml *v, struct oncall_channel *c)
@@ -140,7 +139,7 @@ static enum err read_channel(const struct reader *r, const struct yaml *v, struc
 	if (found != 1) return yaml_wrong(v, r->e, "a channel needs one of mail, webhook and command");
 	err = read[c->kind](r, yaml_get(v, oncall_channel_word(c->kind)), c);
 	if (!err && (m = yaml_get(v, "secret"))) err = read_signing(r, m, c);
-	if (!err && (m = yaml_get(v, "timeout"))) err = read_seconds(r, m, "the timeout of a channel", timeout_most, &c->timeout_us);
+	if (!err && (m = yaml_get(v, "timeout"))) err = oncall_read_seconds(r, m, "the timeout of a channel", timeout_most, &c->timeout_us);
 	return err;
 }
 
@@ -233,7 +232,7 @@ static enum err read_level(const struct reader *r, const struct yaml *v, struct 
 	l->wait_us = r->wait_us;
 	if (!err && !yaml_get(v, "who")) return yaml_wrong(v, r->e, "a level says who is notified, as {who: [ana, team:web], wait: 5m}");
 	if (!err) err = read_who(r, yaml_get(v, "who"), "who is notified", true, &l->people, &l->count);
-	if (!err && (m = yaml_get(v, "wait"))) err = read_seconds(r, m, "the wait of a level", wait_most, &l->wait_us);
+	if (!err && (m = yaml_get(v, "wait"))) err = oncall_read_seconds(r, m, "the wait of a level", wait_most, &l->wait_us);
 	return err;
 }
 
@@ -307,11 +306,11 @@ static enum err read_retries(const struct reader *r, const struct yaml *v)
 	enum err err = yaml_keys(v, "retries", keys, r->e);
 	if (!err && (m = yaml_get(v, "attempts"))) err = yaml_int(m, "attempts", 1, ESCALATION_ATTEMPTS_MAX, &attempts, r->e);
 	if (!err && (m = yaml_get(v, "factor"))) err = yaml_int(m, "the factor of a delay", 1, FACTOR_MOST, &factor, r->e);
-	if (!err && (m = yaml_get(v, "delay"))) err = read_seconds(r, m, "the delay", delay_most, &t->delay_us);
+	if (!err && (m = yaml_get(v, "delay"))) err = oncall_read_seconds(r, m, "the delay", delay_most, &t->delay_us);
 	if (!err && t->delay_most_us < t->delay_us) t->delay_most_us = t->delay_us;
-	if (!err && (m = yaml_get(v, "longest_delay"))) err = read_seconds(r, m, "the longest delay", delay_most, &t->delay_most_us);
+	if (!err && (m = yaml_get(v, "longest_delay"))) err = oncall_read_seconds(r, m, "the longest delay", delay_most, &t->delay_most_us);
 	if (!err && t->delay_most_us < t->delay_us) err = yaml_wrong(m, r->e, "the longest delay is no shorter than the first one");
-	if (!err && (m = yaml_get(v, "timeout"))) err = read_seconds(r, m, "the timeout of a channel", timeout_most, &t->timeout_us);
+	if (!err && (m = yaml_get(v, "timeout"))) err = oncall_read_seconds(r, m, "the timeout of a channel", timeout_most, &t->timeout_us);
 	t->attempts = (uint32_t)attempts;
 	t->factor = (uint32_t)factor;
 	return err;
@@ -320,12 +319,13 @@ static enum err read_retries(const struct reader *r, const struct yaml *v)
 /* All but the policy, which is known later. */
 static enum err read_defaults(struct reader *r, const struct yaml *v)
 {
-	static const char *const keys[] = {"policy", "wait", "repeats", "retries", NULL};
+	static const char *const keys[] = {"policy", "wait", "repeats", "retries", "links", NULL};
 	const struct yaml *m;
 	enum err err = yaml_keys(v, "defaults", keys, r->e);
-	if (!err && (m = yaml_get(v, "wait"))) err = read_seconds(r, m, "the wait of a level", wait_most, &r->wait_us);
+	if (!err && (m = yaml_get(v, "wait"))) err = oncall_read_seconds(r, m, "the wait of a level", wait_most, &r->wait_us);
 	if (!err) err = read_repeats(r, yaml_get(v, "repeats"), &r->repeats);
 	if (!err && (m = yaml_get(v, "retries"))) err = read_retries(r, m);
+	if (!err && (m = yaml_get(v, "links"))) err = oncall_read_seconds(r, m, "how long a link acknowledges", links_most, &r->o->link_us);
 	return err;
 }
 
@@ -402,7 +402,7 @@ static enum err read_version(const struct reader *r, const struct yaml *root)
 
 enum err oncall_read(struct arena *a, const char *file, const char *bytes, size_t n, const struct oncall **out, struct error *e)
 {
-	static const char *const keys[] = {"version", "people", "teams", "policies", "defaults", "maintenance", NULL};
+	static const char *const keys[] = {"version", "people", "teams", "policies", "defaults", "maintenance", "mail", "after", NULL};
 	struct error unused;
 	struct yaml *root;
 	struct oncall *o = oncall_none(a);
@@ -417,6 +417,8 @@ enum err oncall_read(struct arena *a, const char *file, const char *bytes, size_
 	if (!err) err = read_map(&r, root, "teams", ONCALL_TEAMS_MAX, (void **)&o->teams, sizeof *o->teams, read_team);
 	if (!err) err = read_policies(&r, root);
 	if (!err) err = read_maintenances(&r, yaml_get(root, "maintenance"));
+	if (!err && !is_absent(yaml_get(root, "mail"))) err = oncall_read_mail(&r, yaml_get(root, "mail"));
+	if (!err && !is_absent(yaml_get(root, "after"))) err = oncall_read_after(&r, yaml_get(root, "after"));
 	if (!err) *out = o;
 	return err;
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct module *const modules[] = {&module_approve, &module_ask, &module_hosts, &module_http, &module_sh, &module_ssh};
+static const struct module *const modules[] = {&module_approve, &module_ask, &module_hosts, &module_http, &module_notify, &module_sh, &module_ssh};
 
 static const struct module *module_find(const char *name)
 {

@@ -4,11 +4,13 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "service/attempt.h"
+#include "service/channel.h"
 #include "service/client.h"
 #include "service/configure.h"
 #include "service/inventory.h"
 #include "service/leftover.h"
 #include "service/listen.h"
+#include "service/oncall_file.h"
 #include "service/receipt.h"
 #include "service/revision.h"
 
@@ -133,6 +135,7 @@ static void sweep(uv_check_t *h)
 {
 	struct engine *en = h->data;
 	for (struct policy_at *p = en->policies; p; p = p->next) policy_file_sweep(p->file);
+	engine_oncalls_sweep(en);
 	for (struct execution **at = &en->gone; *at;) {
 		struct execution *x = *at;
 		if (x->commits) {
@@ -173,7 +176,7 @@ static void signalled(uv_signal_t *s, int number)
 
 static bool is_busy(const struct engine *en)
 {
-	if (en->clients) return true;
+	if (en->clients || channels_are_busy(en)) return true;
 	for (const struct execution *x = en->executions; x; x = x->next)
 		if (x->flow->state == RUN_RUNNING || x->commits) return true;
 	return false;
@@ -339,6 +342,7 @@ static void engine_stop(struct engine *en)
 		execution_drop_processes(x);
 	}
 	failpoint(ENGINE_DROPPED);
+	channels_stop(en);
 	client_drop_all(en);
 	engine_inventories_stop(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
@@ -348,6 +352,7 @@ static void engine_stop(struct engine *en)
 	free_all(&en->executions);
 	free_all(&en->gone);
 	policies_free(en);
+	engine_oncalls_free(en);
 	revisions_free(en);
 	store_reader_close(en->reader);
 	store_close(en->store);

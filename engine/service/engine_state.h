@@ -9,6 +9,8 @@
 /* The engine: one loop, the store, the fork server, the executions that it drives, the clients that are connected. */
 struct client;
 struct config;
+struct notifier;
+struct oncall_at;
 
 enum { ENGINE_LISTENERS = 2 };
 
@@ -33,6 +35,8 @@ struct engine {
 	const char *root;                        /* the workspace that it serves, or NULL */
 	struct policy_at *policies;              /* of the workspaces that were asked for */
 	struct inventory_at *inventories;        /* likewise */
+	struct oncall_at *oncalls;               /* likewise */
+	struct notifier *notifier;               /* the process that sends messages; NULL: there is none now */
 	json_t *revisions, *starts;              /* approved digests of books; times of services' starts */
 	char program[PATH_MAX], forkd[PATH_MAX]; /* what the fork server starts, and itself */
 	struct store *store;

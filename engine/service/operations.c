@@ -47,6 +47,7 @@ static const struct operation {
     {"allow", NEEDS_LIVE, FOR_DRIVER, op_allow},
     {"rights", NEEDS_NOTHING, FOR_ALL, op_rights},
     {"hosts", NEEDS_NOTHING, FOR_ALL, op_hosts},
+    {"oncall.test", NEEDS_NOTHING, FOR_ALL, op_oncall_test},
     {"handover", NEEDS_LIVE, FOR_DRIVER, op_handover},
     {"elevate", NEEDS_LIVE, FOR_DRIVER, op_elevate},
     {"review", NEEDS_EXECUTION, FOR_READERS, op_review},

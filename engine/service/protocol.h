@@ -55,6 +55,10 @@
  * hosts          {"workspace":"/abs","from":i,"of":N} -> {"hosts":[...],"groups":[...],"next":i or null,"total":N,"of":N}    the inventory
  * (policy/inventory.h), a page at a time; of: what the first page said. hosts, run and rights may wait for the inventory's command: EVENT "waits" comes first
  *
+ * oncall.test    {"workspace":"/abs","person":NAME} ->
+ * {"channels":[{"channel":"mail"|"webhook"|"command","address","result":"delivered"|"failed"|"unknown","why"}...]} a test message on each of a person's
+ * channels; answered when all of them are over
+ *
  * VIEW: {"execution","state","mode","driver","interrupted":bool,"paused":bool,"started_us","finished_us","plan":digest,
  *   "book":{"path","anchor","kind","id","title","description","meta":{...},"digest"}, "params":{...}, "allowed":[patterns],
  *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",

@@ -132,14 +132,22 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
 
 /* ---- where values come from ---- */
 
+/* Whose they are: an execution, or the engine itself for the workspace at root. */
+struct secret_place {
+	const struct engine *engine;
+	const char *root;      /* the workspace whose secrets.yaml names them */
+	const char *execution; /* "": none */
+	const json_t *params;  /* values of parameters of type secret; may be NULL */
+};
+
 /* An empty list where there is no file. */
-static enum err read_file(const struct execution *x, struct arena *a, struct secrets **out, struct error *e)
+static enum err read_file(const struct secret_place *at, struct arena *a, struct secrets **out, struct error *e)
 {
-	char *path = mem_printf("%s/.rung/secrets.yaml", x->policy_root); /* beside the policy that says who may use them */
+	char *path = mem_printf("%s/.rung/secrets.yaml", at->root); /* beside the policy that says who may use them */
 	struct buf b;
 	buf_init(&b, SECRETS_FILE_BYTES_MAX);
 	/* It names files that the engine reads, and commands that need no right of their own. */
-	enum err err = owned_file_read(path, x->engine->commands_as, &b, e);
+	enum err err = owned_file_read(path, at->engine->commands_as, &b, e);
 	if (err == ERR_NOT_FOUND) err = ERR_OK;
 	if (!err) err = secrets_parse(a, path, b.data ? b.data : "version: 1\n", b.data ? b.len : 11, out, e);
 	buf_clear(&b);
@@ -147,14 +155,14 @@ static enum err read_file(const struct execution *x, struct arena *a, struct sec
 	return err;
 }
 
-static json_t *command_source(const struct execution *x, const struct secret_source *s)
+static json_t *command_source(const struct secret_place *at, const struct secret_source *s)
 {
 	json_t *argv = json_array();
 	for (size_t i = 0; i < s->word_count; i++) json_array_append_new(argv, json_string(s->words[i]));
 	/* Programs that keep secrets look into the home of their user. */
 	json_t *given = json_pack("{s:s*}", "HOME", getenv("HOME"));
-	json_t *source = json_pack("{s:o,s:o,s:s,s:I}", "argv", argv, "env", engine_environment(x->engine, x->id, given), "cwd", x->policy_root, "timeout_us",
-	                           (json_int_t)s->timeout_us);
+	json_t *source = json_pack("{s:o,s:o,s:s,s:I}", "argv", argv, "env", engine_environment(at->engine, at->execution, given), "cwd", at->root,
+	                           "timeout_us", (json_int_t)s->timeout_us);
 	json_decref(given);
 	return source;
 }
@@ -165,11 +173,11 @@ static json_t *value_source(const void *value, size_t n)
 }
 
 /* An actor of the engine's user reads it itself. One of another user, who shall not be able to, gets the value. */
-static enum err file_source(const struct execution *x, const struct secret_source *s, json_t **out, struct error *e)
+static enum err file_source(const struct secret_place *at, const struct secret_source *s, json_t **out, struct error *e)
 {
-	char *path = s->place[0] == '/' ? mem_strdup(s->place) : mem_printf("%s/%s", x->policy_root, s->place);
+	char *path = s->place[0] == '/' ? mem_strdup(s->place) : mem_printf("%s/%s", at->root, s->place);
 	enum err err = ERR_OK;
-	if (!x->engine->commands_as) {
+	if (!at->engine->commands_as) {
 		*out = json_pack("{s:s}", "file", path);
 	} else {
 		struct buf value;
@@ -185,7 +193,7 @@ static enum err file_source(const struct execution *x, const struct secret_sourc
 }
 
 /* The request that the actor's hand for HTTP makes; its token is another source of the same frame. The file names the host: it may be one on the inside. */
-static json_t *vault_source(const struct execution *x, const struct secret_source *s)
+static json_t *vault_source(const struct secret_place *at, const struct secret_source *s)
 {
 	struct arena *a = arena_new();
 	struct url u;
@@ -193,16 +201,16 @@ static json_t *vault_source(const struct execution *x, const struct secret_sourc
 	json_t *headers = json_pack("{s:s,s:s*}", "X-Vault-Request", "true", "X-Vault-Namespace", s->vault_namespace);
 	json_t *request = json_pack("{s:s,s:s,s:s,s:i,s:b,s:b,s:b,s:i,s:s*,s:o}", "method", "GET", "url", u.text, "host", u.host, "port", (int)u.port,
 	                            "is_address", u.host_kind != HOST_NAME, "is_named", 1, "repeats", 1, "retries", VAULT_RETRIES, "ca_file",
-	                            x->engine->config->http_ca, "headers", headers);
+	                            at->engine->config->http_ca, "headers", headers);
 	arena_free(a);
 	return json_pack("{s:o,s:s,s:s,s:I}", "request", request, "field", s->field, "token", s->token, "timeout_us", (json_int_t)s->timeout_us);
 }
 
-static enum err source_of(const struct execution *x, const struct secrets *list, const char *name, json_t **out, struct error *e)
+static enum err source_of(const struct secret_place *at, const struct secrets *list, const char *name, json_t **out, struct error *e)
 {
 	const struct secret_source *s = secrets_find(list, name);
 	const char *value, *param = param_of(name);
-	json_t *given = param ? json_object_get(x->secret_params, param) : NULL;
+	json_t *given = param ? json_object_get(at->params, param) : NULL;
 	if (given) {
 		*out = value_source(json_string_value(given), json_string_length(given)); /* a copy, which is overwritten with the rest */
 		return ERR_OK;
@@ -210,12 +218,12 @@ static enum err source_of(const struct execution *x, const struct secrets *list,
 	if (!s) return error_set(e, ERR_NOT_FOUND, "there is no secret %s: name its source in .rung/secrets.yaml, as `%s: {file: /path}`", name, name);
 	switch (s->kind) {
 	case SECRET_FILE:
-		return file_source(x, s, out, e);
+		return file_source(at, s, out, e);
 	case SECRET_COMMAND:
-		*out = command_source(x, s);
+		*out = command_source(at, s);
 		break;
 	case SECRET_VAULT:
-		*out = vault_source(x, s);
+		*out = vault_source(at, s);
 		break;
 	case SECRET_ENVIRONMENT:
 		value = getenv(s->place);
@@ -227,21 +235,21 @@ static enum err source_of(const struct execution *x, const struct secrets *list,
 }
 
 /* Those of earlier calls, for an actor that does not know them yet: it takes them out of what comes. What cannot be had is left out. */
-static void add_earlier(struct execution *x, const struct secrets *list, json_t *sources)
+static void add_earlier(const struct secret_place *at, const json_t *used, const struct secrets *list, json_t *sources)
 {
 	const char *name;
 	json_t *v;
-	json_object_foreach(x->secrets_used, name, v)
+	json_object_foreach((json_t *)used, name, v)
 	{
 		json_t *source = NULL;
-		if (json_object_get(sources, name) || source_of(x, list, name, &source, NULL)) continue;
+		if (json_object_get(sources, name) || source_of(at, list, name, &source, NULL)) continue;
 		json_object_set_new(source, "is_optional", json_true());
 		json_object_set_new(sources, name, source);
 	}
 }
 
 /* What those of Vault are asked for with: another source, which nothing fails for where all that need it are of earlier calls. */
-static enum err add_token(const struct execution *x, const struct secrets *list, const json_t *of, json_t *sources, struct error *e)
+static enum err add_token(const struct secret_place *at, const struct secrets *list, const json_t *of, json_t *sources, struct error *e)
 {
 	const char *name = json_str(of, "token", NULL);
 	bool is_optional = json_bool(of, "is_optional", false);
@@ -249,38 +257,39 @@ static enum err add_token(const struct execution *x, const struct secrets *list,
 	if (!name) return ERR_OK;
 	if (source && !is_optional) json_object_del(source, "is_optional");
 	if (source) return ERR_OK;
-	enum err err = source_of(x, list, name, &source, e);
+	enum err err = source_of(at, list, name, &source, e);
 	if (err) return is_optional ? ERR_OK : err;
 	if (is_optional) json_object_set_new(source, "is_optional", json_true());
 	json_object_set_new(sources, name, source);
 	return ERR_OK;
 }
 
-static enum err add_tokens(const struct execution *x, const struct secrets *list, json_t *sources, struct error *e)
+static enum err add_tokens(const struct secret_place *at, const struct secrets *list, json_t *sources, struct error *e)
 {
 	json_t *before = json_copy(sources), *source;
 	const char *name;
 	enum err err = ERR_OK;
-	json_object_foreach(before, name, source) if (!err) err = add_token(x, list, source, sources, e);
+	json_object_foreach(before, name, source) if (!err) err = add_token(at, list, source, sources, e);
 	json_decref(before);
 	return err;
 }
 
-static enum err sources_of(struct execution *x, const json_t *names, json_t *sources, struct error *e)
+/* earlier: names of those that an actor which has just started knows nothing of; NULL: none. */
+static enum err sources_of(const struct secret_place *at, const json_t *names, const json_t *earlier, json_t *sources, struct error *e)
 {
 	struct arena *a = arena_new();
 	struct secrets *list = NULL;
 	const char *name;
 	json_t *v;
-	enum err err = read_file(x, a, &list, e);
+	enum err err = read_file(at, a, &list, e);
 	json_object_foreach((json_t *)names, name, v)
 	{
 		json_t *source = NULL;
-		if (!err) err = source_of(x, list, name, &source, e);
+		if (!err) err = source_of(at, list, name, &source, e);
 		if (!err) json_object_set_new(sources, name, source);
 	}
-	if (!err && x->is_actor_new) add_earlier(x, list, sources);
-	if (!err) err = add_tokens(x, list, sources, e);
+	if (!err && earlier) add_earlier(at, earlier, list, sources);
+	if (!err) err = add_tokens(at, list, sources, e);
 	arena_free(a);
 	return err;
 }
@@ -309,10 +318,11 @@ static int64_t longest_wait(const json_t *sources)
 
 enum err secret_provide(struct execution *x, const struct callable *what, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e)
 {
+	struct secret_place at = {.engine = x->engine, .root = x->policy_root, .execution = x->id, .params = x->secret_params};
 	json_t *names = secret_names(what, arguments), *sources = json_object();
 	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
 	bool is_earlier_wanted = x->is_actor_new && json_object_size(x->secrets_used) > 0;
-	enum err err = json_object_size(names) || is_earlier_wanted ? sources_of(x, names, sources, e) : ERR_OK;
+	enum err err = json_object_size(names) || is_earlier_wanted ? sources_of(&at, names, x->is_actor_new ? x->secrets_used : NULL, sources, e) : ERR_OK;
 	/* A call without secrets of its own does not fail for those of others. */
 	if (err && json_object_size(names) == 0) err = ERR_OK;
 	if (input) json_object_set_new(head, "stdin_secret", json_string(input));
@@ -323,6 +333,18 @@ enum err secret_provide(struct execution *x, const struct callable *what, const 
 	*wait_us = err ? 0 : longest_wait(sources);
 	if (err) secret_forget_sources(sources);
 	json_decref(names);
+	json_decref(sources);
+	return err;
+}
+
+enum err secret_provide_engine(const struct engine *en, const char *root, const json_t *names, json_t *head, int64_t *wait_us, struct error *e)
+{
+	struct secret_place at = {.engine = en, .root = root, .execution = ""};
+	json_t *sources = json_object();
+	enum err err = json_object_size(names) ? sources_of(&at, names, NULL, sources, e) : ERR_OK;
+	if (!err && json_object_size(sources)) json_object_set(head, "secrets", sources);
+	*wait_us = err ? 0 : longest_wait(sources);
+	if (err) secret_forget_sources(sources);
 	json_decref(sources);
 	return err;
 }

@@ -34,6 +34,11 @@ void secret_record(struct execution *x, const struct call *c, const json_t *name
  * that secrets.yaml does not have, ERR_INVALID where that file is not valid; text says what to do. */
 enum err secret_provide(struct execution *x, const struct callable *what, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e);
 
+/* The same for what the engine itself sends for the workspace at root, which belongs to no execution: names {name: true}. Nothing is added where there are
+ * none.
+ */
+enum err secret_provide_engine(const struct engine *en, const char *root, const json_t *names, json_t *head, int64_t *wait_us, struct error *e);
+
 /* Overwrites the values among the sources of such a frame, once it was sent or is not to be. */
 void secret_forget_sources(json_t *sources);
 

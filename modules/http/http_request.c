@@ -1,5 +1,6 @@
 #include "modules/http/http_request.h"
 #include "base/arena.h"
+#include "base/digest.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "modules/http/http.h"
@@ -165,6 +166,29 @@ static enum err headers_get(struct http_request *r, const json_t *head, const st
 	return err;
 }
 
+/* "sign":{"secret","timestamp"}: who gets the request can tell that it is the engine's, and when it was made. */
+static enum err sign(struct http_request *r, const json_t *how, const struct secret_call *secrets, struct error *e)
+{
+	unsigned char mac[DIGEST_BYTES];
+	struct buf key, text, value;
+	const char *at = json_str(how, "timestamp", "");
+	buf_init(&key, PIECE_BYTES_MAX);
+	buf_init(&text, REQUEST_BYTES_MAX + 64);
+	buf_init(&value, 2 * sizeof mac + 4);
+	enum err err = value_get(how, secrets, "the signature", &key, e);
+	buf_printf(&text, "%s.", at);
+	buf_add(&text, r->body.data ? r->body.data : "", r->body.len);
+	digest_hmac(mac, key.data ? key.data : "", key.len, text.data, text.len);
+	buf_str(&value, "v1=");
+	encode_hex(&value, mac, sizeof mac);
+	if (!err) err = add_header_text(r, "Rung-Timestamp", at, e);
+	if (!err) err = http_request_add_header(r, "Rung-Signature", &value, e);
+	buf_wipe(&key);
+	buf_clear(&text);
+	buf_clear(&value);
+	return err;
+}
+
 static enum err read_parts(struct http_request *r, const json_t *head, const struct secret_call *secrets, struct error *e)
 {
 	const struct {
@@ -181,6 +205,7 @@ static enum err read_parts(struct http_request *r, const json_t *head, const str
 		if (!err) err = member_get(head, parts[i].key, secrets, parts[i].to, e);
 	}
 	if (!err) err = body_get(json_arr(head, "body"), secrets, &r->body, e);
+	if (!err && json_obj(head, "sign")) err = sign(r, json_obj(head, "sign"), secrets, e);
 	return err ? err : headers_get(r, head, secrets, e);
 }
 
