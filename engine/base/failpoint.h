@@ -27,6 +27,7 @@
 	X(STORE_APPLY, "store.apply", true, "before a batch's changes are made in the transaction")                                                            \
 	X(STORE_RECORD, "store.record", true, "a record is in the transaction")                                                                                \
 	X(STORE_LEASE, "store.lease", true, "before an execution's row, with its epoch, is written")                                                           \
+	X(STORE_INCIDENT, "store.incident", true, "before an incident's row is written")                                                                       \
 	X(STORE_PLAN, "store.plan", true, "before a plan is written")                                                                                          \
 	X(STORE_BLOB, "store.blob", true, "before a blob is written")                                                                                          \
 	X(STORE_SIGN, "store.sign", true, "before the checkpoint is signed")                                                                                   \
@@ -78,6 +79,16 @@
 	X(EXECUTION_TAKEN_UP, "execution.taken_up", false, "they are settled, and nothing of that is stored")                                                  \
 	X(STEP_RESET, "step.reset", false, "before a goto's reset is recorded")                                                                                \
 	X(STEP_SKIP, "step.skip", false, "before a step that a goto passes over is skipped")                                                                   \
+	/* incidents and what alerts start */                                                                                                                  \
+	X(INCIDENT_EMIT, "incident.emit", false, "a record of an incident is folded, and in no batch")                                                         \
+	X(INCIDENT_COMMIT, "incident.commit", false, "before a batch of incidents is submitted")                                                               \
+	X(INCIDENT_DURABLE, "incident.durable", false, "a batch of incidents is durable, what waits for that has not run")                                     \
+	X(INCIDENT_TOLD, "incident.told", false, "what waited for it has run")                                                                                 \
+	X(INCIDENT_EXECUTION_ENDED, "incident.execution.ended", false, "an incident's execution has ended, and the incident does not know")                    \
+	X(INTAKE_REFUSED, "intake.refused", false, "what an alert was to start cannot begin, and the incident does not say so yet")                            \
+	X(INTAKE_START, "intake.start", false, "the decision is durable, the execution has not begun")                                                         \
+	X(INTAKE_STARTED, "intake.started", false, "the execution has begun, and nothing of it is stored")                                                     \
+	X(INTAKE_START_AGAIN, "intake.start.again", false, "before an execution begins that an earlier engine had decided on")                                 \
 	/* attempts */                                                                                                                                         \
 	X(ATTEMPT_BEGIN, "attempt.begin", false, "before attempt.started")                                                                                     \
 	X(ATTEMPT_REVIVE, "attempt.revive", false, "before an attempt is run again over its record")                                                           \

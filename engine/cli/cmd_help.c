@@ -5,6 +5,7 @@
 #include "cli/keys.h"
 #include "cli/print.h"
 #include "flow/flow.h"
+#include "flow/incident.h"
 #include "journal/record.h"
 #include "service/config.h"
 
@@ -36,10 +37,20 @@ static void print_state(const json_t *row, bool is_execution)
 	printf("%s\n", json_str(row, "means", ""));
 }
 
+static void print_move(const json_t *row)
+{
+	size_t k;
+	json_t *from;
+	printf("  %s:", json_str(row, "event", ""));
+	json_array_foreach(json_arr(row, "from"), k, from) printf("%s %s", k ? "," : "", json_string_value(from));
+	printf(" -> %s\n", json_str(row, "to", "as the event says"));
+}
+
 static int help_states(bool json)
 {
-	json_t *table = flow_states_json(), *row, *from;
-	size_t i, k;
+	json_t *table = flow_states_json(), *incidents = incident_tables_json(), *row;
+	size_t i;
+	json_object_set_new(table, "incidents", incidents);
 	if (json) {
 		print_json(table);
 		json_decref(table);
@@ -49,13 +60,12 @@ static int help_states(bool json)
 	json_array_foreach(json_arr(table, "executions"), i, row) print_state(row, true);
 	printf("\nStates of a step\n\n");
 	json_array_foreach(json_arr(table, "steps"), i, row) print_state(row, false);
+	printf("\nStates of an incident\n\n");
+	json_array_foreach(json_arr(incidents, "states"), i, row) printf("  %-12s %s\n", json_str(row, "name", ""), json_str(row, "means", ""));
 	printf("\nWhat moves a step\n\n");
-	json_array_foreach(json_arr(table, "transitions"), i, row)
-	{
-		printf("  %s:", json_str(row, "event", ""));
-		json_array_foreach(json_arr(row, "from"), k, from) printf("%s %s", k ? "," : "", json_string_value(from));
-		printf(" -> %s\n", json_str(row, "to", "as the event says"));
-	}
+	json_array_foreach(json_arr(table, "transitions"), i, row) print_move(row);
+	printf("\nWhat moves an incident\n\n");
+	json_array_foreach(json_arr(incidents, "transitions"), i, row) print_move(row);
 	json_decref(table);
 	return 0;
 }

@@ -62,7 +62,7 @@ static int init(struct arena *a, const char *folder, bool json, struct error *e)
 	if (!realpath(folder, real)) return error_errno(e, "%s", folder), fail(e, json);
 	const char *rung = arena_printf(a, "%s/.rung", real);
 	if (fs_mkdirs(rung, 0755, e) || write_new(arena_printf(a, "%s/config.yaml", rung), config_text, &made_config, e) ||
-	    write_new(arena_printf(a, "%s/.gitignore", rung), ignore_text, &made_ignore, e) || workspace_books(a, real, &books, e))
+	    write_new(arena_printf(a, "%s/.gitignore", rung), ignore_text, &made_ignore, e) || paths_of_books(a, real, &books, e))
 		return fail(e, json);
 	for (size_t i = 0; i < books.count; i++) look_at(books.path[i], &f);
 	json_t *v = json_pack("{s:o,s:b,s:I,s:I,s:I,s:I,s:I}", "workspace", json_text(real), "made", made_config, "books", (json_int_t)f.books, "steps",

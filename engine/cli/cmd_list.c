@@ -67,7 +67,7 @@ static int list(struct arena *a, const struct workspace *w, bool json, struct er
 	struct paths books = {0};
 	struct style style = style_of(1);
 	if (!w->root) return error_set(e, ERR_NOT_FOUND, "no workspace here: no folder .rung in this folder or above it; `rung init` makes one"), fail(e, json);
-	if (workspace_books(a, w->root, &books, e)) return fail(e, json);
+	if (paths_of_books(a, w->root, &books, e)) return fail(e, json);
 	json_t *all = json_array();
 	for (size_t i = 0; i < books.count; i++) {
 		struct book *b;

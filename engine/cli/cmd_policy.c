@@ -33,7 +33,7 @@ enum err policy_use_read(const struct policy_use *u, const char *file, const str
 enum err policy_use_books(struct policy_use *u, struct error *e)
 {
 	struct paths paths = {0};
-	enum err err = u->w.root ? workspace_books(u->arena, u->w.root, &paths, e) : ERR_OK;
+	enum err err = u->w.root ? paths_of_books(u->arena, u->w.root, &paths, e) : ERR_OK;
 	u->books = arena_alloc(u->arena, (paths.count + 1) * sizeof *u->books);
 	for (size_t i = 0; i < paths.count && !err; i++) {
 		struct book *b;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "book/paths.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,18 +17,6 @@ struct workspace {
 
 /* Finds both. state_option (or NULL) wins over $RUNG_STATE, that over <root>/.rung/state, that over $XDG_STATE_HOME/rung. Makes nothing. */
 enum err workspace_find(struct arena *a, const char *state_option, struct workspace *out, struct error *e);
-
-/* Absolute paths of Markdown files, sorted. */
-struct paths {
-	const char **path;
-	size_t count, capacity;
-};
-
-/* Every *.md and *.markdown beneath a folder, without hidden folders and node_modules, symbolic links not followed; a file gives itself. */
-enum err paths_find(struct arena *a, const char *path, struct paths *out, struct error *e);
-
-/* The books of a workspace: what stands in runbooks/ and playbooks/, or in the whole of it where it has neither; READMEs are no books. */
-enum err workspace_books(struct arena *a, const char *root, struct paths *out, struct error *e);
 
 /* The absolute path (with its #anchor) of a book given as a path, or as the id, the title or the file name of a book in the workspace. ERR_NOT_FOUND names
  * the nearest; ERR_USAGE where the name fits several. */

@@ -40,7 +40,7 @@ static const struct escalation_transition transitions[ESCALATION_EVENT_N] = {
     [ESCALATION_NOTIFIED] = {"notified", BIT(ESCALATION_CLIMBING), ESCALATION_CLIMBING, "notification.started"},
     /* A channel may say what became of a message when all is over. */
     [ESCALATION_TOLD] = {"told", STARTED | BIT(ESCALATION_RESOLVED), ESCALATION_STATE_N, "notification.finished"},
-    [ESCALATION_WAS_ACKNOWLEDGED] = {"acknowledged", STARTED, ESCALATION_ACKNOWLEDGED, "escalation.acknowledged"},
+    [ESCALATION_WAS_ACKNOWLEDGED] = {"acknowledged", STARTED, ESCALATION_ACKNOWLEDGED, "incident.acknowledged"},
     [ESCALATION_PUT_OFF] = {"put off", STARTED, ESCALATION_HELD, "escalation.postponed"},
     [ESCALATION_WAS_EXHAUSTED] = {"exhausted", TO_CLIMB, ESCALATION_EXHAUSTED, "escalation.exhausted"},
     [ESCALATION_WAS_RESOLVED] = {"resolved", STARTED, ESCALATION_RESOLVED, "escalation.resolved"},

@@ -48,6 +48,25 @@ enum record_kind {
 	RECORD_SECRET_USED,
 	RECORD_DRIVER_CHANGED,
 	RECORD_NOTE_ADDED,
+	RECORD_INCIDENT_OPENED,
+	RECORD_ALERT_RECEIVED,   /* what a source delivered, and what was decided: d.outcome; d.execution where it starts one */
+	RECORD_EXECUTION_LINKED, /* one that no alert started works on the incident */
+	RECORD_EXECUTION_ENDED,  /* one of the incident: d.state; also where it could not begin */
+	RECORD_INCIDENT_ACKNOWLEDGED,
+	RECORD_INCIDENT_NOTED,
+	RECORD_INCIDENT_ASSIGNED,
+	RECORD_INCIDENT_PRIORITISED,
+	RECORD_INCIDENT_MITIGATED,
+	RECORD_INCIDENT_RESOLVED,
+	RECORD_ESCALATION_RAISED, /* of the incident's escalation, as the rest below: escalate/README.md */
+	RECORD_LEVEL_REACHED,
+	RECORD_NOTIFICATION_STARTED,
+	RECORD_NOTIFICATION_FINISHED,
+	RECORD_ESCALATION_POSTPONED,
+	RECORD_ESCALATION_EXHAUSTED,
+	RECORD_ESCALATION_RESOLVED,
+	RECORD_LADDER_CHANGED,
+	RECORD_ESCALATION_RESUMED,
 	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */
 	RECORD_KIND_N
 };
@@ -57,7 +76,7 @@ struct record {
 	uint64_t seq; /* set by the writer */
 	int64_t t_us;
 	enum record_kind kind;
-	const char *execution; /* ULID */
+	const char *execution; /* ULID; of records about an incident the incident's */
 	const char *step;
 	uint32_t attempt, call;
 	uint64_t epoch;

@@ -24,7 +24,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("book", NAME), MUST("plan", DIGEST), MAY("anchor", NAME), MAY("trigger", WORD), MAY("mode", WORD), MAY("driver", NAME), MAY("parent", NAME),
 		MAY("parent_step", NAME), MAY("parent_attempt", INT), MAY("parent_call", INT), MAY("from", NAME), MAY("from_step", NAME), MAY("parameters", BLOB),
 		MAY("title", BLOB), MAY("reason", BLOB), MAY("rights", BLOB), MAY("environment", BLOB), MAY("engine", WORD), MAY("steps", INT),
-		MAY("policy", DIGEST), MAY("revision", WORD)}},
+		MAY("policy", DIGEST), MAY("revision", WORD), MAY("incident", NAME), MAY("alert", BLOB)}},
 	[RECORD_EXECUTION_FINISHED] = {"execution.finished", "it reached a state that it does not leave by itself", SCOPE_EXECUTION, {
 		MUST("state", WORD), MAY("why", WORD), MAY("step", NAME), MAY("reason", BLOB), MAY("result", BLOB), MAY("error", BLOB), MAY("counts", TREE)}},
 	[RECORD_EXECUTION_RESUMED] = {"execution.resumed", "it goes on after a pause, a wait or a crash", SCOPE_EXECUTION, {
@@ -96,6 +96,48 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("to", NAME), MAY("from", NAME), MAY("why", WORD), MAY("reason", BLOB)}},
 	[RECORD_NOTE_ADDED] = {"note.added", "what somebody wrote down", SCOPE_EXECUTION, {
 		MUST("note", BLOB), MAY("why", WORD)}},
+	[RECORD_INCIDENT_OPENED] = {"incident.opened", "a thing to be worked on", SCOPE_INCIDENT, {
+		MUST("origin", WORD), MAY("key", DIGEST), MAY("source", NAME), MAY("priority", INT), MAY("owner", NAME), MAY("escalation", NAME), MAY("execution", NAME),
+		MAY("title", BLOB), MAY("reason", BLOB)}},
+	[RECORD_ALERT_RECEIVED] = {"alert.received", "what a source delivered of one alert, and what was decided", SCOPE_LOG, {
+		MUST("source", NAME), MUST("key", DIGEST), MUST("state", WORD), MUST("outcome", WORD), MAY("rail", WORD), MAY("starts_us", INT), MAY("execution", NAME),
+		MAY("rule", NAME), MAY("line", INT), MAY("again_us", INT), MAY("book", NAME), MAY("as", NAME), MAY("owner", NAME), MAY("escalation", NAME), MAY("priority", INT),
+		MAY("parameters", BLOB), MAY("alert", BLOB), MAY("body", BLOBS), MAY("reason", BLOB), MAY("is_cut", BOOL), MAY("alerts", DIGEST)}},
+	[RECORD_EXECUTION_LINKED] = {"execution.linked", "an execution that no alert started works on the incident", SCOPE_INCIDENT, {
+		MUST("execution", NAME), MAY("trigger", WORD), MAY("parent", NAME), MAY("rule", NAME), MAY("book", NAME)}},
+	[RECORD_EXECUTION_ENDED] = {"execution.ended", "how an execution of the incident ended, or why it did not begin", SCOPE_INCIDENT, {
+		MUST("execution", NAME), MUST("state", WORD), MAY("cause", NAME), MAY("reason", BLOB)}},
+	[RECORD_INCIDENT_ACKNOWLEDGED] = {"incident.acknowledged", "somebody has it: nobody else is notified", SCOPE_INCIDENT, {
+		MUST("how", WORD), MAY("link", INT), MAY("note", BLOB)}},
+	[RECORD_INCIDENT_NOTED] = {"incident.noted", "what somebody wrote down", SCOPE_INCIDENT, {
+		MUST("note", BLOB)}},
+	[RECORD_INCIDENT_ASSIGNED] = {"incident.assigned", "somebody else has it from now on", SCOPE_INCIDENT, {
+		MUST("to", NAME), MAY("reason", BLOB)}},
+	[RECORD_INCIDENT_PRIORITISED] = {"incident.prioritised", "how urgent it is", SCOPE_INCIDENT, {
+		MUST("priority", INT), MAY("reason", BLOB)}},
+	[RECORD_INCIDENT_MITIGATED] = {"incident.mitigated", "what was done about it worked", SCOPE_INCIDENT, {
+		MUST("why", WORD), MAY("execution", NAME), MAY("reason", BLOB)}},
+	[RECORD_INCIDENT_RESOLVED] = {"incident.resolved", "it is over", SCOPE_INCIDENT, {
+		MUST("how", WORD), MAY("reason", BLOB)}},
+	[RECORD_ESCALATION_RAISED] = {"escalation.raised", "somebody must look", SCOPE_INCIDENT, {
+		MUST("trigger", WORD), MAY("hold_us", INT), MAY("execution", NAME), MAY("step", NAME), MAY("reason", BLOB), MAY("policy", NAME), MAY("ladder", BLOB),
+		MAY("oncall", DIGEST)}},
+	[RECORD_LEVEL_REACHED] = {"level.reached", "the next people are notified", SCOPE_INCIDENT, {
+		MUST("climb", INT), MUST("policy", INT), MUST("round", INT), MUST("level", INT)}},
+	[RECORD_NOTIFICATION_STARTED] = {"notification.started", "the intent: a message is about to be sent", SCOPE_INCIDENT, {
+		MUST("number", INT), MUST("person", INT), MUST("channel", INT), MUST("attempt", INT), MAY("name", NAME), MAY("kind", WORD)}},
+	[RECORD_NOTIFICATION_FINISHED] = {"notification.finished", "what became of the message", SCOPE_INCIDENT, {
+		MUST("number", INT), MUST("result", WORD), MAY("error", BLOB)}},
+	[RECORD_ESCALATION_POSTPONED] = {"escalation.postponed", "nobody is notified for a while", SCOPE_INCIDENT, {
+		MUST("hold_us", INT), MAY("reason", BLOB)}},
+	[RECORD_ESCALATION_EXHAUSTED] = {"escalation.exhausted", "every level was reached and nobody acknowledged", SCOPE_INCIDENT, {
+		MUST("reached", BOOL)}},
+	[RECORD_ESCALATION_RESOLVED] = {"escalation.resolved", "what was raised is over", SCOPE_INCIDENT, {
+		MUST("why", WORD)}},
+	[RECORD_LADDER_CHANGED] = {"ladder.changed", "oncall.yaml was written anew", SCOPE_INCIDENT, {
+		MUST("ladder", BLOB), MAY("oncall", DIGEST)}},
+	[RECORD_ESCALATION_RESUMED] = {"escalation.resumed", "another engine goes on with it", SCOPE_INCIDENT, {
+		MAY("alive_us", INT)}},
 	[RECORD_BLOB_ERASED] = {"blob.erased", "blobs lost their bytes and salts for good", SCOPE_LOG, {
 		MUST("count", INT), MAY("why", WORD), MAY("reason", BLOB)}},
 };
@@ -104,7 +146,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 static const char *const type_names[FIELD_TYPE_N] = {"word", "name", "digest", "blob", "blobs", "names", "integer", "boolean", "tree"};
 static const char *const type_words[FIELD_TYPE_N] = {
     "a word", "a name", "a digest", "the name of a blob", "an array of names of blobs", "an array of names", "an integer", "a boolean", "plain data"};
-static const char *const scope_names[SCOPE_N] = {"log", "execution", "step", "attempt", "call"};
+static const char *const scope_names[SCOPE_N] = {"log", "execution", "step", "attempt", "call", "incident"};
 
 const char *record_kind_name(enum record_kind k)
 {
@@ -239,8 +281,11 @@ enum err record_check(const struct record *r, struct error *e)
 	if (!is_short(r->step) || !is_short(r->node) || !is_short(r->by))
 		return error_set(e, ERR_INVALID, "step, node and principal of %s must have 1 to %d bytes", row->name, NAME_BYTES_MAX);
 	if (r->epoch > INT64_MAX) return error_set(e, ERR_INVALID, "the lease epoch of %s is over 63 bits", row->name);
-	bool has[SCOPE_N] = {true, r->execution != NULL, r->step != NULL, r->attempt != 0, r->call != 0};
-	for (int s = 0; s <= (int)row->scope; s++)
+	bool has[SCOPE_N] = {true, r->execution != NULL, r->step != NULL, r->attempt != 0, r->call != 0, r->execution != NULL};
+	bool is_deeper = r->step || r->attempt || r->call;
+	if ((row->scope == SCOPE_INCIDENT || r->kind == RECORD_ALERT_RECEIVED) && is_deeper)
+		return error_set(e, ERR_INVALID, "%s is about no step, attempt or call", row->name);
+	for (int s = row->scope == SCOPE_INCIDENT ? SCOPE_INCIDENT : 0; s <= (int)row->scope; s++)
 		if (!has[s]) return error_set(e, ERR_INVALID, "%s must name its %s", row->name, scope_names[s]);
 	return check_data(row, r->data, e);
 }

@@ -19,8 +19,9 @@ enum record_field_type {
 	FIELD_TYPE_N
 };
 
-/* How far down a record of a kind must say what it is about; more is allowed. */
-enum record_scope { SCOPE_LOG, SCOPE_EXECUTION, SCOPE_STEP, SCOPE_ATTEMPT, SCOPE_CALL, SCOPE_N };
+/* How far down a record of a kind must say what it is about; more is allowed. But what is about an incident (x is the incident's) names no step, attempt or
+ * call. */
+enum record_scope { SCOPE_LOG, SCOPE_EXECUTION, SCOPE_STEP, SCOPE_ATTEMPT, SCOPE_CALL, SCOPE_INCIDENT, SCOPE_N };
 
 struct record_field {
 	const char *key;

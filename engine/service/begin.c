@@ -185,13 +185,15 @@ static const char *trigger_of(const char *driver)
 	return strncmp(driver, "service:", 8) == 0 ? "schedule" : "person";
 }
 
-static void record_start(struct execution *x)
+static void record_start(struct execution *x, const json_t *alert)
 {
 	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", x->is_all_declared);
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
 	                      x->flow->mode == FLOW_AUTO ? "auto" : "guided", "driver", x->driver, "parameters", execution_blob_json(x, x->params), "rights",
 	                      execution_blob_json(x, rights), "steps", (int)x->graph->count);
 	if (x->book->anchor) json_object_set_new(d, "anchor", json_string(x->book->anchor));
+	if (x->incident) json_object_set_new(d, "incident", json_string(x->incident));
+	if (alert) json_object_set_new(d, "alert", json_string(x->alert_blob = arena_strdup(x->arena, execution_blob_json(x, alert))));
 	if (x->is_under_policy) json_object_set_new(d, "policy", json_string(x->policy_digest));
 	json_decref(rights);
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = x->driver, .data = d}, NULL);
@@ -203,8 +205,10 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	unsigned char random[10];
 	random_bytes(random, sizeof random);
 	ulid_make(x->id, clock_now_us(), random);
+	if (w->id) snprintf(x->id, sizeof x->id, "%s", w->id);
 	x->driver = arena_strdup(x->arena, w->driver);
-	x->trigger = trigger_of(x->driver);
+	x->trigger = w->trigger ? arena_strdup(x->arena, w->trigger) : trigger_of(x->driver);
+	x->incident = arena_strdup(x->arena, w->incident);
 	x->epoch = lease_next(0);
 	enum err err = open_book(x, w->book, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
@@ -235,7 +239,7 @@ enum err execution_new(struct engine *en, const struct execution_wish *w, struct
 	}
 	failpoint(RUN_PLANNED);
 	store_plan_of(x);
-	record_start(x);
+	record_start(x, w->alert);
 	x->elevation_count = 0; /* by its record */
 	if (w->elevation) rights_elevate(x, w->elevation, x->driver, w->reason, NULL);
 	flow_refresh(x->flow);
@@ -281,6 +285,8 @@ static enum err read_start(struct execution *x, const struct record *r, struct e
 	if (err) return err;
 	x->driver = arena_strdup(x->arena, json_str(r->data, "driver", "?"));
 	x->trigger = arena_strdup(x->arena, json_str(r->data, "trigger", "person"));
+	x->incident = arena_strdup(x->arena, json_str(r->data, "incident", NULL));
+	x->alert_blob = arena_strdup(x->arena, json_str(r->data, "alert", NULL));
 	x->epoch = r->epoch;
 	snprintf(x->policy_digest, sizeof x->policy_digest, "%s", json_str(r->data, "policy", ""));
 	x->is_under_policy = x->policy_digest[0] != 0;

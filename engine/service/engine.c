@@ -6,7 +6,9 @@
 #include "service/attempt.h"
 #include "service/channel.h"
 #include "service/client.h"
+#include "service/alerts_at.h"
 #include "service/configure.h"
+#include "service/incident.h"
 #include "service/inventory.h"
 #include "service/leftover.h"
 #include "service/listen.h"
@@ -189,6 +191,7 @@ static void tick(uv_timer_t *t)
 	leftover_sweep(en);
 	listen_again(en);
 	supervise(en);
+	incidents_tick(en);
 	if (is_busy(en))
 		en->idle_since_us = now;
 	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
@@ -304,11 +307,13 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	failpoint(ENGINE_STORE);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
+	if (!err) err = incidents_load(en, e);
 	if (!err) err = output_sweep(en, e);
 	if (!err) err = listen_start(en, e);
 	failpoint(ENGINE_LISTENS);
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
+	if (!err) incidents_take_up(en);
 	failpoint(ENGINE_READY);
 	return err;
 }
@@ -349,6 +354,8 @@ static void engine_stop(struct engine *en)
 	engine_inventories_free(en);
 	store_drain(en->store);
 	failpoint(ENGINE_DRAINED);
+	incidents_free(en);
+	alerts_free(en);
 	free_all(&en->executions);
 	free_all(&en->gone);
 	policies_free(en);

@@ -7,8 +7,11 @@
 #include <limits.h>
 
 /* The engine: one loop, the store, the fork server, the executions that it drives, the clients that are connected. */
+struct alerts_at;
 struct client;
 struct config;
+struct incidents;
+struct intake;
 struct notifier;
 struct oncall_at;
 
@@ -50,6 +53,9 @@ struct engine {
 	char **old_groups;                      /* killed, and to be removed once they are empty */
 	size_t old_group_count;
 	struct execution *executions, *gone;
+	struct incidents *incidents;
+	struct alerts_at *alerts; /* NULL: nobody has asked */
+	struct intake *intake;    /* likewise */
 	struct client *clients;
 	uint64_t next_client;
 	size_t queries; /* on threads of the pool */

@@ -7,6 +7,7 @@
 #include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
+#include "service/incident.h"
 #include "service/secret.h"
 
 #include <stdlib.h>
@@ -76,6 +77,7 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 		/* What was folded is not what is stored: nobody may see it, and it cannot go on in this engine. A broken store ends the engine, at the end of
 		 * this round of its loop, in which others still ask. */
 		x->is_ahead = true;
+		incident_execution_lost(x);
 		engine_remove(x->engine, x);
 		if (err == ERR_IO) engine_end(x->engine, 1);
 		return;
@@ -337,6 +339,7 @@ static void finished(struct execution *x, json_t *data)
 {
 	(void)data;
 	failpoint(EXECUTION_FINISHED);
+	incident_execution_ended(x, NULL);
 	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s}", "ev", "ended", "execution", x->id, "state", run_state_name(x->flow->state)), NULL, 0);
 	engine_remove(x->engine, x);
 }

@@ -135,6 +135,8 @@ struct execution {
 	char policy_digest[65];            /* of the policy under which it began; "": none */
 	bool is_under_policy;
 	const char *driver, *trigger;
+	const char *incident; /* that it began for; NULL: none */
+	char *alert_blob;     /* the alert's JSON; NULL: none */
 	const char **drivers; /* all who have driven it, the first started it */
 	size_t driver_count, driver_capacity;
 	struct elevation *elevations;
@@ -190,7 +192,11 @@ struct execution_wish {
 	enum flow_mode mode;
 	const json_t *allow; /* patterns; may be NULL */
 	bool is_all_declared;
+	const char *id; /* given beforehand, a ULID; NULL: one is made */
 	const char *driver;
+	const char *trigger;  /* a word of policy_trigger_word; NULL: by the driver */
+	const char *incident; /* that it works on; or NULL */
+	const json_t *alert;  /* as alert_json; or NULL */
 	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
 	bool is_start;                  /* not only a look: a denial is recorded */
 	struct inventory_at **awaited;  /* gets the inventory whose command has to be run first, with ERR_WAITING; may be NULL */

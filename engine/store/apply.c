@@ -127,6 +127,28 @@ static enum err apply_execution(struct store *s, struct progress *p, const struc
 	return sql_done(s, SQL_EXECUTION_PUT, "writing an execution", e);
 }
 
+static enum err apply_incident(struct store *s, struct progress *p, const struct op *o, struct error *e)
+{
+	if (failpoint(STORE_INCIDENT)) return error_set(e, ERR_IO, "made to fail");
+	struct store_incident old;
+	struct buf row;
+	buf_init(&row, ROW_BYTES_MAX);
+	sqlite3_stmt *q = s->sql[SQL_INCIDENT_GET];
+	bind_text(q, 1, o->execution);
+	int rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW) {
+		row_read_incident(q, &old);
+		row_of_incident(&row, &old);
+		count_row(p, &row, false);
+	}
+	sqlite3_reset(q);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) return schema_error(s->db, rc, "reading an incident", e);
+	row_of_incident(&row, &o->incident);
+	count_row(p, &row, true);
+	row_bind_incident(s->sql[SQL_INCIDENT_PUT], &o->incident);
+	return sql_done(s, SQL_INCIDENT_PUT, "writing an incident", e);
+}
+
 static enum err apply_plan(struct store *s, struct progress *p, const struct op *o, struct error *e)
 {
 	if (failpoint(STORE_PLAN)) return error_set(e, ERR_IO, "made to fail");
@@ -225,6 +247,9 @@ enum err apply_batch(struct store *s, struct progress *p, struct store_batch *b,
 			break;
 		case OP_EXECUTION:
 			err = apply_execution(s, p, o, e);
+			break;
+		case OP_INCIDENT:
+			err = apply_incident(s, p, o, e);
 			break;
 		case OP_LEASE: /* was looked at before anything was changed */
 			break;

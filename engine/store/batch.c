@@ -63,6 +63,22 @@ void store_batch_execution(struct store_batch *b, const struct store_execution *
 	o->row.driver = arena_strdup(a, x->driver), o->row.parent = arena_strdup(a, x->parent), o->row.plan = arena_strdup(a, x->plan);
 }
 
+void store_batch_incident(struct store_batch *b, const struct store_incident *i)
+{
+	must(i->id && ulid_is_valid(i->id));
+	struct op *o = add(b, OP_INCIDENT, i->id);
+	struct arena *a = b->arena;
+	o->incident = *i;
+	o->incident.id = o->execution;
+	o->incident.key = arena_strdup(a, i->key), o->incident.title = arena_strdup(a, i->title), o->incident.state = arena_strdup(a, i->state);
+	o->incident.assigned_to = arena_strdup(a, i->assigned_to);
+}
+
+void store_batch_chain(struct store_batch *b, uint64_t generation)
+{
+	b->generation = generation;
+}
+
 void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim)
 {
 	add(b, OP_LEASE, execution)->claim = claim;

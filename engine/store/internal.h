@@ -16,7 +16,7 @@
 enum { BLOB_SALT_BYTES = 32 };
 
 /* One change of a batch. */
-enum op_kind { OP_RECORD, OP_EXECUTION, OP_LEASE, OP_PLAN, OP_TIMER, OP_BLOB, OP_ERASE };
+enum op_kind { OP_RECORD, OP_EXECUTION, OP_INCIDENT, OP_LEASE, OP_PLAN, OP_TIMER, OP_BLOB, OP_ERASE };
 
 struct op {
 	struct op *next;
@@ -30,6 +30,7 @@ struct op {
 			uint64_t epoch;
 		} record;
 		struct store_execution row;
+		struct store_incident incident;
 		struct lease_claim claim;
 		struct {
 			const char *digest;
@@ -53,6 +54,7 @@ struct store_batch {
 	struct op *first, **last;
 	size_t bytes, records;
 	bool has_erase;
+	uint64_t generation; /* of the chain that it belongs to; 0: none */
 	store_done *done;
 	void *arg;
 	/* The answer. */
@@ -81,6 +83,8 @@ enum sql {
 	SQL_EXECUTION_GET,
 	SQL_LAST_RECORD,
 	SQL_EXECUTION_PUT,
+	SQL_INCIDENT_GET,
+	SQL_INCIDENT_PUT,
 	SQL_PLAN,
 	SQL_TIMER_GET,
 	SQL_TIMER_PUT,
@@ -116,6 +120,8 @@ struct store {
 	struct guard *guard;
 	struct progress now;
 	int wal_pages;
+	uint64_t failed_generation; /* batches of a chain up to this one are not taken any more */
+	struct error failed;
 
 	pthread_t writer;
 	bool has_writer;

@@ -112,6 +112,34 @@ enum err store_executions(struct store_reader *r, bool open_only, const char *id
 	return finish(r, q, rc, "reading executions", e);
 }
 
+enum err store_incidents(struct store_reader *r, enum store_incidents which, int64_t since_us, const char *id_prefix, const char *before, size_t limit,
+                         store_incident_fn *fn, void *arg, struct error *e)
+{
+	static const char *const sql[] = {
+	    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id >= ?1 AND id < ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4",
+	    "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id >= ?1 AND id < ?2 AND id < ?3 AND is_open = 1 ORDER BY id DESC LIMIT ?4",
+	    ("SELECT " INCIDENT_COLUMNS " FROM incident WHERE id >= ?1 AND id < ?2 AND id < ?3 AND (is_live = 1 OR changed_us >= ?5)"
+	     " ORDER BY id DESC LIMIT ?4"),
+	};
+	char from[ULID_BYTES], to[ULID_BYTES + 1];
+	sqlite3_stmt *q = NULL;
+	int rc;
+	if (!prefix_range(id_prefix ? id_prefix : "", from, to)) return ERR_OK;
+	enum err err = schema_prepare(r->db, sql[which], &q, e);
+	if (err) return err;
+	sqlite3_bind_text(q, 1, from, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 2, to, -1, SQLITE_STATIC);
+	sqlite3_bind_text(q, 3, before ? before : "~", -1, SQLITE_STATIC);
+	sqlite3_bind_int64(q, 4, limit ? (sqlite3_int64)limit : -1);
+	if (which == STORE_INCIDENTS_RECENT) sqlite3_bind_int64(q, 5, since_us);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		struct store_incident i;
+		row_read_incident(q, &i);
+		if (!fn(arg, &i)) break;
+	}
+	return finish(r, q, rc, "reading incidents", e);
+}
+
 enum err store_plan(struct store_reader *r, const char *digest, struct buf *out, struct error *e)
 {
 	sqlite3_stmt *q = NULL;

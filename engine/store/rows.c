@@ -30,6 +30,15 @@ void row_of_execution(struct buf *b, const struct store_execution *x)
 	put_number(b, x->steps_done);
 }
 
+void row_of_incident(struct buf *b, const struct store_incident *i)
+{
+	must(buf_char(b, 'i'));
+	const char *texts[] = {i->id, i->key, i->title, i->state, i->assigned_to};
+	for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) put_text(b, texts[k]);
+	const int64_t numbers[] = {i->priority, i->opened_us, i->changed_us, i->acknowledged_us, i->resolved_us, (int64_t)i->alerts, i->is_open, i->is_live};
+	for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) put_number(b, (uint64_t)numbers[k]);
+}
+
 void row_of_plan(struct buf *b, const char *digest)
 {
 	must(buf_char(b, 'p'));
@@ -84,4 +93,29 @@ void row_bind_execution(sqlite3_stmt *q, const struct store_execution *x)
 	sqlite3_bind_int64(q, 11, (sqlite3_int64)x->epoch);
 	sqlite3_bind_int64(q, 12, (sqlite3_int64)x->steps);
 	sqlite3_bind_int64(q, 13, (sqlite3_int64)x->steps_done);
+}
+
+void row_read_incident(sqlite3_stmt *q, struct store_incident *i)
+{
+	*i = (struct store_incident){.id = text(q, 0),
+	                             .key = text(q, 1),
+	                             .title = text(q, 2),
+	                             .state = text(q, 3),
+	                             .assigned_to = text(q, 4),
+	                             .priority = sqlite3_column_int(q, 5),
+	                             .opened_us = sqlite3_column_int64(q, 6),
+	                             .changed_us = sqlite3_column_int64(q, 7),
+	                             .acknowledged_us = sqlite3_column_int64(q, 8),
+	                             .resolved_us = sqlite3_column_int64(q, 9),
+	                             .alerts = (uint64_t)sqlite3_column_int64(q, 10),
+	                             .is_open = sqlite3_column_int64(q, 11) != 0,
+	                             .is_live = sqlite3_column_int64(q, 12) != 0};
+}
+
+void row_bind_incident(sqlite3_stmt *q, const struct store_incident *i)
+{
+	const char *texts[] = {i->id, i->key, i->title, i->state, i->assigned_to};
+	for (int k = 0; k < 5; k++) sqlite3_bind_text(q, k + 1, texts[k], -1, SQLITE_STATIC);
+	const int64_t numbers[] = {i->priority, i->opened_us, i->changed_us, i->acknowledged_us, i->resolved_us, (int64_t)i->alerts, i->is_open, i->is_live};
+	for (int k = 0; k < 8; k++) sqlite3_bind_int64(q, k + 6, numbers[k]);
 }

@@ -12,6 +12,7 @@
 enum { BLOB_RAW_BYTES = 32 };
 
 void row_of_execution(struct buf *out, const struct store_execution *x);
+void row_of_incident(struct buf *out, const struct store_incident *i);
 void row_of_plan(struct buf *out, const char *digest);
 void row_of_timer(struct buf *out, const char *execution, const char *step, const char *kind, int64_t due_us);
 void row_of_blob(struct buf *out, const unsigned char name[BLOB_RAW_BYTES], const char *execution, bool is_erased);
@@ -23,5 +24,10 @@ void row_read_execution(sqlite3_stmt *q, struct store_execution *x);
 
 /* Binds the same columns as ?1 to ?11. */
 void row_bind_execution(sqlite3_stmt *q, const struct store_execution *x);
+
+/* Likewise of an incident. */
+#define INCIDENT_COLUMNS "id, key, title, state, assigned_to, priority, opened_us, changed_us, acknowledged_us, resolved_us, alerts, is_open, is_live"
+void row_read_incident(sqlite3_stmt *q, struct store_incident *i);
+void row_bind_incident(sqlite3_stmt *q, const struct store_incident *i);
 
 #endif

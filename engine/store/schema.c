@@ -9,24 +9,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { APPLICATION_ID = 0x72756e67, SCHEMA_VERSION = 2, BUSY_MS = 5000, VALUE_BYTES_MAX = 64 << 20 };
+enum { APPLICATION_ID = 0x72756e67, SCHEMA_VERSION = 3, SCHEMA_OLDEST = 2, BUSY_MS = 5000, VALUE_BYTES_MAX = 64 << 20 };
 
 /* leaf is the RFC 6962 hash of line: it lets a verifier name the one record that was changed. head holds what appending needs: the nodes of the tree and the
  * digest of the other tables' rows. A blob's name is the 32 bytes of its HMAC; an erased one has neither salt nor bytes. */
-static const char *const tables[] = {
-    "CREATE TABLE record (seq INTEGER PRIMARY KEY, execution TEXT, leaf BLOB NOT NULL, line BLOB NOT NULL) STRICT",
-    "CREATE INDEX record_of_execution ON record (execution, seq) WHERE execution IS NOT NULL",
-    "CREATE INDEX record_of_log ON record (seq) WHERE execution IS NULL",
-    "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
-    "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), nodes BLOB NOT NULL, sum BLOB NOT NULL) STRICT",
-    ("CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"
-     " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL,"
-     " steps INTEGER NOT NULL, steps_done INTEGER NOT NULL) STRICT, WITHOUT ROWID"),
-    "CREATE INDEX execution_open ON execution (id) WHERE is_open = 1",
-    "CREATE TABLE plan (digest TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT",
-    "CREATE TABLE blob (name BLOB PRIMARY KEY NOT NULL, execution TEXT, salt BLOB, bytes BLOB) STRICT",
-    ("CREATE TABLE timer (execution TEXT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL,"
-     " PRIMARY KEY (execution, step, kind)) STRICT, WITHOUT ROWID"),
+static const struct {
+	int since; /* the version of the store that has it first */
+	const char *sql;
+} tables[] = {
+    {2, "CREATE TABLE record (seq INTEGER PRIMARY KEY, execution TEXT, leaf BLOB NOT NULL, line BLOB NOT NULL) STRICT"},
+    {2, "CREATE INDEX record_of_execution ON record (execution, seq) WHERE execution IS NOT NULL"},
+    {2, "CREATE INDEX record_of_log ON record (seq) WHERE execution IS NULL"},
+    {2, "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT"},
+    {2, "CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 0), nodes BLOB NOT NULL, sum BLOB NOT NULL) STRICT"},
+    {2, "CREATE TABLE execution (id TEXT PRIMARY KEY NOT NULL, book TEXT, title TEXT, state TEXT, driver TEXT, parent TEXT, plan TEXT,"
+        " started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL, is_open INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+        " steps INTEGER NOT NULL, steps_done INTEGER NOT NULL) STRICT, WITHOUT ROWID"},
+    {2, "CREATE INDEX execution_open ON execution (id) WHERE is_open = 1"},
+    {2, "CREATE TABLE plan (digest TEXT PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT"},
+    {2, "CREATE TABLE blob (name BLOB PRIMARY KEY NOT NULL, execution TEXT, salt BLOB, bytes BLOB) STRICT"},
+    {2, "CREATE TABLE timer (execution TEXT NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, due_us INTEGER NOT NULL,"
+        " PRIMARY KEY (execution, step, kind)) STRICT, WITHOUT ROWID"},
+    {3, "CREATE TABLE incident (id TEXT PRIMARY KEY NOT NULL, key TEXT, title TEXT, state TEXT, assigned_to TEXT, priority INTEGER NOT NULL,"
+        " opened_us INTEGER NOT NULL, changed_us INTEGER NOT NULL, acknowledged_us INTEGER NOT NULL, resolved_us INTEGER NOT NULL,"
+        " alerts INTEGER NOT NULL, is_open INTEGER NOT NULL, is_live INTEGER NOT NULL) STRICT, WITHOUT ROWID"},
+    {3, "CREATE INDEX incident_live ON incident (id) WHERE is_live = 1"},
+    {3, "CREATE INDEX incident_changed ON incident (changed_us)"},
 };
 enum { TABLE_N = sizeof tables / sizeof *tables };
 
@@ -66,10 +74,12 @@ static enum err harden(sqlite3 *db, struct error *e)
 	return schema_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY", e);
 }
 
-static enum err make_tables(sqlite3 *db, struct error *e)
+/* Those that came after one version and up to another. */
+static enum err make_tables(sqlite3 *db, int after, int version, struct error *e)
 {
 	enum err err = ERR_OK;
-	for (int i = 0; i < TABLE_N && !err; i++) err = schema_exec(db, tables[i], e);
+	for (int i = 0; i < TABLE_N && !err; i++)
+		if (tables[i].since > after && tables[i].since <= version) err = schema_exec(db, tables[i].sql, e);
 	return err;
 }
 
@@ -104,42 +114,60 @@ static enum err dump_tables(sqlite3 *db, struct buf *out, struct error *e)
 }
 
 /* The expected text is what the same statements leave in an empty database. */
-static enum err dump_expected(struct buf *out, struct error *e)
+static enum err dump_expected(int version, struct buf *out, struct error *e)
 {
 	sqlite3 *db = NULL;
 	int rc = sqlite3_open(":memory:", &db);
-	enum err err = rc == SQLITE_OK ? make_tables(db, e) : schema_error(db, rc, "store", e);
+	enum err err = rc == SQLITE_OK ? make_tables(db, 0, version, e) : schema_error(db, rc, "store", e);
 	if (!err) err = dump_tables(db, out, e);
 	sqlite3_close(db);
 	return err;
 }
 
-enum err schema_check(sqlite3 *db, struct error *e)
+enum err schema_check(sqlite3 *db, int *version_out, struct error *e)
 {
-	int id, version;
+	int id, version = 0;
 	struct buf have, want;
 	buf_init(&have, 1 << 16);
 	buf_init(&want, 1 << 16);
 	enum err err = pragma_int(db, "PRAGMA application_id", &id, e);
 	if (!err) err = pragma_int(db, "PRAGMA user_version", &version, e);
 	if (!err && id != APPLICATION_ID) err = error_set(e, ERR_VERIFY, "the file is no store of rung (application id %08x)", (unsigned)id);
-	if (!err && version != SCHEMA_VERSION) err = error_set(e, ERR_VERIFY, "the store has version %d, this program knows %d", version, SCHEMA_VERSION);
-	if (!err) err = dump_expected(&want, e);
+	if (!err && (version < SCHEMA_OLDEST || version > SCHEMA_VERSION))
+		err = error_set(e, ERR_VERIFY, "the store has version %d, this program knows %d to %d", version, SCHEMA_OLDEST, SCHEMA_VERSION);
+	if (!err) err = dump_expected(version, &want, e);
 	if (!err) err = dump_tables(db, &have, e);
 	if (!err && (have.is_full || have.len != want.len || memcmp(have.data, want.data, want.len) != 0))
 		err = error_set(e, ERR_VERIFY, "the tables of the store are not those that this program makes");
 	buf_clear(&have);
 	buf_clear(&want);
+	*version_out = version;
 	return err;
+}
+
+static enum err set_version(sqlite3 *db, struct error *e)
+{
+	char sql[96];
+	sqlite3_snprintf(sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, SCHEMA_VERSION);
+	return schema_exec(db, sql, e);
+}
+
+/* A store of an older program gets the tables that came since, all at once: a crash leaves it as it was. What it has already stays. */
+static enum err migrate(sqlite3 *db, int version, struct error *e)
+{
+	if (version == SCHEMA_VERSION) return ERR_OK;
+	enum err err = schema_exec(db, "BEGIN IMMEDIATE", e);
+	if (!err) err = make_tables(db, version, SCHEMA_VERSION, e);
+	if (!err) err = set_version(db, e);
+	if (!err) err = schema_exec(db, "COMMIT", e);
+	return err ? error_context(e, "a store of version %d becomes one of version %d", version, SCHEMA_VERSION) : ERR_OK;
 }
 
 static enum err create(sqlite3 *db, struct error *e)
 {
-	char ids[96];
-	sqlite3_snprintf(sizeof ids, ids, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, SCHEMA_VERSION);
 	enum err err = schema_exec(db, "BEGIN IMMEDIATE", e);
-	if (!err) err = make_tables(db, e);
-	if (!err) err = schema_exec(db, ids, e);
+	if (!err) err = make_tables(db, 0, SCHEMA_VERSION, e);
+	if (!err) err = set_version(db, e);
 	if (!err) err = schema_exec(db, "COMMIT", e);
 	return err;
 }
@@ -168,7 +196,7 @@ static enum err make_private(const char *path, struct error *e)
 
 enum err schema_open_writer(const char *path, sqlite3 **out, bool *is_new, struct error *e)
 {
-	int tables_n = 0;
+	int tables_n = 0, version = 0;
 	*out = NULL;
 	enum err err = make_private(path, e);
 	if (err) return err;
@@ -182,7 +210,8 @@ enum err schema_open_writer(const char *path, sqlite3 **out, bool *is_new, struc
 		    e);
 	if (!err) err = pragma_int(*out, "SELECT count(*) FROM sqlite_schema", &tables_n, e);
 	*is_new = tables_n == 0;
-	if (!err) err = *is_new ? create(*out, e) : schema_check(*out, e);
+	if (!err) err = *is_new ? create(*out, e) : schema_check(*out, &version, e);
+	if (!err && !*is_new) err = migrate(*out, version, e);
 	return err ? give_up(out, err) : ERR_OK;
 }
 

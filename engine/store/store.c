@@ -137,7 +137,8 @@ static enum err open_read_only(struct store *s, struct error *e)
 	sqlite3 *db = NULL;
 	if (!fs_exists(s->db_path)) return error_set(e, ERR_NOT_FOUND, "there is no store in %s", s->dir);
 	enum err err = schema_open_reader(s->db_path, &db, e);
-	if (!err) err = schema_check(db, e);
+	int version;
+	if (!err) err = schema_check(db, &version, e);
 	if (!err) err = recover_origin(db, s->origin, s->vkey, e);
 	sqlite3_close(db);
 	return err;

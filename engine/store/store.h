@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The store: journal, blobs, executions, plans, timers and leases of one state directory. One writer thread owns the one connection that
+/* The store: journal, blobs, executions, incidents, plans, timers and leases of one state directory. One writer thread owns the one connection that
  * writes; the loop thread submits batches and gets an answer each, by callback, on the loop thread. */
 struct store;
 
@@ -45,6 +45,15 @@ struct store_execution {
 	uint64_t epoch;
 };
 
+/* The same of an incident. */
+struct store_incident {
+	const char *id, *key, *title, *state, *assigned_to;          /* key: of its alert or group, 64 hex digits; NULL: no alert opened it */
+	int64_t opened_us, changed_us, acknowledged_us, resolved_us; /* 0: not yet */
+	int priority;                                                /* 1 to 5; 0: not said */
+	uint64_t alerts;
+	bool is_open, is_live; /* open: not resolved; live: open, or an execution of it runs */
+};
+
 struct store_batch;
 struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch *b); /* only for one that was never submitted */
@@ -53,6 +62,10 @@ void store_batch_free(struct store_batch *b); /* only for one that was never sub
 enum err store_batch_record(struct store_batch *b, const struct record *r,
                             struct error *e);                                       /* encoded now, seq added by the writer; t_us 0: the writer's clock */
 void store_batch_execution(struct store_batch *b, const struct store_execution *x); /* insert or replace */
+void store_batch_incident(struct store_batch *b, const struct store_incident *i);   /* the same */
+/* Batches of one generation build on each other: where one of them could not be stored none behind it is, and each gets the same error. Count it up before
+ * submitting again. 0: it stands alone. */
+void store_batch_chain(struct store_batch *b, uint64_t generation);
 /* The batch takes the execution over: it is refused (ERR_CONFLICT) where the lease or the execution's last record is not what the claim says. */
 void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim);
 /* digest: the hex SHA-256 of exactly these bytes (asserted: what is stored under a digest must have it); a plan that is there already is left as it is. */
@@ -104,6 +117,12 @@ typedef bool store_execution_fn(void *arg, const struct store_execution *x);
 enum err store_executions(struct store_reader *r, bool open_only, const char *id_prefix, const char *before, size_t limit, store_execution_fn *fn, void *arg,
                           struct error *e);
 
+/* Incidents by their ULID, newest first. which: all, those that are open, those that are live or changed since since_us. */
+enum store_incidents { STORE_INCIDENTS_ALL, STORE_INCIDENTS_OPEN, STORE_INCIDENTS_RECENT };
+typedef bool store_incident_fn(void *arg, const struct store_incident *i);
+enum err store_incidents(struct store_reader *r, enum store_incidents which, int64_t since_us, const char *id_prefix, const char *before, size_t limit,
+                         store_incident_fn *fn, void *arg, struct error *e);
+
 enum err store_plan(struct store_reader *r, const char *digest, struct buf *out, struct error *e);
 enum err store_blob(struct store_reader *r, const char *name, struct buf *out,
                     struct error *e); /* ERR_NOT_FOUND: erased or never there; ERR_VERIFY: bytes do not match the name */
@@ -112,7 +131,7 @@ typedef bool store_timer_fn(void *arg, const char *execution, const char *step, 
 enum err store_timers(struct store_reader *r, store_timer_fn *fn, void *arg, struct error *e);
 
 /* A verdict over the whole store: every record decoded and hashed again, gapless seq, every checkpoint's signature, size and root, the key epochs, the guard,
- * every blob against its name, executions rows against what their records say. */
+ * every blob against its name, executions' and incidents' rows against what their records say. */
 struct store_verdict {
 	bool is_whole;
 	uint64_t records, checkpoints, blobs, erased;

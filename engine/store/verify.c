@@ -60,7 +60,7 @@ static enum err read_guard(struct verify *v, const char *db_path, const char *di
 	struct buf seen;
 	sqlite3 *db = NULL;
 	enum err err = schema_open_reader(db_path, &db, v->error);
-	if (!err) err = schema_check(db, v->error);
+	if (!err) err = schema_check(db, &v->version, v->error);
 	bool is_known = !err && recover_origin(db, origin, vkey, &ignored) == ERR_OK;
 	sqlite3_close(db);
 	if (!is_known) return err == ERR_VERIFY ? wrong_as_said(v) : err;

@@ -7,15 +7,16 @@
 
 enum { VERIFY_KEYS_MAX = 64 };
 
-/* A record that opens, resumes or ends an execution: what its row must agree with. */
+/* A record that opens, resumes or ends an execution, or opens or moves an incident: what its row must agree with. */
 struct life {
-	char id[27], state[65], plan[65];
+	char id[27], state[65], plan[65]; /* plan: of an incident its key */
 	uint64_t seq;
 	enum record_kind kind;
 };
 
 struct verify {
 	sqlite3 *db;
+	int version; /* of the store's tables */
 	struct store_verdict *out;
 	struct error *error;
 

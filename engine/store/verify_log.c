@@ -58,9 +58,15 @@ static enum err open_log(struct verify *v, const struct record *r)
 	return add_key(v, 0, r);
 }
 
+static bool is_of_life(enum record_kind k)
+{
+	return k == RECORD_EXECUTION_STARTED || k == RECORD_EXECUTION_RESUMED || k == RECORD_EXECUTION_FINISHED || k == RECORD_INCIDENT_OPENED ||
+	       k == RECORD_INCIDENT_ACKNOWLEDGED || k == RECORD_INCIDENT_MITIGATED || k == RECORD_INCIDENT_RESOLVED;
+}
+
 static void keep_life(struct verify *v, uint64_t seq, const struct record *r)
 {
-	if (r->kind != RECORD_EXECUTION_STARTED && r->kind != RECORD_EXECUTION_RESUMED && r->kind != RECORD_EXECUTION_FINISHED) return;
+	if (!is_of_life(r->kind)) return;
 	if (v->lives_n == v->lives_cap) {
 		v->lives_cap = v->lives_cap ? 2 * v->lives_cap : 64;
 		v->lives = mem_realloc(v->lives, v->lives_cap * sizeof *v->lives);
@@ -71,7 +77,7 @@ static void keep_life(struct verify *v, uint64_t seq, const struct record *r)
 	must(r->execution);
 	strncpy(l->id, r->execution, sizeof l->id - 1);
 	strncpy(l->state, json_str(r->data, "state", ""), sizeof l->state - 1);
-	strncpy(l->plan, json_str(r->data, "plan", ""), sizeof l->plan - 1);
+	strncpy(l->plan, json_str(r->data, r->kind == RECORD_INCIDENT_OPENED ? "key" : "plan", ""), sizeof l->plan - 1);
 }
 
 /* What the record says, given those before it. */

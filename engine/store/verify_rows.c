@@ -1,4 +1,6 @@
 #include "base/digest.h"
+#include "flow/incident.h"
+#include "store/schema.h"
 #include "store/verify.h"
 
 #include <stdlib.h>
@@ -163,21 +165,64 @@ static enum err check_execution(struct verify *v, sqlite3_stmt *q)
 	return ERR_OK;
 }
 
-/* Every execution that started has a row: both are sorted, so counting the distinct ones is enough once every row has been found among the records. */
-static enum err check_all_listed(struct verify *v)
+/* The row against the records that opened the incident and said how it stands. What its alerts did to a mitigated one is theirs to tell. */
+static enum err check_course(struct verify *v, const struct store_incident *i)
+{
+	const struct life *first = find_first(v, i->id), *l = first;
+	unsigned seen = 0;
+	enum incident_state state;
+	if (!first || first->kind != RECORD_INCIDENT_OPENED)
+		return verify_wrong(v, UINT64_MAX, "incident %s was inserted: no record says that it was opened", i->id);
+	for (; l < v->lives + v->lives_n && strcmp(l->id, i->id) == 0; l++) {
+		if (l->kind == RECORD_INCIDENT_ACKNOWLEDGED) seen |= 1U << INCIDENT_ACKNOWLEDGED;
+		if (l->kind == RECORD_INCIDENT_MITIGATED) seen |= 1U << INCIDENT_MITIGATED;
+		if (l->kind == RECORD_INCIDENT_RESOLVED) seen |= 1U << INCIDENT_RESOLVED;
+	}
+	uint64_t last = l[-1].seq;
+	bool is_resolved = seen >> INCIDENT_RESOLVED & 1, is_known = incident_state_find(i->state, &state);
+	bool is_fine = is_known && i->is_open != is_resolved && (state == INCIDENT_RESOLVED) == is_resolved && (i->is_live || !i->is_open);
+	if (is_fine && state == INCIDENT_OPEN) is_fine = !(seen >> INCIDENT_ACKNOWLEDGED & 1);
+	if (is_fine && (state == INCIDENT_ACKNOWLEDGED || state == INCIDENT_MITIGATED)) is_fine = seen >> state & 1;
+	if (!is_fine)
+		return verify_wrong(v, last, "incident %s is listed as %s, its records up to %llu say otherwise", i->id, i->state ? i->state : "nothing",
+		                    ULL(last));
+	if (strcmp(i->key ? i->key : "", first->plan) != 0)
+		return verify_wrong(v, first->seq, "incident %s is listed with another key than record %llu says", i->id, ULL(first->seq));
+	return ERR_OK;
+}
+
+static enum err check_incident(struct verify *v, sqlite3_stmt *q)
+{
+	struct store_incident i;
+	struct buf row;
+	if (!has_types(q, "t????iiiiiiii") || !are_strings(q, 5) || sqlite3_column_int64(q, 11) >> 1 || sqlite3_column_int64(q, 12) >> 1 ||
+	    sqlite3_column_int64(q, 5) != sqlite3_column_int(q, 5))
+		return verify_wrong(v, UINT64_MAX, "the row of an incident was changed: a column has the wrong type");
+	row_read_incident(q, &i);
+	enum err err = check_course(v, &i);
+	if (err) return err;
+	buf_init(&row, ROW_BYTES_MAX);
+	row_of_incident(&row, &i);
+	count(v, &row);
+	return ERR_OK;
+}
+
+/* Every execution that started, every incident that was opened, has a row: both are sorted, so counting the distinct ones is enough once every row has been
+ * found among the records. */
+static enum err check_all_listed(struct verify *v, const char *sql, enum record_kind began, const char *what, const char *verb)
 {
 	sqlite3_stmt *q = NULL;
-	enum err err = verify_prepare(v, "SELECT 1 FROM execution WHERE id = ?", &q);
+	enum err err = verify_prepare(v, sql, &q);
 	for (size_t i = 0; i < v->lives_n && !err; i++) {
 		const struct life *l = &v->lives[i];
-		if (l->kind != RECORD_EXECUTION_STARTED) continue;
+		if (l->kind != began) continue;
 		sqlite3_bind_text(q, 1, l->id, -1, SQLITE_STATIC);
 		int rc = sqlite3_step(q);
 		sqlite3_reset(q);
 		if (rc == SQLITE_DONE)
-			err = verify_wrong(v, l->seq, "execution %s, which record %llu started, is not listed: its row was removed", l->id, ULL(l->seq));
+			err = verify_wrong(v, l->seq, "%s %s, which record %llu %s, is not listed: its row was removed", what, l->id, ULL(l->seq), verb);
 		else if (rc != SQLITE_ROW)
-			err = verify_wrong_sql(v, l->seq, rc, "the table of executions");
+			err = verify_wrong_sql(v, l->seq, rc, "the tables of executions and incidents");
 	}
 	sqlite3_finalize(q);
 	return err;
@@ -198,14 +243,22 @@ static enum err check_rows_digest(struct verify *v)
 	struct tree_hash digest;
 	rowset_digest(&v->rows, &digest);
 	if (memcmp(&digest, &v->last_rows, sizeof digest) == 0) return ERR_OK;
-	return verify_wrong(v, UINT64_MAX,
-	                    "a row of the executions, plans, timers or the list of blobs was changed, removed or inserted: they do not have the digest that "
-	                    "the last checkpoint signed");
+	return verify_wrong(
+	    v, UINT64_MAX,
+	    "a row of the executions, incidents, plans, timers or the list of blobs was changed, removed or inserted: they do not have the digest that "
+	    "the last checkpoint signed");
 }
 
 static enum err check_one_head(struct verify *v, sqlite3_stmt *q)
 {
 	return sqlite3_column_int64(q, 0) == 1 ? ERR_OK : verify_wrong(v, UINT64_MAX, "the head of the tree was removed, or another inserted");
+}
+
+/* A store of an older version has no such table. */
+static enum err verify_incidents(struct verify *v)
+{
+	enum err err = each_row(v, "SELECT " INCIDENT_COLUMNS " FROM incident", "the table of incidents", check_incident);
+	return err ? err : check_all_listed(v, "SELECT 1 FROM incident WHERE id = ?", RECORD_INCIDENT_OPENED, "incident", "opened");
 }
 
 enum err verify_rows(struct verify *v)
@@ -214,7 +267,8 @@ enum err verify_rows(struct verify *v)
 	enum err err = each_row(v, "SELECT name, execution, salt, bytes FROM blob", "the table of blobs", check_blob);
 	if (!err) err = each_row(v, "SELECT digest, bytes FROM plan", "the table of plans", check_plan);
 	if (!err) err = each_row(v, "SELECT " EXECUTION_COLUMNS " FROM execution", "the table of executions", check_execution);
-	if (!err) err = check_all_listed(v);
+	if (!err) err = check_all_listed(v, "SELECT 1 FROM execution WHERE id = ?", RECORD_EXECUTION_STARTED, "execution", "started");
+	if (!err && v->version >= SCHEMA_OF_INCIDENTS) err = verify_incidents(v);
 	if (!err) err = each_row(v, "SELECT execution, step, kind, due_us FROM timer", "the table of timers", check_timer);
 	if (!err) err = check_rows_digest(v);
 	if (!err) err = each_row(v, "SELECT count(*) FROM head", "the head of the tree", check_one_head);

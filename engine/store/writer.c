@@ -22,6 +22,8 @@ static const char *const sql_text[SQL_N] = {
     [SQL_EXECUTION_GET] = "SELECT " EXECUTION_COLUMNS " FROM execution WHERE id = ?",
     [SQL_LAST_RECORD] = "SELECT max(seq) FROM record WHERE execution = ?",
     [SQL_EXECUTION_PUT] = "INSERT OR REPLACE INTO execution (" EXECUTION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [SQL_INCIDENT_GET] = "SELECT " INCIDENT_COLUMNS " FROM incident WHERE id = ?",
+    [SQL_INCIDENT_PUT] = "INSERT OR REPLACE INTO incident (" INCIDENT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [SQL_PLAN] = "INSERT OR IGNORE INTO plan (digest, bytes) VALUES (?, ?)",
     [SQL_TIMER_GET] = "SELECT due_us FROM timer WHERE execution = ? AND step = ? AND kind = ?",
     [SQL_TIMER_PUT] = "INSERT OR REPLACE INTO timer (execution, step, kind, due_us) VALUES (?, ?, ?, ?)",
@@ -60,6 +62,22 @@ enum err writer_prepare(struct store *s, struct error *e)
 	return err;
 }
 
+/* What it builds on was not stored: neither is it. */
+static bool is_behind_failed(const struct store *s, struct store_batch *b)
+{
+	if (!b->generation || b->generation > s->failed_generation) return false;
+	b->err = ERR_CONFLICT;
+	b->error = s->failed;
+	return true;
+}
+
+/* The chains of a group that failed end here. */
+static void fail_chains(struct store *s, const struct store_batch *group, const struct error *e)
+{
+	for (const struct store_batch *b = group; b; b = b->next)
+		if (b->generation > s->failed_generation) s->failed_generation = b->generation, s->failed = *e;
+}
+
 /* One transaction. On ERR_OK the batches of the group have their answers; on any other error nothing of it is in the store. */
 static enum err commit_group(struct store *s, struct store_batch *group, struct buf *note, struct error *e)
 {
@@ -68,6 +86,7 @@ static enum err commit_group(struct store *s, struct store_batch *group, struct 
 	bool has_changes = false;
 	enum err err = sql_done(s, SQL_BEGIN, "beginning a transaction", e);
 	for (struct store_batch *b = group; b && !err; b = b->next) {
+		if (is_behind_failed(s, b)) continue;
 		b->err = apply_check_epochs(s, b, &b->error);
 		if (b->err == ERR_CONFLICT) continue;
 		err = b->err ? error_set(e, b->err, "%s", b->error.text) : apply_batch(s, next, b, e);
@@ -185,6 +204,7 @@ static void write_group(struct store *s, struct store_batch *group)
 		e.kind = ERR_IO;
 		break_store(s, &e);
 	}
+	if (err) fail_chains(s, group, &e);
 	if (err) answer_all(group, err, &e);
 	buf_clear(&note);
 }

@@ -1,0 +1,147 @@
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "service/configure.h"
+#include "service/escalation.h"
+#include "service/incidents.h"
+#include "service/intake_start.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Incidents and their executions: what works on one, how it ended, and what an engine's end left of both. */
+
+enum err incident_link(struct incident *inc, const char *execution, const char *trigger, const char *parent, struct error *e)
+{
+	json_t *d = json_pack("{s:s,s:s*,s:s*}", "execution", execution, "trigger", trigger, "parent", parent);
+	return incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_LINKED, .data = d}, e);
+}
+
+/* Whom the book names for the case that it does not help. */
+static const char *escalation_of(const struct book *b)
+{
+	for (size_t i = 0; i < b->meta_count; i++)
+		if (strcmp(b->meta[i].key, "escalation_poc") == 0 && *b->meta[i].value && strlen(b->meta[i].value) < 1024) return b->meta[i].value;
+	return NULL;
+}
+
+struct incident *incident_open_for_execution(struct execution *x)
+{
+	struct engine *en = x->engine;
+	struct incident *inc = x->incident ? incident_find(en, x->incident) : incident_of_execution(en, x->id);
+	if (inc && inc->flow->state != INCIDENT_RESOLVED) return inc;
+	struct incident_opening o = {
+	    .origin = INCIDENT_BY_EXECUTION, .title = x->book->title ? x->book->title : x->book_name, .execution = x->id, .escalation = escalation_of(x->book)};
+	inc = incident_open(en, &o);
+	must(incident_link(inc, x->id, x->trigger, NULL, NULL) == ERR_OK);
+	return inc;
+}
+
+/* Who does not know the incident in memory any more tells nobody: it is resolved, and long ago. */
+void incident_execution_ended(struct execution *x, const char *cause)
+{
+	struct incident *inc = incident_of_execution(x->engine, x->id);
+	const struct incident_execution *run = inc ? incident_execution_find(inc->flow, x->id) : NULL;
+	if (!run || run->ended_us) return;
+	failpoint(INCIDENT_EXECUTION_ENDED);
+	json_t *d = json_pack("{s:s,s:s,s:s*}", "execution", x->id, "state", run_state_name(x->flow->state), "cause", cause);
+	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = d}, NULL);
+	incident_commit(x->engine);
+}
+
+/* ---- after a restart ---- */
+
+static bool keep_state(void *arg, const struct store_execution *row)
+{
+	struct store_execution *out = arg;
+	out->is_open = row->is_open;
+	out->id = "";
+	run_state_find(row->state, (enum run_state *)&out->steps);
+	return false;
+}
+
+/* The row of an execution, found by its id. */
+static bool has_row(struct engine *en, const char *id, bool *is_open, enum run_state *state)
+{
+	struct store_execution row = {.id = NULL, .steps = RUN_FAILED};
+	if (store_executions(en->reader, false, id, NULL, 1, keep_state, &row, NULL) || !row.id) return false;
+	*is_open = row.is_open;
+	*state = (enum run_state)row.steps;
+	return true;
+}
+
+static void take_up_open(struct incident *inc, const char *id)
+{
+	struct execution *x = NULL;
+	struct error e;
+	enum err err = execution_load(inc->engine, inc->engine->reader, id, &x, &e);
+	if (!err && x->flow->mode == FLOW_AUTO) err = engine_check_workspace(inc->engine, x->workspace, &e);
+	if (err) log_line(LOG_WARN, "execution %s of incident %s is not taken up: %s", id, inc->id, e.text);
+	if (err && !x) return;
+	if (err || x->flow->mode != FLOW_AUTO || x->flow->is_finished) {
+		execution_free(x); /* a person's: it waits for them */
+		return;
+	}
+	engine_add(inc->engine, x);
+	execution_take_up(x, "system:engine");
+	execution_commit(x);
+}
+
+static void take_up_execution(struct incident *inc, const struct incident_execution *run)
+{
+	enum run_state state = RUN_FAILED;
+	bool is_open = false;
+	if (engine_find(inc->engine, run->id)) return;
+	if (!has_row(inc->engine, run->id, &is_open, &state)) {
+		/* A child that its parent had decided on and not begun is its parent's to begin. */
+		if (run->alert != SIZE_MAX) intake_start_again(inc, run->id);
+		return;
+	}
+	if (is_open) {
+		take_up_open(inc, run->id);
+		return;
+	}
+	json_t *d = json_pack("{s:s,s:s}", "execution", run->id, "state", run_state_name(state));
+	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = d}, NULL);
+}
+
+/* What an execution's end does to the incident may add to its list: the ids are taken before. */
+static void take_up_executions(struct incident *inc)
+{
+	for (size_t i = 0; inc->flow->running && i < inc->flow->execution_count; i++) {
+		struct incident_execution run = inc->flow->executions[i];
+		if (!run.ended_us) take_up_execution(inc, &run);
+	}
+}
+
+void incident_execution_lost(struct execution *x)
+{
+	if (incident_of_execution(x->engine, x->id)) x->engine->incidents->lost_us = clock_monotonic_us();
+}
+
+/* What is done with one may open another: they are listed before. */
+static void each(struct engine *en, void (*fn)(struct incident *inc))
+{
+	size_t at = 0, count = 0;
+	struct incident *inc, **list = mem_alloc(table_count(en->incidents->by_id) * sizeof *list);
+	while ((inc = incident_next(en, &at)) != NULL) list[count++] = inc;
+	for (size_t i = 0; i < count; i++) fn(list[i]);
+	free(list);
+	incident_commit(en);
+}
+
+static void take_up_escalation(struct incident *inc)
+{
+	if (inc->flow->state != INCIDENT_RESOLVED) escalation_take_up(inc);
+}
+
+void incidents_take_up_escalations(struct engine *en)
+{
+	each(en, take_up_escalation);
+}
+
+void incidents_take_up(struct engine *en)
+{
+	each(en, take_up_executions);
+	each(en, take_up_escalation);
+}
