@@ -1,6 +1,7 @@
 #include "policy/capability.h"
 
 #include "policy/capability_parts.h"
+#include "policy/url.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -27,10 +28,10 @@ enum err capability_parse(struct arena *a, const char *pattern, struct capabilit
 	if (!c->kind)
 		return error_set(e, ERR_INVALID,
 		                 "\"%.80s\" is no capability: it starts with its kind (sh, ssh, http, secret, notify, runbook), as in `sh systemctl restart *`",
-		                 pattern);
+		                 url_masked(a, pattern));
 	enum err err = capability_read_words(a, from + kind_len, &words, &count, e);
 	if (!err) err = capability_read_parts(a, c, words, count, e);
-	if (err && e) error_context(e, "capability \"%.80s\"", pattern);
+	if (err && e) error_context(e, "capability \"%.80s\"", url_masked(a, pattern));
 	if (err) return err;
 	c->danger = c->count ? command_danger(c->words, c->count) : NULL;
 	*out = c;

@@ -206,14 +206,15 @@ static enum err read_file(struct arena *a, struct capability *c, struct glob *ve
 
 static enum err read_ssh(struct arena *a, struct capability *c, struct glob *words, size_t count, struct error *e)
 {
-	static const char form[] = "write it as `ssh deploy@web-* -- systemctl restart *`, or with `as USER` before the --";
+	static const char form[] = "write it as `ssh deploy@web-* -- systemctl restart *`, `ssh deploy@web-* as root -- systemctl restart *`, "
+	                           "`ssh deploy@web-* put /etc/app/*` or `ssh deploy@web-* get /var/log/app/**`";
 	bool has_as = is_word(words, count, 1, "as") && !is_word(words, count, 0, "--");
 	bool has_file = count == 3 && (is_word(words, count, 1, "put") || is_word(words, count, 1, "get"));
 	size_t dashes = has_as ? 3 : 1;
 	struct glob left, right;
 	char found;
 	if (!has_file && (!is_word(words, count, dashes, "--") || count < dashes + 2))
-		return error_set(e, ERR_INVALID, "a host, -- and a command were expected; %s", form);
+		return error_set(e, ERR_INVALID, "a host, and -- and a command or a file were expected; %s", form);
 	enum err err = refuse_rest(&words[0], "a host", e);
 	if (!err && has_as) err = refuse_rest(&words[2], "a user", e);
 	bool has_login = glob_split(a, &words[0], "@", &left, &right, &found);

@@ -412,11 +412,19 @@ static void read_http_request(struct reader *r, int line)
 	read_http(r, method->text, line);
 }
 
-static void read_name(struct reader *r, const char *kind, int line)
+static void read_name(struct reader *r, const char *kind, int line, bool is_bracketed)
 {
 	struct call c;
+	const struct token *t = peek(r, 0);
 	call_begin(&c, kind, line);
-	add_word(r, &c);
+	if (!is_bracketed && t->kind == TOKEN_TEXT && !t->is_odd) {
+		/* secret "x" or nil: the text is all of the argument, whatever becomes of what the call gives. */
+		buf_char(&c.pattern, ' ');
+		capability_quote(&c.pattern, t->text);
+		r->at++;
+	} else {
+		add_word(r, &c);
+	}
 	call_end(r, &c);
 }
 
@@ -489,7 +497,7 @@ static void read_call(struct reader *r, const struct token *name, bool is_protec
 	else if (field && strcmp(kind, "http") == 0 && strcmp(field, "request") == 0)
 		read_http_request(r, name->line);
 	else if (!field && (strcmp(kind, "secret") == 0 || strcmp(kind, "notify") == 0 || strcmp(kind, "runbook") == 0))
-		read_name(r, kind, name->line);
+		read_name(r, kind, name->line, is_bracketed);
 	else if (!field && strcmp(kind, "hosts") == 0)
 		read_query(r, name->line, is_bracketed);
 	else if (!field && strcmp(kind, "cause") == 0)

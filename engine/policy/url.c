@@ -165,6 +165,16 @@ enum err url_parse(struct arena *a, const char *text, struct url *out, struct er
 {
 	*out = (struct url){0};
 	enum err err = read_url(a, text, out, e);
-	if (err && e) error_context(e, "URL \"%.200s\"", text);
+	if (err && e) error_context(e, "URL \"%.200s\"", url_masked(a, text));
 	return err;
+}
+
+const char *url_masked(struct arena *a, const char *text)
+{
+	const char *from = strstr(text, "://"), *at = NULL;
+	if (!from) return text;
+	from += 3;
+	for (const char *s = from; *s && !strchr("/?# \t", *s); s++)
+		if (*s == '@') at = s;
+	return at ? arena_printf(a, "%.*s...%s", (int)(from - text), text, at) : text;
 }

@@ -22,6 +22,9 @@ struct url {
  * encoded slashes, what is encoded twice, bytes that are not ASCII, hosts that host_normal refuses. */
 enum err url_parse(struct arena *a, const char *text, struct url *out, struct error *e);
 
+/* A text that may hold a URL, as it may be shown: what stands before the @ of its authority, a password perhaps, is "...". In the arena. */
+const char *url_masked(struct arena *a, const char *text);
+
 /* For the matcher of patterns: a stretch of a path or a query with its %XX in one spelling; ERR_INVALID for bytes that cannot stand there. */
 enum err url_escapes_normal(struct arena *a, const char *text, bool is_query, char **out, struct error *e);
 

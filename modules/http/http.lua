@@ -81,6 +81,16 @@ local function split(url)
 	if scheme then return scheme:lower(), authority, path, query end
 end
 
+-- A URL as it may be shown: a password in it is nobody's business.
+local function masked(url)
+	return (url:gsub("^(%s*%a[%w+.-]*:/*)[^/?#]*@", "%1...@"))
+end
+
+local function has_user(url)
+	local _, authority = split(url)
+	return authority ~= nil and authority:find("@", 1, true) ~= nil and not authority:find("\\", 1, true)
+end
+
 local function origin(url)
 	local scheme, authority = split(url)
 	if not scheme then return url end
@@ -275,6 +285,10 @@ end
 
 local function first_of(method, url, options)
 	local body, content_type = body_of(options)
+	-- What is asked for is recorded: a password must not come so far.
+	if has_user(text(url, "the URL")) then
+		raise("http: " .. method .. " " .. shorten(masked(url), 200) .. ": a user name in the URL is not taken: use auth = {user = \"ana\", password = secret \"ldap\"}")
+	end
 	local arguments = {method = method, url = with_query(text(url, "the URL"), options.query), body = body, headers = headers_of(options, content_type),
 		ca = options.ca and text_or_secret(options.ca, "ca"), certificate = options.certificate and text_or_secret(options.certificate, "certificate"),
 		key = options.key and text_or_secret(options.key, "key"), connect_us = options.connect_timeout and rung.microseconds("http: connect_timeout", options.connect_timeout),
@@ -292,7 +306,7 @@ local result_meta = {__index = function(result, name)
 end}
 
 local function shown(arguments)
-	return arguments.method .. " " .. shorten(arguments.url, 200)
+	return arguments.method .. " " .. shorten(masked(arguments.url), 200)
 end
 
 local function accepted(options)
@@ -321,7 +335,7 @@ local function drop_credentials(arguments, refuse)
 	end
 	arguments.headers = kept
 	for _, piece in ipairs(arguments.body or {}) do
-		if is_secret(piece.value) then refuse("redirects to another origin (" .. shorten(arguments.url, 200) .. "), and the body holds a secret: it is not sent there") end
+		if is_secret(piece.value) then refuse("redirects to another origin (" .. shorten(masked(arguments.url), 200) .. "), and the body holds a secret: it is not sent there") end
 	end
 end
 
@@ -341,7 +355,8 @@ local function next_of(call, arguments, result, options)
 	if type(location) == "table" then location = location[1] end
 	if type(location) ~= "string" then return nil end
 	local to = resolve(result.url, location)
-	if not to then refuse("redirects to " .. shorten(rung.visible(location), 200) .. ", which is neither http nor https") end
+	if not to then refuse("redirects to " .. shorten(masked(rung.visible(location)), 200) .. ", which is neither http nor https") end
+	if has_user(to) then refuse("redirects to " .. shorten(masked(to), 200) .. ": a user name in a URL is not taken") end
 	local out = {}
 	for k, v in pairs(arguments) do out[k] = v end
 	out.url = to
@@ -351,7 +366,7 @@ local function next_of(call, arguments, result, options)
 		drop_body(out)
 	end
 	if result.url:find("^https:") and not to:find("^https:") and not options.insecure_redirects then
-		refuse("redirects to " .. shorten(to, 200) .. ", where nothing is encrypted: insecure_redirects = true would follow")
+		refuse("redirects to " .. shorten(masked(to), 200) .. ", where nothing is encrypted: insecure_redirects = true would follow")
 	end
 	if origin(to) ~= origin(result.url) then drop_credentials(out, refuse) end
 	return out

@@ -26,6 +26,4 @@ end
 
 rung.print = rung.export(function(...) rung.log("info", text(...)) end)
 
-print = rung.print
-
 return setmetatable(log, {__call = rung.export(function(_, ...) rung.log("info", text(...)) end), __metatable = false})

@@ -241,7 +241,7 @@ setmetatable(_G, {
 			rung.open("log")
 			return rung.print
 		end
-		return rung.absent(name) or rung.open(name)
+		return rung.absent(name) or rung.open_for_step(name)
 	end,
 })
 
@@ -260,7 +260,7 @@ require = rung.export(function(name)
 	local value = rung.loaded[name]
 	if value ~= nil then return value end
 	if loading[name] then raise("require: module " .. name .. " requires itself") end
-	value = rung.open(name)
+	value = rung.open_for_step(name)
 	if value ~= nil then return value end
 	local f = rung.load(name)
 	if not f then raise("require: there is no module " .. name .. ", neither of rung nor in this workspace's modules/") end

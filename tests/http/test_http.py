@@ -170,6 +170,22 @@ def a_secret_needs_its_right_and_its_place(w):
 
 
 @test
+def a_password_in_a_url_is_nowhere(w):
+    with Httpd() as server:
+        address = "%s/x" % server.origin
+        with_user = address.replace("://", "://ana:geheimnis@")
+        for source in ("http.get('%s')" % with_user, "http.get('%s', {query = {a = 1}})" % with_user, "http.post('%s', {json = {}})" % with_user.replace("@", "\\\\@"),
+                       "prometheus('%s'):alerts()" % with_user, "http.get('%s/redirect?to=%s')" % (server.origin, with_user)):
+            view = run(w, server, source)
+            reason = view["steps"][0]["why"]
+            assert "user name" in reason or "backslash" in reason, reason
+            assert "geheimnis" not in reason and "...@" in reason, reason
+            text = w.client.ask("report", execution=view["execution"], format="markdown")["text"]
+            assert "geheimnis" not in text, text
+        same([q for q in server.requests if "/redirect" not in str(q)], [])
+
+
+@test
 def what_is_longer_than_it_may_be(w):
     with Httpd() as server:
         v = run(w, server, """local out = {#http.get("{o}/bytes/9000000", {max_bytes = 10485760}).body}

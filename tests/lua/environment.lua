@@ -70,3 +70,8 @@ raises(function() json.array(_G) end, "protected")
 ok, why = pcall(fail, "x")
 raises(function() json.array(why) end, "protected")
 expect(json.encode(json.array(json.array{1})) == "[1]")
+
+-- Strings have what a step adds to string.
+function string.twice(s) return s .. s end
+expect(("ab"):twice() == "abab")
+string.twice = nil

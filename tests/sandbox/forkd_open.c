@@ -12,4 +12,5 @@ void environment_open(lua_State *L, struct worker *w)
 {
 	environment_open_real(L, w);
 	whole_lua_open(L);
+	modules_seal(L); /* modules have it, too */
 }

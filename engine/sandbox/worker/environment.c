@@ -125,6 +125,7 @@ void environment_open(lua_State *L, struct worker *w)
 		value_push(L, json_object_get(w->head, given[i]), VALUE_READ_ONLY | VALUE_BYTES | secrets);
 		lua_setglobal(L, given[i]);
 	}
+	modules_seal(L);
 	lua_gc(L, LUA_GCRESTART);
 	lua_gc(L, LUA_GCINC, 150, 0, 0); /* collects at half more than what was alive, not at twice: large strings leave room below the limit */
 }

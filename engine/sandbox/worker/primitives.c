@@ -289,29 +289,12 @@ static int rung_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"error", rung_error},
-    {"ends", rung_ends},
-    {"keep_trace", rung_keep_trace},
-    {"raise", rung_raise},
-    {"export", primitives_export},
-    {"send", rung_send},
-    {"answer", rung_answer},
-    {"take", rung_take},
-    {"create", rung_create},
-    {"status", rung_status},
-    {"resume", rung_resume},
-    {"yield", rung_yield},
-    {"secret", rung_secret},
-    {"is_secret", rung_is_secret},
-    {"running", rung_running},
-    {"can_yield", rung_can_yield},
-    {"close", rung_close},
-    {"load", modules_load},
-    {"open", modules_open},
-    {"open_json", lua_json_open},
-    {"open_re", lua_re_open},
-    {"open_yaml", lua_yaml_open},
-    {NULL, NULL},
+    {"error", rung_error},         {"ends", rung_ends},           {"keep_trace", rung_keep_trace}, {"raise", rung_raise},
+    {"export", primitives_export}, {"send", rung_send},           {"answer", rung_answer},         {"take", rung_take},
+    {"create", rung_create},       {"status", rung_status},       {"resume", rung_resume},         {"yield", rung_yield},
+    {"secret", rung_secret},       {"is_secret", rung_is_secret}, {"running", rung_running},       {"can_yield", rung_can_yield},
+    {"close", rung_close},         {"load", modules_load},        {"open", modules_open},          {"open_for_step", modules_open_for_step},
+    {"open_json", lua_json_open},  {"open_re", lua_re_open},      {"open_yaml", lua_yaml_open},    {NULL, NULL},
 };
 
 void primitives_push(lua_State *L)

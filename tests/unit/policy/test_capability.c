@@ -387,9 +387,27 @@ static void a_host_is_named_where_it_is_written_out(void **state)
 	}
 }
 
+static void a_fault_shows_all_forms_and_no_password(void **state)
+{
+	static const char *const faults[][2] = {{"ssh web-1 systemctl restart nginx", "`ssh deploy@web-* put /etc/app/*`"},
+	                                        {"ssh web-1", "`ssh deploy@web-* as root -- systemctl restart *`"},
+	                                        {"http GET https://ana:geheim@h/**", "https://...@h/**"},
+	                                        {"https://ana:geheim@h/", "\"https://...@h/\" is no capability"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		struct arena *a = arena_new();
+		struct capability *c;
+		struct error e;
+		assert_int_not_equal(capability_parse(a, faults[i][0], &c, &e), ERR_OK);
+		if (!strstr(e.text, faults[i][1]) || strstr(e.text, "geheim")) fail_msg("%s", e.text);
+		arena_free(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_fault_shows_all_forms_and_no_password),
 	    cmocka_unit_test(words_match_one_by_one),
 	    cmocka_unit_test(a_star_is_one_argument_never_empty_never_an_option),
 	    cmocka_unit_test(the_rest_stands_last),

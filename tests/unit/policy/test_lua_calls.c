@@ -110,6 +110,8 @@ static void other_kinds(void **state)
 	finds("http.request(m, 'https://h/x')", "");
 	finds("http.delete(\"https://\" .. h .. \"/x\", {json = {a = 1}})", "~http DELETE https://*/x");
 	finds("local s = secret 'db-admin'", "secret db-admin");
+	finds("local s = params.auth and secret 'token' or nil", "secret token");
+	finds("f(secret 'a' == x, secret \"b c\".name, secret('d' .. e))", "secret a; secret 'b c'; ~secret d*");
 	finds("notify('web-oncall', text)", "notify web-oncall");
 	finds("runbook('RUN002', {a = secret 'x'})", "runbook RUN002; secret x");
 }
