@@ -9,7 +9,7 @@ SEEDS    ?= 20
 FIRST    ?= 1
 VERSION  := 0.1.0
 
-LAYERS   := base book policy flow journal store sandbox alert escalate report service cli
+LAYERS   := base book policy flow journal store sandbox alert escalate report service http cli
 PKGS     := md4c yaml-0.1 jansson libpcre2-8 libuv sqlite3 libcrypto zlib libssh
 PKGS_BOX := lua5.4 jansson libpcre2-8 yaml-0.1 libseccomp
 

@@ -1,6 +1,7 @@
 #include "base/failpoint.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "http/http.h"
 #include "sandbox/sandbox.h"
 #include "service/engine.h"
 
@@ -26,6 +27,6 @@ int main(int argc, char **argv)
 #endif
 	/* The two programs that other processes of rung start, before anything a person's terminal needs is set up. */
 	if (argc > 1 && strcmp(argv[1], "actor") == 0) return actor_main();
-	if (argc > 1 && strcmp(argv[1], "engine") == 0) return engine_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "engine") == 0) return engine_main(argc - 1, argv + 1, &http_part);
 	return cli_main(argc, argv);
 }

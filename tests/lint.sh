@@ -28,7 +28,7 @@ part_layers() {
 	result "includes point down the order of layers" "$(files 'engine/*.[ch]' 'modules/*.[ch]' | xargs awk '
 		function layer(path, parts) { split(path, parts, "/"); return parts[1] }
 		BEGIN {
-			n = split("base book policy flow journal store sandbox alert escalate report service cli", order, " ")
+			n = split("base book policy flow journal store sandbox alert escalate report service http cli", order, " ")
 			for (i = 1; i <= n; i++) rank[order[i]] = i
 			rank["main.c"] = n + 1
 			rank["modules"] = rank["sandbox"]

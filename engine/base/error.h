@@ -1,9 +1,11 @@
 #ifndef RUNG_BASE_ERROR_H
 #define RUNG_BASE_ERROR_H
 
+#include "base/log.h"
+
 #include <stddef.h>
 
-/* Kinds of error. One table (error.c) maps each to a name, the exit status of the CLI and an HTTP status. */
+/* Kinds of error. One table (error.c) maps each to a name, the exit status of the CLI, an HTTP status, a level of the log and a title. */
 enum err {
 	ERR_OK,
 	ERR_FAILED,      /* the thing asked for was tried and did not succeed */
@@ -38,6 +40,8 @@ struct err_info {
 	const char *name;
 	int exit_status; /* DESIGN: 0 ok, 1 failed, 2 usage, 3 invalid, 4 denied, 5 waiting, 6 timed out, 7 verify, 130 interrupted */
 	int http_status;
+	enum log_level level; /* of a request that ended so, in the engine's log */
+	const char *title;    /* for people, the same for all of the kind; RFC 9457, 3.1.3 */
 };
 
 /* The row of a kind; never NULL. */

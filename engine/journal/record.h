@@ -67,6 +67,8 @@ enum record_kind {
 	RECORD_ESCALATION_RESOLVED,
 	RECORD_LADDER_CHANGED,
 	RECORD_ESCALATION_RESUMED,
+	RECORD_TOKEN_CREATED, /* d.for may ask over HTTP with what d.hash is the digest of */
+	RECORD_TOKEN_REVOKED,
 	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */
 	RECORD_KIND_N
 };

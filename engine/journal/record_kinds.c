@@ -138,6 +138,10 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("ladder", BLOB), MAY("oncall", DIGEST)}},
 	[RECORD_ESCALATION_RESUMED] = {"escalation.resumed", "another engine goes on with it", SCOPE_INCIDENT, {
 		MAY("alive_us", INT)}},
+	[RECORD_TOKEN_CREATED] = {"token.created", "who has the token may ask over HTTP as somebody", SCOPE_LOG, {
+		MUST("name", NAME), MUST("for", NAME), MUST("hash", DIGEST), MAY("expires_us", INT)}},
+	[RECORD_TOKEN_REVOKED] = {"token.revoked", "the token counts no more", SCOPE_LOG, {
+		MUST("name", NAME)}},
 	[RECORD_BLOB_ERASED] = {"blob.erased", "blobs lost their bytes and salts for good", SCOPE_LOG, {
 		MUST("count", INT), MAY("why", WORD), MAY("reason", BLOB)}},
 };

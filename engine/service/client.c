@@ -45,6 +45,25 @@ void client_detach(struct client *c, const char *execution)
 	}
 }
 
+void client_say(struct client *c, const json_t *head, const void *payload, size_t n)
+{
+	if (c->link)
+		link_send(c->link, head, payload, n);
+	else
+		c->sink->said(c, head, payload, n);
+}
+
+void client_say_new(struct client *c, json_t *head, const void *payload, size_t n)
+{
+	client_say(c, head, payload, n);
+	json_decref(head);
+}
+
+static size_t queued_bytes(const struct client *c)
+{
+	return c->link ? link_queued_bytes(c->link) : c->sink->queued_bytes(c);
+}
+
 /* Who attached while they might read it hears no more when they may not. */
 static bool may_hear(struct client *c, const struct execution *x)
 {
@@ -52,7 +71,7 @@ static bool may_hear(struct client *c, const struct execution *x)
 	client_identify(c);
 	if (rights_verb((struct execution *)x, c->principal, VERB_READ, &e) == ERR_OK) return true;
 	client_detach(c, x->id);
-	link_send_new(c->link, json_pack("{s:s,s:s,s:o}", "ev", "detached", "execution", x->id, "text", json_text(e.text)), NULL, 0);
+	client_say_new(c, json_pack("{s:s,s:s,s:o}", "ev", "detached", "execution", x->id, "text", json_text(e.text)), NULL, 0);
 	return false;
 }
 
@@ -61,9 +80,10 @@ void engine_broadcast(struct engine *en, const struct execution *x, json_t *head
 	failpoint(CLIENT_EVENT);
 	bool may_be_missed = n > 0 || strcmp(json_str(head, "ev", ""), "logged") == 0;
 	/* A client that does not read misses what steps print; it is in the journal, and it can ask for it. */
-	for (struct client *c = en->clients; c; c = c->next)
-		if (client_is_attached(c, x->id) && may_hear(c, x) && !(may_be_missed && link_queued_bytes(c->link) > SLOW_CLIENT_BYTES))
-			link_send(c->link, head, payload, n);
+	for (struct client *c = en->clients, *next; c; c = next) {
+		next = c->next;
+		if (client_is_attached(c, x->id) && may_hear(c, x) && !(may_be_missed && queued_bytes(c) > SLOW_CLIENT_BYTES)) client_say(c, head, payload, n);
+	}
 	json_decref(head);
 }
 
@@ -81,22 +101,47 @@ static void settle_terminal(struct client *c)
 	}
 }
 
-static void client_closed(void *owner, const struct error *e)
+static void unlink_client(struct client *c)
 {
-	struct client *c = owner;
-	struct engine *en = c->engine;
-	failpoint(CLIENT_CLOSED);
-	if (e->kind != ERR_CLOSED) log_line(LOG_WARN, "client %s: %s", c->principal, e->text);
-	settle_terminal(c);
-	for (struct client **at = &en->clients; *at; at = &(*at)->next) {
+	for (struct client **at = &c->engine->clients; *at; at = &(*at)->next) {
 		if (*at != c) continue;
 		*at = c->next;
 		break;
 	}
+}
+
+static void free_client(struct client *c)
+{
 	for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
 	free(c->attached);
 	free(c->account);
 	free(c);
+}
+
+static void client_closed(void *owner, const struct error *e)
+{
+	struct client *c = owner;
+	failpoint(CLIENT_CLOSED);
+	if (e->kind != ERR_CLOSED) log_line(LOG_WARN, "client %s: %s", c->principal, e->text);
+	settle_terminal(c);
+	unlink_client(c);
+	free_client(c);
+}
+
+void client_end(struct client *c)
+{
+	unlink_client(c);
+	c->next = c->engine->gone_clients;
+	c->engine->gone_clients = c;
+}
+
+void client_sweep(struct engine *en)
+{
+	while (en->gone_clients) {
+		struct client *c = en->gone_clients;
+		en->gone_clients = c->next;
+		free_client(c);
+	}
 }
 
 static enum err client_frame(void *owner, const struct frame *f, struct error *e)
@@ -117,7 +162,8 @@ char *principal_of_uid(uid_t uid)
 void client_identify(struct client *c)
 {
 	const struct policy *p = NULL;
-	policy_file_now(engine_policy(c->engine, c->engine->root), &p, NULL);
+	bool is_person = strncmp(c->account, "user:", 5) == 0;
+	if (is_person) policy_file_now(engine_policy(c->engine, c->engine->root), &p, NULL);
 	const struct policy_service *s = p ? policy_service_of_user(p, c->account + strlen("user:")) : NULL;
 	snprintf(c->principal_text, sizeof c->principal_text, "%s%s", s ? "service:" : "", s ? s->name : c->account);
 	c->principal = c->principal_text;
@@ -133,21 +179,37 @@ static bool account_of(int fd, char **out)
 	return *out != NULL;
 }
 
+/* In the list, and known; not yet reachable. */
+static void add_client(struct engine *en, struct client *c)
+{
+	c->engine = en;
+	c->id = ++en->next_client;
+	client_identify(c);
+	c->next = en->clients;
+	en->clients = c;
+}
+
+struct client *client_new(struct engine *en, const char *account, const struct client_sink *sink, void *owner)
+{
+	struct client *c = mem_zero(sizeof *c);
+	c->account = mem_strdup(account);
+	c->sink = sink;
+	c->sink_owner = owner;
+	add_client(en, c);
+	return c;
+}
+
 void client_accept(struct engine *en, int fd)
 {
 	size_t count = 0;
-	for (const struct client *c = en->clients; c; c = c->next) count++;
+	for (const struct client *c = en->clients; c; c = c->next) count += c->link != NULL;
 	struct client *c = mem_zero(sizeof *c);
 	if (count >= PROTOCOL_CLIENTS_MAX || !account_of(fd, &c->account)) {
 		close(fd);
 		free(c);
 		return;
 	}
-	c->engine = en;
-	c->id = ++en->next_client;
-	client_identify(c);
-	c->next = en->clients;
-	en->clients = c;
+	add_client(en, c);
 	c->link = link_open(&en->loop, fd, PROTOCOL_HEAD_BYTES_MAX, PROTOCOL_PAYLOAD_BYTES_MAX, client_frame, client_closed, c);
 }
 
@@ -156,10 +218,11 @@ void client_drop_all(struct engine *en)
 	while (en->clients) {
 		struct client *c = en->clients;
 		en->clients = c->next;
-		link_close(c->link);
-		for (size_t i = 0; i < c->attached_count; i++) free(c->attached[i]);
-		free(c->attached);
-		free(c->account);
-		free(c);
+		if (c->link)
+			link_close(c->link);
+		else
+			c->sink->ended(c);
+		free_client(c);
 	}
+	client_sweep(en);
 }

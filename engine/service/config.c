@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { KEYS_MAX = 16 };
+#define DRAIN_US_DEFAULT INT64_C(30000000)
+#define DRAIN_US_MAX INT64_C(3600000000)
 
 /* ---- the values ---- */
 
@@ -120,8 +122,47 @@ static enum err read_http_ca(struct reading *r, const struct yaml *v)
 	return err;
 }
 
+static enum err read_listen(struct reading *r, const struct yaml *v)
+{
+	return yaml_text(v, r->name, &r->config->listen, r->error); /* what it names is looked at by who listens */
+}
+
+static enum err read_tls_file(struct reading *r, const struct yaml *v, const char **out)
+{
+	r->config->tls_at = place_of(r->arena, v);
+	enum err err = yaml_text(v, r->name, out, r->error);
+	if (!err && (*out)[0] != '/') err = yaml_wrong(v, r->error, "%s is an absolute path, such as /etc/rung/tls.pem", r->name);
+	return err;
+}
+
+static enum err read_tls_certificate(struct reading *r, const struct yaml *v)
+{
+	return read_tls_file(r, v, &r->config->tls_certificate);
+}
+
+static enum err read_tls_key(struct reading *r, const struct yaml *v)
+{
+	return read_tls_file(r, v, &r->config->tls_key);
+}
+
+static enum err read_drain(struct reading *r, const struct yaml *v)
+{
+	enum err err = yaml_duration(v, r->name, &r->config->drain_us, r->error);
+	if (!err && (r->config->drain_us < 0 || r->config->drain_us > DRAIN_US_MAX)) err = yaml_wrong(v, r->error, "%s is at most 1h", r->name);
+	return err;
+}
+
+static const struct key tls_keys[] = {
+    {"certificate", "PATH", "the server's certificate and those between it and its authority (PEM)", read_tls_certificate, NULL},
+    {"key", "PATH", "its private key (PEM)", read_tls_key, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static const struct key http_keys[] = {
     {"ca", "PATH", "a file of certificates (PEM) that servers' certificates are checked against, in place of the system's", read_http_ca, NULL},
+    {"listen", "ADDRESS:PORT", "where `rung serve` listens; 127.0.0.1:7864 where nothing is said; an address that is not loopback takes tls", read_listen,
+     NULL},
+    {"tls", "MAP", "how `rung serve` is reached from other hosts; needs both keys", NULL, tls_keys},
+    {"drain", "DURATION", "how long executions may go on when `rung serve` is told to end; 30s where nothing is said", read_drain, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static enum err read_ssh_login(struct reading *r, const struct yaml *v)
@@ -201,7 +242,7 @@ static const struct key top_keys[] = {
      read_sandbox, NULL},
     {"commands", "MAP", "how the commands of steps run", NULL, commands_keys},
     {"socket", "MAP", "another socket beside the one of the engine's own user, so that others can run, watch and approve; needs both keys", NULL, socket_keys},
-    {"http", "MAP", "how HTTP requests are made", NULL, http_keys},
+    {"http", "MAP", "how HTTP requests are made, and where `rung serve` answers them", NULL, http_keys},
     {"environment", "[NAME, ...]", "variables of the engine's environment that commands get beside PATH, LC_ALL, HOME and RUNG_EXECUTION", read_environment,
      NULL},
     {"ssh", "MAP", "how other hosts are reached", NULL, ssh_keys},
@@ -235,7 +276,7 @@ static enum err read_map(struct reading *r, const struct yaml *map, const char *
 enum err config_read(struct arena *a, const char *path, struct config *out, struct error *e)
 {
 	struct yaml *y;
-	*out = (struct config){.path = NULL};
+	*out = (struct config){.drain_us = DRAIN_US_DEFAULT};
 	command_rules_init(&out->rules);
 	out->ssh.agent = getenv("SSH_AUTH_SOCK");
 	if (out->ssh.agent && !*out->ssh.agent) out->ssh.agent = NULL;
@@ -246,6 +287,7 @@ enum err config_read(struct arena *a, const char *path, struct config *out, stru
 	struct reading r = {.arena = a, .config = out, .error = e};
 	err = read_map(&r, y, "config.yaml", top_keys);
 	if (!err && !out->socket_path != !out->socket_group) err = yaml_wrong(yaml_get(y, "socket"), e, "socket needs both path and group");
+	if (!err && !out->tls_certificate != !out->tls_key) err = yaml_wrong(yaml_get(yaml_get(y, "http"), "tls"), e, "tls needs both certificate and key");
 	if (!err && !yaml_get(y, "version")) err = yaml_wrong(y, e, "the file says which form it has: write version: 1");
 	return err;
 }
@@ -278,9 +320,10 @@ json_t *config_json(const struct config *c)
 	json_t *ssh = json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities",
 	                        files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count), "known_hosts",
 	                        files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?},s:o,s:o}", "sandbox", c->is_sandbox_required ? "require" : "offered", "commands", "as",
-	                 c->commands_as, "no_new_privileges", c->rules.no_new_privileges, "limits", limits, "socket", "path", c->socket_path, "group",
-	                 c->socket_group, "http", "ca", c->http_ca, "environment", environment, "ssh", ssh);
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?,s:s?,s:{s:s?,s:s?},s:I},s:o,s:o}", "sandbox",
+	                 c->is_sandbox_required ? "require" : "offered", "commands", "as", c->commands_as, "no_new_privileges", c->rules.no_new_privileges,
+	                 "limits", limits, "socket", "path", c->socket_path, "group", c->socket_group, "http", "ca", c->http_ca, "listen", c->listen, "tls",
+	                 "certificate", c->tls_certificate, "key", c->tls_key, "drain_us", (json_int_t)c->drain_us, "environment", environment, "ssh", ssh);
 }
 
 static size_t count_of(const struct key *keys)
@@ -296,7 +339,8 @@ bool config_key_info(size_t i, struct config_key_info *out)
 	static const struct {
 		const char *above;
 		const struct key *keys;
-	} tables[] = {{"", top_keys}, {"commands.", commands_keys}, {"socket.", socket_keys}, {"http.", http_keys}, {"ssh.", ssh_keys}};
+	} tables[] = {{"", top_keys},       {"commands.", commands_keys}, {"socket.", socket_keys},
+	              {"http.", http_keys}, {"http.tls.", tls_keys},      {"ssh.", ssh_keys}};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
 		size_t n = count_of(tables[t].keys);
 		if (i < n) {

@@ -3,10 +3,11 @@
 #include "base/failpoint.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/notify.h"
+#include "service/alerts_at.h"
 #include "service/attempt.h"
 #include "service/channel.h"
 #include "service/client.h"
-#include "service/alerts_at.h"
 #include "service/configure.h"
 #include "service/incident.h"
 #include "service/inventory.h"
@@ -15,6 +16,7 @@
 #include "service/oncall_file.h"
 #include "service/receipt.h"
 #include "service/revision.h"
+#include "service/token.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +140,7 @@ static void sweep(uv_check_t *h)
 	struct engine *en = h->data;
 	for (struct policy_at *p = en->policies; p; p = p->next) policy_file_sweep(p->file);
 	engine_oncalls_sweep(en);
+	client_sweep(en);
 	for (struct execution **at = &en->gone; *at;) {
 		struct execution *x = *at;
 		if (x->commits) {
@@ -173,7 +176,10 @@ static void signalled(uv_signal_t *s, int number)
 {
 	struct engine *en = s->data;
 	log_line(LOG_INFO, "ending on signal %d", number);
-	engine_end(en, 0);
+	if (en->part)
+		serve_end(en);
+	else
+		engine_end(en, 0);
 }
 
 static bool is_busy(const struct engine *en)
@@ -308,12 +314,14 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
 	if (!err) err = incidents_load(en, e);
+	if (!err) err = tokens_load(en, e);
 	if (!err) err = output_sweep(en, e);
 	if (!err) err = listen_start(en, e);
 	failpoint(ENGINE_LISTENS);
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
 	if (!err) incidents_take_up(en);
+	if (!err && en->part) err = en->part->start(en, e);
 	failpoint(ENGINE_READY);
 	return err;
 }
@@ -348,6 +356,7 @@ static void engine_stop(struct engine *en)
 	}
 	failpoint(ENGINE_DROPPED);
 	channels_stop(en);
+	if (en->part) en->part->stop(en);
 	client_drop_all(en);
 	engine_inventories_stop(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
@@ -361,6 +370,7 @@ static void engine_stop(struct engine *en)
 	policies_free(en);
 	engine_oncalls_free(en);
 	revisions_free(en);
+	tokens_free(en);
 	store_reader_close(en->reader);
 	store_close(en->store);
 	sandbox_stop(en->sandbox);
@@ -394,26 +404,45 @@ static void say_failed(int fd, const struct error *e)
 	free(text);
 }
 
-int engine_main(int argc, char **argv)
+/* Options are in pairs; what is served is known by one of them. */
+static void read_options(struct engine *en, int argc, char **argv, const struct engine_part *part, const char **config_path, int *ready_fd, struct error *e)
+{
+	const char *ready = NULL, *idle = NULL, *serve = NULL;
+	const struct {
+		const char *name;
+		const char **to;
+	} options[] = {{"--state", &en->state_dir},
+	               {"--config", config_path},
+	               {"--ready-fd", &ready},
+	               {"--idle", &idle},
+	               {"--serve", &serve},
+	               {"--listen", &en->serve.listen},
+	               {"--tls-cert", &en->serve.tls_certificate},
+	               {"--tls-key", &en->serve.tls_key}};
+	enum { OPTION_COUNT = sizeof options / sizeof *options };
+	for (int i = 1; i + 1 < argc; i += 2) {
+		size_t k = 0;
+		while (k < OPTION_COUNT && strcmp(argv[i], options[k].name) != 0) k++;
+		if (k < OPTION_COUNT)
+			*options[k].to = argv[i + 1];
+		else
+			error_set(e, ERR_USAGE, "rung engine has no option %s", argv[i]);
+	}
+	*ready_fd = ready ? atoi(ready) : -1;
+	en->part = serve ? part : NULL;
+	en->idle_us = serve ? 0 : INT64_C(600000000);
+	if (idle && !serve) clock_parse_duration(idle, &en->idle_us, e);
+	if (!en->state_dir && !e->kind) error_set(e, ERR_USAGE, "rung engine --state DIR [--config FILE]");
+}
+
+int engine_main(int argc, char **argv, const struct engine_part *part)
 {
 	struct engine *en = mem_zero(sizeof *en);
 	struct error e = {ERR_OK, ""};
 	const char *config_path = NULL;
 	int ready_fd = -1;
-	en->idle_us = INT64_C(600000000);
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--state") == 0)
-			en->state_dir = argv[i + 1];
-		else if (strcmp(argv[i], "--config") == 0)
-			config_path = argv[i + 1];
-		else if (strcmp(argv[i], "--ready-fd") == 0)
-			ready_fd = atoi(argv[i + 1]);
-		else if (strcmp(argv[i], "--idle") == 0)
-			clock_parse_duration(argv[i + 1], &en->idle_us, &e);
-		else
-			error_set(&e, ERR_USAGE, "rung engine has no option %s", argv[i]);
-	}
-	if (!en->state_dir && !e.kind) error_set(&e, ERR_USAGE, "rung engine --state DIR [--config FILE]");
+	read_options(en, argc, argv, part, &config_path, &ready_fd, &e);
+	notify_prepare();
 	char whole[PATH_MAX];
 	if (!e.kind && fs_mkdirs(en->state_dir, 0700, &e) == ERR_OK && realpath(en->state_dir, whole)) en->state_dir = mem_strdup(whole);
 	if (e.kind || engine_start(en, config_path, &e)) {
@@ -424,6 +453,7 @@ int engine_main(int argc, char **argv)
 	}
 	log_line(LOG_INFO, "engine of %s@%s on %s, pid %d", en->user, en->host, en->state_dir, (int)getpid());
 	say_ready(ready_fd, "ready\n");
+	if (en->part) serve_ready(en);
 	uv_run(&en->loop, UV_RUN_DEFAULT);
 	int status = en->exit_status;
 	engine_stop(en);

@@ -3,6 +3,7 @@
 
 #include "service/execution.h"
 #include "service/policy_file.h"
+#include "service/serve.h"
 
 #include <limits.h>
 
@@ -14,6 +15,7 @@ struct incidents;
 struct intake;
 struct notifier;
 struct oncall_at;
+struct engine_part;
 
 enum { ENGINE_LISTENERS = 2 };
 
@@ -29,6 +31,7 @@ struct engine {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_timer_t timer; /* about once a second: is it idle, does everything keep its limits */
+	uv_timer_t watchdog;
 	uv_signal_t signals[3];
 	uv_check_t sweeper;
 	struct listener listeners[ENGINE_LISTENERS];
@@ -56,8 +59,13 @@ struct engine {
 	struct incidents *incidents;
 	struct alerts_at *alerts; /* NULL: nobody has asked */
 	struct intake *intake;    /* likewise */
-	struct client *clients;
+	struct client *clients, *gone_clients;
 	uint64_t next_client;
+	const struct engine_part *part; /* of `rung serve`; NULL: the engine of commands that started it */
+	void *part_data;
+	struct serve_options serve;
+	struct drain drain;
+	struct tokens *tokens;
 	size_t queries; /* on threads of the pool */
 	int64_t idle_us, idle_since_us;
 	bool is_ending;
@@ -67,10 +75,12 @@ struct engine {
 struct client {
 	struct client *next;
 	struct engine *engine;
-	struct link *link;
+	struct link *link; /* NULL: it came another way, and sink takes what is said to it */
+	const struct client_sink *sink;
+	void *sink_owner;
 	uint64_t id;
 	const char *principal;
-	char *account; /* "user:NAME" of the process at the other end; a policy may know it as a service */
+	char *account; /* "user:NAME" of the process at the other end, which a policy may know as a service; or whom a token stands for */
 	char principal_text[512];
 	char **attached; /* ids of executions */
 	size_t attached_count;
@@ -95,6 +105,16 @@ void client_detach(struct client *c, const char *execution);
 
 /* A frame from a client: looks the operation up and runs it. */
 bool operations_frame(struct client *c, const struct frame *f);
+
+/* The same for a client without frames: args (an object, borrowed) of the operation with that name; what it answers goes to the client's sink, now or later. */
+void operations_ask(struct client *c, json_int_t id, const char *name, const json_t *args);
+
+/* Is there such an operation, and may a client that comes over HTTP ask for it? */
+enum operation_offer { OPERATION_NONE, OPERATION_ON_SOCKET, OPERATION_EVERYWHERE };
+enum operation_offer operation_offered(const char *name);
+
+/* The table, for those that ask what there is: [{"name","about","for"}]. New reference. */
+json_t *operations_json(void);
 
 /* Sends an event to every client attached to x. head is taken. */
 void engine_broadcast(struct engine *en, const struct execution *x, json_t *head, const void *payload, size_t n);

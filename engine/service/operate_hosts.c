@@ -38,10 +38,10 @@ void request_await_inventory(struct request *q, struct inventory_at *at, void (*
 {
 	struct awaiting *w = mem_zero(sizeof *w);
 	*w = (struct awaiting){q->engine, q->client->id, q->id, json_deep_copy(q->args), op};
-	link_send_new(q->client->link,
-	              json_pack("{s:s,s:I,s:s,s:I}", "ev", "waits", "request", q->id, "for", "the command of .rung/inventory.yaml", "us",
-	                        (json_int_t)inventory_wait_us(at)),
-	              NULL, 0);
+	client_say_new(q->client,
+	               json_pack("{s:s,s:I,s:s,s:I}", "ev", "waits", "request", q->id, "for", "the command of .rung/inventory.yaml", "us",
+	                         (json_int_t)inventory_wait_us(at)),
+	               NULL, 0);
 	inventory_ask(at, told, w);
 }
 

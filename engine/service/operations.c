@@ -5,6 +5,7 @@
 #include "service/protocol.h"
 #include "service/revision.h"
 #include "service/rights.h"
+#include "service/token.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@
 /* What a request holds becomes blobs, plans and records: all of them fit then. */
 enum { REQUEST_BYTES_MAX = 512 << 10 };
 
-enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE };
+/* What the request must name: an execution, or one that is under way here. And what the client must be: one with a terminal (and a live execution), one whom
+ * the kernel vouches for; those are offered on the engine's sockets only, the others over HTTP too. */
+enum needs { NEEDS_NOTHING, NEEDS_EXECUTION, NEEDS_LIVE, NEEDS_TERMINAL, NEEDS_PEER };
 
 /* Who may: anyone who may talk to this engine (the operation itself looks further), who may read the execution, who drives it, who may cancel it, who may say
  * what became of an unknown call. */
@@ -55,9 +58,12 @@ static const struct operation {
     {"approve", NEEDS_LIVE, FOR_READERS, op_approve},
     {"refuse", NEEDS_LIVE, FOR_READERS, op_refuse},
     {"book.approve", NEEDS_NOTHING, FOR_ALL, op_book_approve},
-    {"shell.start", NEEDS_LIVE, FOR_DRIVER, op_shell_start},
-    {"shell.output", NEEDS_LIVE, FOR_READERS, op_shell_output}, /* of the terminal that runs it, whoever drives by then */
-    {"shell.finish", NEEDS_LIVE, FOR_READERS, op_shell_finish},
+    {"token.create", NEEDS_PEER, FOR_ALL, op_token_create},
+    {"token.list", NEEDS_PEER, FOR_ALL, op_token_list},
+    {"token.revoke", NEEDS_PEER, FOR_ALL, op_token_revoke},
+    {"shell.start", NEEDS_TERMINAL, FOR_DRIVER, op_shell_start},
+    {"shell.output", NEEDS_TERMINAL, FOR_READERS, op_shell_output}, /* of the terminal that runs it, whoever drives by then */
+    {"shell.finish", NEEDS_TERMINAL, FOR_READERS, op_shell_finish},
     {"output", NEEDS_EXECUTION, FOR_READERS, op_output},
     {"log", NEEDS_NOTHING, FOR_ALL, op_log},
     {"records", NEEDS_EXECUTION, FOR_READERS, op_records},
@@ -93,7 +99,7 @@ static void query_done(uv_work_t *w, int status)
 	struct query *query = w->data;
 	struct client *c = engine_client(query->q.engine, query->client);
 	if (c && query->finish) query->finish(c, query->head);
-	if (c) link_send(c->link, query->head, query->payload.data, query->payload.len);
+	if (c) client_say(c, query->head, query->payload.data, query->payload.len);
 	query->q.engine->queries--;
 	json_decref(query->args);
 	json_decref(query->seen);
@@ -132,7 +138,7 @@ static void request_end(struct request *q, json_t *head, const void *payload, si
 {
 	if (!q->query) {
 		failpoint(CLIENT_ANSWER);
-		link_send_new(q->client->link, head, payload, n);
+		client_say_new(q->client, head, payload, n);
 		return;
 	}
 	q->query->head = head;
@@ -154,7 +160,7 @@ static void answer_later(struct execution *x, json_t *data)
 		json_object_set_new(answer, "ok", json_false());
 		json_object_set_new(answer, "error", json_pack("{s:s,s:s}", "kind", err_info(ERR_FULL)->name, "text", error));
 	}
-	if (c) link_send(c->link, answer, NULL, 0);
+	if (c) client_say(c, answer, NULL, 0);
 }
 
 void request_answer_durable(struct request *q, json_t *value)
@@ -198,7 +204,7 @@ uint32_t request_call(const struct request *q)
 static bool find_execution(struct request *q, enum needs needs)
 {
 	struct error e;
-	if (needs == NEEDS_NOTHING) return true;
+	if (needs == NEEDS_NOTHING || needs == NEEDS_PEER) return true;
 	q->x = engine_lookup(q->engine, json_str(q->args, "execution", NULL), q->execution, &e);
 	if (!q->x && e.kind) {
 		request_fail(q, &e);
@@ -225,9 +231,69 @@ static enum err check_access(struct request *q, enum access access, struct error
 	                 x->id);
 }
 
+static const struct operation *find_operation(const char *name)
+{
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+		if (strcmp(operations[i].name, name) == 0) return &operations[i];
+	return NULL;
+}
+
+enum operation_offer operation_offered(const char *name)
+{
+	const struct operation *o = find_operation(name);
+	if (!o) return OPERATION_NONE;
+	return o->needs < NEEDS_TERMINAL ? OPERATION_EVERYWHERE : OPERATION_ON_SOCKET;
+}
+
+json_t *operations_json(void)
+{
+	static const char *const abouts[] = {"nothing", "execution", "live execution", "live execution", "nothing"};
+	static const char *const fors[] = {"anyone whom the policy knows", "who may read it", "who drives it", "who may cancel it", "who may resolve it"};
+	json_t *list = json_array();
+	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+		const struct operation *o = &operations[i];
+		if (operation_offered(o->name) == OPERATION_EVERYWHERE)
+			json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", o->name, "about", abouts[o->needs], "for", fors[o->access]));
+	}
+	return list;
+}
+
+/* Nothing new begins while the engine ends. */
+static bool is_start(const struct operation *o)
+{
+	return o->run == op_run || o->run == op_resume;
+}
+
+static void ask(struct request *q, const char *name)
+{
+	const struct operation *o = find_operation(name);
+	struct error e;
+	if (json_dumpb(q->args, NULL, 0, JSON_COMPACT) > REQUEST_BYTES_MAX)
+		request_refuse(q, ERR_TOO_BIG, "a request has at most %d KiB", REQUEST_BYTES_MAX >> 10);
+	else if (!o)
+		request_refuse(q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
+	else if (o->needs >= NEEDS_TERMINAL && !q->client->link)
+		request_refuse(q, ERR_DENIED, "%s is offered on the engine's socket only", o->name);
+	else if (q->engine->drain.is_begun && is_start(o))
+		request_refuse(q, ERR_CLOSED, "this engine is ending: nothing new begins in it");
+	else if (find_execution(q, o->needs)) {
+		if (check_access(q, o->access, &e))
+			request_fail(q, &e);
+		else
+			o->run(q);
+	}
+}
+
+void operations_ask(struct client *c, json_int_t id, const char *name, const json_t *args)
+{
+	failpoint(CLIENT_REQUEST);
+	client_identify(c);
+	struct request q = {.client = c, .engine = c->engine, .id = id, .args = args, .reader = c->engine->reader, .payload = ""};
+	ask(&q, name);
+}
+
 bool operations_frame(struct client *c, const struct frame *f)
 {
-	const char *name = json_str(f->head, "op", "");
 	const json_t *args = json_object_get(f->head, "args"), *id = json_object_get(f->head, "id");
 	if (!json_is_integer(id) || (args && !json_is_object(args))) return false;
 	json_t *none = json_object();
@@ -240,23 +306,7 @@ bool operations_frame(struct client *c, const struct frame *f)
 	                    .reader = c->engine->reader,
 	                    .payload = f->payload,
 	                    .payload_len = f->payload_len};
-	if (args && json_dumpb(args, NULL, 0, JSON_COMPACT) > REQUEST_BYTES_MAX) {
-		request_refuse(&q, ERR_TOO_BIG, "a request has at most %d KiB", REQUEST_BYTES_MAX >> 10);
-		json_decref(none);
-		return true;
-	}
-	const struct operation *o = NULL;
-	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-		if (strcmp(operations[i].name, name) == 0) o = &operations[i];
-	if (!o)
-		request_refuse(&q, ERR_USAGE, "this engine (%s) has no operation \"%.60s\"", RUNG_VERSION, name);
-	else if (find_execution(&q, o->needs)) {
-		struct error e;
-		if (check_access(&q, o->access, &e))
-			request_fail(&q, &e);
-		else
-			o->run(&q);
-	}
+	ask(&q, json_str(f->head, "op", ""));
 	json_decref(none);
 	return true;
 }

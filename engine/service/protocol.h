@@ -59,6 +59,13 @@
  * {"channels":[{"channel":"mail"|"webhook"|"command","address","result":"delivered"|"failed"|"unknown","why"}...]} a test message on each of a person's
  * channels; answered when all of them are over
  *
+ * token.create   {"name","for":principal,"expires":duration} -> {"token","name","for","expires_us"}      the engine's own user only, on its socket only
+ * token.list     {} -> {"tokens":[{"name","for","by","created_us","expires_us","state":"live"|"expired"|"revoked"}...]}
+ * token.revoke   {"name"}
+ *
+ * Over HTTP (http/README.md) an operation's args are the body of POST /v1/OPERATION and its value is the answer; there "book" may be a path beneath the
+ * workspace that the engine serves.
+ *
  * VIEW: {"execution","state","mode","driver","interrupted":bool,"paused":bool,"started_us","finished_us","plan":digest,
  *   "book":{"path","anchor","kind","id","title","description","meta":{...},"digest"}, "params":{...}, "allowed":[patterns],
  *   "steps":[{"id","title","markdown","line","phase","section","manual","risk","effect","needs":[ids],"expect","owner","if",
