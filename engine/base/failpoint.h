@@ -114,6 +114,14 @@
 	X(CALL_CANCEL, "call.cancel", false, "before the actor is asked to end a call")                                                                        \
 	X(CALL_RESOLVED, "call.resolved", false, "before a person's answer about an unknown call is recorded")                                                 \
 	/* messages to people */                                                                                                                               \
+	X(ESCALATION_RAISE, "escalation.raise", false, "an execution must tell somebody, and nothing is recorded of that")                                     \
+	X(ESCALATION_EMIT, "escalation.emit", false, "before a record of an escalation is made")                                                               \
+	X(ESCALATION_SEND, "escalation.send", false, "the intent of a notification is durable, nothing has left")                                              \
+	X(ESCALATION_TOLD, "escalation.told", false, "before what became of a notification is recorded")                                                       \
+	X(ESCALATION_TIMER, "escalation.timer", false, "a wait of an escalation is over")                                                                      \
+	X(ESCALATION_TAKE_UP, "escalation.take_up", false, "before an escalation goes on under another engine")                                                \
+	X(ACK_POSTED, "ack.posted", false, "a link was used, before that is recorded")                                                                         \
+	X(ACK_STORED, "ack.stored", false, "that is durable, nobody was told")                                                                                 \
 	X(CHANNEL_SEND, "channel.send", false, "before a message is sent to the process that sends it")                                                        \
 	X(CHANNEL_SENT, "channel.sent", false, "after it was sent there")                                                                                      \
 	X(CHANNEL_TOLD, "channel.told", false, "what became of a message has come, and is not recorded")                                                       \

@@ -43,7 +43,7 @@ static const struct escalation_transition transitions[ESCALATION_EVENT_N] = {
     [ESCALATION_WAS_ACKNOWLEDGED] = {"acknowledged", STARTED, ESCALATION_ACKNOWLEDGED, "incident.acknowledged"},
     [ESCALATION_PUT_OFF] = {"put off", STARTED, ESCALATION_HELD, "escalation.postponed"},
     [ESCALATION_WAS_EXHAUSTED] = {"exhausted", TO_CLIMB, ESCALATION_EXHAUSTED, "escalation.exhausted"},
-    [ESCALATION_WAS_RESOLVED] = {"resolved", STARTED, ESCALATION_RESOLVED, "escalation.resolved"},
+    [ESCALATION_WAS_RESOLVED] = {"resolved", STARTED, ESCALATION_RESOLVED, "incident.resolved"},
     [ESCALATION_LADDER_CHANGED] = {"ladder changed", STARTED, ESCALATION_STATE_N, "ladder.changed"},
     [ESCALATION_TAKEN_UP] = {"taken up", STARTED, ESCALATION_STATE_N, "escalation.resumed"},
 };

@@ -132,8 +132,6 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("hold_us", INT), MAY("reason", BLOB)}},
 	[RECORD_ESCALATION_EXHAUSTED] = {"escalation.exhausted", "every level was reached and nobody acknowledged", SCOPE_INCIDENT, {
 		MUST("reached", BOOL)}},
-	[RECORD_ESCALATION_RESOLVED] = {"escalation.resolved", "what was raised is over", SCOPE_INCIDENT, {
-		MUST("why", WORD)}},
 	[RECORD_LADDER_CHANGED] = {"ladder.changed", "oncall.yaml was written anew", SCOPE_INCIDENT, {
 		MUST("ladder", BLOB), MAY("oncall", DIGEST)}},
 	[RECORD_ESCALATION_RESUMED] = {"escalation.resumed", "another engine goes on with it", SCOPE_INCIDENT, {

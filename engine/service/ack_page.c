@@ -187,7 +187,7 @@ static const char *who_has(const struct escalation *x)
 
 static void serve(struct incident *inc, const struct ack_link *l, bool is_post, ack_done *done, void *arg)
 {
-	const struct escalation *x = escalation_of(inc);
+	const struct escalation *x = escalation_get(inc);
 	char text[200];
 	const char *has = x ? who_has(x) : NULL;
 	if (has) snprintf(text, sizeof text, "%.100s has it, and nobody else is notified.", has);

@@ -2,6 +2,7 @@
 #include "base/fs.h"
 #include "base/yaml.h"
 #include "policy/host.h"
+#include "policy/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,7 +158,25 @@ static const struct key tls_keys[] = {
     {"key", "PATH", "its private key (PEM)", read_tls_key, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
+/* "https://rung.example.net", with a path perhaps. */
+static enum err read_http_public(struct reading *r, const struct yaml *v)
+{
+	struct url u;
+	struct error why;
+	const char *text;
+	enum err err = yaml_text(v, r->name, &text, r->error);
+	if (err) return err;
+	if (url_parse(r->arena, text, &u, &why)) return yaml_wrong(v, r->error, "%s is a URL, such as https://rung.example.net: %s", r->name, why.text);
+	if (strpbrk(u.text, "?#")) return yaml_wrong(v, r->error, "%s ends before any ? or #: paths are added to it", r->name);
+	size_t n = strlen(u.text);
+	while (n && u.text[n - 1] == '/') n--;
+	r->config->http_public = arena_strndup(r->arena, u.text, n);
+	return ERR_OK;
+}
+
 static const struct key http_keys[] = {
+    {"public", "URL", "where others reach `rung serve`, as https://rung.example.net: links in messages begin so; without it messages have no link",
+     read_http_public, NULL},
     {"ca", "PATH", "a file of certificates (PEM) that servers' certificates are checked against, in place of the system's", read_http_ca, NULL},
     {"listen", "ADDRESS:PORT", "where `rung serve` listens; 127.0.0.1:7864 where nothing is said; an address that is not loopback takes tls", read_listen,
      NULL},
@@ -320,10 +339,11 @@ json_t *config_json(const struct config *c)
 	json_t *ssh = json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities",
 	                        files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count), "known_hosts",
 	                        files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?,s:s?,s:{s:s?,s:s?},s:I},s:o,s:o}", "sandbox",
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?,s:s?,s:s?,s:{s:s?,s:s?},s:I},s:o,s:o}", "sandbox",
 	                 c->is_sandbox_required ? "require" : "offered", "commands", "as", c->commands_as, "no_new_privileges", c->rules.no_new_privileges,
-	                 "limits", limits, "socket", "path", c->socket_path, "group", c->socket_group, "http", "ca", c->http_ca, "listen", c->listen, "tls",
-	                 "certificate", c->tls_certificate, "key", c->tls_key, "drain_us", (json_int_t)c->drain_us, "environment", environment, "ssh", ssh);
+	                 "limits", limits, "socket", "path", c->socket_path, "group", c->socket_group, "http", "ca", c->http_ca, "public", c->http_public,
+	                 "listen", c->listen, "tls", "certificate", c->tls_certificate, "key", c->tls_key, "drain_us", (json_int_t)c->drain_us, "environment",
+	                 environment, "ssh", ssh);
 }
 
 static size_t count_of(const struct key *keys)

@@ -22,6 +22,7 @@ struct config {
 	const char *commands_as_at;
 	struct command_rules rules;
 	const char *socket_path, *socket_group, *socket_at; /* another socket, for a group; NULL: none */
+	const char *http_public;                            /* where others reach `rung serve`, without a slash at the end; NULL: no link leads here */
 	const char *http_ca;                                /* a file of certificates in PEM; NULL: the system's */
 	const char *listen;                                 /* where `rung serve` listens: "127.0.0.1:7864"; NULL: where nothing is said */
 	const char *tls_certificate, *tls_key, *tls_at;     /* files in PEM; NULL: no TLS */

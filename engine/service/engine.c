@@ -4,11 +4,13 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "service/ack_key.h"
 #include "service/alerts_at.h"
 #include "service/attempt.h"
 #include "service/channel.h"
 #include "service/client.h"
 #include "service/configure.h"
+#include "service/escalation.h"
 #include "service/incident.h"
 #include "service/inventory.h"
 #include "service/leftover.h"
@@ -182,9 +184,9 @@ static void signalled(uv_signal_t *s, int number)
 		engine_end(en, 0);
 }
 
-static bool is_busy(const struct engine *en)
+static bool is_busy(struct engine *en)
 {
-	if (en->clients || channels_are_busy(en)) return true;
+	if (en->clients || channels_are_busy(en) || escalations_are_busy(en)) return true;
 	for (const struct execution *x = en->executions; x; x = x->next)
 		if (x->flow->state == RUN_RUNNING || x->commits) return true;
 	return false;
@@ -198,6 +200,7 @@ static void tick(uv_timer_t *t)
 	listen_again(en);
 	supervise(en);
 	incidents_tick(en);
+	escalations_tick(en);
 	if (is_busy(en))
 		en->idle_since_us = now;
 	else if (en->idle_us && now - en->idle_since_us >= en->idle_us)
@@ -313,6 +316,8 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	failpoint(ENGINE_STORE);
 	if (!err) err = store_reader_open(en->store, &en->reader, e);
 	if (!err) err = revisions_load(en, e);
+	if (!err) err = ack_key_load(en, e);
+	if (!err) en->alive_us = store_alive_us(en->store);
 	if (!err) err = incidents_load(en, e);
 	if (!err) err = tokens_load(en, e);
 	if (!err) err = output_sweep(en, e);
@@ -321,6 +326,7 @@ static enum err engine_start(struct engine *en, const char *config_path, struct 
 	if (!err) err = write_pid(en, e);
 	if (!err) start_timers(en);
 	if (!err) incidents_take_up(en);
+	en->alive_us = 0;
 	if (!err && en->part) err = en->part->start(en, e);
 	failpoint(ENGINE_READY);
 	return err;

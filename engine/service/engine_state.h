@@ -46,6 +46,8 @@ struct engine {
 	json_t *revisions, *starts;              /* approved digests of books; times of services' starts */
 	char program[PATH_MAX], forkd[PATH_MAX]; /* what the fork server starts, and itself */
 	struct store *store;
+	int64_t alive_us;             /* until when the last engine of this log is known to have lived; 0: what it left is taken up */
+	unsigned char ack_secret[32]; /* signs links that acknowledge */
 	struct store_reader *reader;
 	struct sandbox *sandbox;
 	struct config *config; /* with the user's name in config_arena; what was read anew since is in reread_arena */

@@ -114,7 +114,7 @@ void escalation_drop(struct incident *inc)
 	inc->escalating = NULL;
 }
 
-const struct escalation *escalation_of(const struct incident *inc)
+const struct escalation *escalation_get(const struct incident *inc)
 {
 	return inc->escalating && inc->escalating->state->state != ESCALATION_NEW ? inc->escalating->state : NULL;
 }
@@ -132,6 +132,15 @@ bool escalation_was_raised(const struct incident *inc, enum escalation_trigger t
 		if (r->trigger == trigger && r->t_us >= since_us && is_same(r->execution, execution) && is_same(r->step, step)) return true;
 	}
 	return false;
+}
+
+bool escalation_raise_seen(const struct incident *inc, size_t i, struct escalation_seen *out)
+{
+	const struct incident_escalation *g = inc->escalating;
+	if (!g || i >= g->raise_count) return false;
+	const struct escalation_raise *r = &g->raises[i];
+	*out = (struct escalation_seen){.trigger = r->trigger, .execution = r->execution, .step = r->step, .t_us = r->t_us};
+	return true;
 }
 
 /* ---- whom it notifies ---- */
@@ -292,7 +301,7 @@ static bool raise_it(struct incident *inc, enum escalation_trigger trigger, cons
 	json_t *d = json_pack("{s:s,s:s*,s:s*,s:s?}", "trigger", escalation_trigger_row(trigger)->name, "execution", execution, "step", step, "reason",
 	                      incident_blob_text(inc, reason));
 	if (hold_us > 0 && escalation_trigger_row(trigger)->is_held_by_maintenance) json_object_set_new(d, "hold_us", json_integer((json_int_t)hold_us));
-	if (!escalation_of(inc)) add_ladder(inc, o, policy, d);
+	if (!escalation_get(inc)) add_ladder(inc, o, policy, d);
 	if (!emit(inc, RECORD_ESCALATION_RAISED, by, d)) return false;
 	if (!inc->engine->root && !inc->escalating->root && escalation_root(inc)) inc->escalating->root = mem_strdup(escalation_root(inc));
 	return true;
@@ -325,7 +334,7 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 {
 	struct error why;
 	const struct oncall *o = oncall_now(engine_oncall(inc->engine, escalation_root(inc)), &why);
-	bool is_first = !escalation_of(inc);
+	bool is_first = !escalation_get(inc);
 	if (inc->flow->state == INCIDENT_RESOLVED) return error_set(e, ERR_CONFLICT, "the incident is resolved");
 	if (to && why.kind) return *e = why, why.kind;
 	if (to && !oncall_policy(o, to))
@@ -343,7 +352,7 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 
 enum err escalation_put_off(struct incident *inc, const char *by, int64_t hold_us, struct error *e)
 {
-	if (!escalation_of(inc)) return error_set(e, ERR_CONFLICT, "nothing is escalated");
+	if (!escalation_get(inc)) return error_set(e, ERR_CONFLICT, "nothing is escalated");
 	json_t *d = json_pack("{s:I}", "hold_us", (json_int_t)hold_us);
 	enum err err = incident_emit(inc, (struct incident_emit){.kind = RECORD_ESCALATION_POSTPONED, .by = by, .data = d}, e);
 	if (!err) escalation_advance(inc);
@@ -409,7 +418,7 @@ void escalation_take_up(struct incident *inc)
 
 json_t *escalation_view(const struct incident *inc)
 {
-	const struct escalation *x = escalation_of(inc);
+	const struct escalation *x = escalation_get(inc);
 	if (!x) return NULL;
 	const struct escalation_raise *r = &inc->escalating->raises[inc->escalating->raise_count - 1];
 	const char *policy = x->at.policy < x->ladder->count ? x->ladder->policies[x->at.policy].name : NULL;

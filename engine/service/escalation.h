@@ -38,10 +38,18 @@ void escalations_tick(struct engine *en);
 bool escalations_are_busy(struct engine *en);
 
 /* What it has of an escalation, or NULL: nothing was raised. */
-const struct escalation *escalation_of(const struct incident *inc);
+const struct escalation *escalation_get(const struct incident *inc);
 
 /* Was that raised for the step (NULL: none) of that execution since then? */
 bool escalation_was_raised(const struct incident *inc, enum escalation_trigger trigger, const char *execution, const char *step, int64_t since_us);
+
+/* One time that it was raised, by its index from 0 on; false behind the last. What out points to lives as long as the incident. */
+struct escalation_seen {
+	enum escalation_trigger trigger;
+	const char *execution, *step; /* or NULL */
+	int64_t t_us;
+};
+bool escalation_raise_seen(const struct incident *inc, size_t i, struct escalation_seen *out);
 
 /* {"state","policy","level","round","trigger","reason","wake_us"...} for views of incidents; NULL where nothing was raised. New reference. */
 json_t *escalation_view(const struct incident *inc);

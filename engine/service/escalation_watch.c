@@ -1,6 +1,7 @@
 #include "service/escalation_watch.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "service/call.h"
 #include "service/engine_state.h"
 #include "service/escalation.h"
 #include "service/oncall_file.h"
@@ -75,11 +76,17 @@ static void raise_it(struct execution *x, enum escalation_trigger trigger, size_
 	incident_commit(x->engine);
 }
 
-/* A step that ended badly where the book does not go on by itself. Of a child its parent decides. */
+/* Of a child its parent decides. */
+static bool is_child(const struct execution *x)
+{
+	return x->trigger && strcmp(x->trigger, "parent") == 0;
+}
+
+/* A step that ended badly where the book does not go on by itself. */
 static bool is_bad_end(const struct execution *x, size_t i)
 {
 	const struct flow_step *s = &x->flow->steps[i];
-	return flow_is_bad(s->state) && s->is_decided && !x->is_child && x->book->steps[i].on_failure != ON_FAILURE_CONTINUE &&
+	return flow_is_bad(s->state) && s->is_decided && !is_child(x) && x->book->steps[i].on_failure != ON_FAILURE_CONTINUE &&
 	       x->book->steps[i].on_failure != ON_FAILURE_GOTO;
 }
 
@@ -144,7 +151,7 @@ static void watch_step(struct execution *x, const struct oncall_after *after, si
 		if (!w->is_raised) w->is_raised = true, raise_it(x, trigger_of(w->state), i, w->since_us);
 	} else if (is_auto && w->wait == WAIT_RESOLVE && !x->flow->steps[i].is_verifying) {
 		if (!w->is_raised) w->is_raised = true, raise_it(x, RAISED_BY_UNKNOWN, i, w->since_us);
-	} else {
+	} else if (!x->flow->is_finished) {
 		watch_time(x, after, i, now_us, next_us);
 	}
 }
@@ -167,7 +174,7 @@ static bool stands(const struct execution *x, const char *step, int64_t raised_u
 static void calm_down(struct execution *x)
 {
 	struct incident *inc = incident_of_execution(x->engine, x->id);
-	const struct escalation *g = inc ? escalation_of(inc) : NULL;
+	const struct escalation *g = inc ? escalation_get(inc) : NULL;
 	struct escalation_seen seen;
 	if (!g || (g->state != ESCALATION_HELD && g->state != ESCALATION_CLIMBING)) return;
 	for (size_t i = 0; escalation_raise_seen(inc, i, &seen); i++) {
@@ -194,7 +201,7 @@ static void watch_end(struct execution *x)
 	struct incident *inc = incident_of_execution(x->engine, x->id);
 	struct escalation_seen seen;
 	if (s == RUN_SUCCEEDED) close_with(x);
-	if (x->flow->mode != FLOW_AUTO || x->is_child || (s != RUN_FAILED && s != RUN_TIMED_OUT && s != RUN_DIVERGED)) return;
+	if (x->flow->mode != FLOW_AUTO || is_child(x) || (s != RUN_FAILED && s != RUN_TIMED_OUT && s != RUN_DIVERGED)) return;
 	for (size_t i = 0; inc && escalation_raise_seen(inc, i, &seen); i++)
 		if (seen.execution && strcmp(seen.execution, x->id) == 0) return;
 	raise_it(x, s == RUN_DIVERGED ? RAISED_BY_DIVERGED : RAISED_BY_FAILED, SIZE_MAX, 0);
@@ -207,7 +214,7 @@ int64_t escalation_watch(struct execution *x)
 	const struct oncall *o = oncall_now(engine_oncall(x->engine, x->engine->root ? x->engine->root : x->policy_root), NULL);
 	struct oncall_after after = o->after; /* raising may read the file anew */
 	x->is_watching = true;
-	for (size_t i = 0; i < x->graph->count && !x->flow->is_finished; i++) watch_step(x, &after, i, now_us, &next_us);
+	for (size_t i = 0; i < x->graph->count; i++) watch_step(x, &after, i, now_us, &next_us);
 	if (x->flow->is_finished) watch_end(x);
 	calm_down(x);
 	x->is_watching = false;

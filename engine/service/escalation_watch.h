@@ -5,8 +5,8 @@
 
 /* Looks at an execution for what somebody must be told of: a step that failed for good, a wait that lasts too long. It raises; what follows is escalation.h's.
  *
- * An execution that runs by itself (mode auto) is watched for all of it; one that a person drives for what takes too long, and for waits that nobody attached to
- * it can see. With nobody on call, and no incident that it belongs to, nothing is raised. source: DESIGN.md 8 */
+ * An execution that runs by itself (mode auto) is watched for all of it; one that a person drives for what takes too long, and for waits that nobody attached
+ * to it can see. With nobody on call, and no incident that it belongs to, nothing is raised. source: DESIGN.md 8 */
 
 /* What follows from a record for when each step began to be as it is. Behind each fold. */
 void escalation_watch_fold(struct execution *x, const struct record *r);

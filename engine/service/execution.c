@@ -7,6 +7,7 @@
 #include "service/approval.h"
 #include "service/attempt.h"
 #include "service/engine_state.h"
+#include "service/escalation_watch.h"
 #include "service/incident.h"
 #include "service/secret.h"
 
@@ -379,6 +380,8 @@ void execution_advance(struct execution *x)
 		wake_us = first_wake(x->commands, n);
 	}
 	x->is_end_told = x->flow->is_finished; /* by the book, or by a person who stopped it */
+	int64_t watch_us = escalation_watch(x);
+	if (watch_us < wake_us) wake_us = watch_us;
 	if (x->is_end_told) {
 		execution_later(x, finished, NULL);
 	} else {

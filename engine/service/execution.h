@@ -75,7 +75,19 @@ struct proof {
 	uint32_t first; /* its calls have numbers behind that one */
 };
 
+/* How a step is, and since when: for escalation_watch.c, whose it is. */
+struct step_watch {
+	enum step_state state;
+	enum flow_wait wait;
+	uint32_t attempt;
+	int64_t since_us;   /* as recorded */
+	int64_t steady_us;  /* on the steady clock; 0: it began under another engine */
+	int64_t put_off_us; /* on that: not before */
+	bool is_raised;
+};
+
 struct step_data {
+	struct step_watch watch;
 	struct approval approval;
 	json_t *targets;        /* what `targets` gave, texts; NULL: not evaluated, or no list */
 	char *targets_why_blob; /* why it gave none */
@@ -162,6 +174,8 @@ struct execution {
 	bool is_ahead;              /* of the store, for good: records of it could not be stored */
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
+	bool is_watching; /* what somebody must be told of is looked for */
+	int64_t read_us;  /* of the last record that was read back */
 	bool is_emitting; /* the record that is folded is of this moment, not read back */
 	struct link *actor;
 	bool is_actor_ready;
@@ -194,9 +208,9 @@ struct execution_wish {
 	bool is_all_declared;
 	const char *id; /* given beforehand, a ULID; NULL: one is made */
 	const char *driver;
-	const char *trigger;  /* a word of policy_trigger_word; NULL: by the driver */
-	const char *incident; /* that it works on; or NULL */
-	const json_t *alert;  /* as alert_json; or NULL */
+	const char *trigger;            /* a word of policy_trigger_word; NULL: by the driver */
+	const char *incident;           /* that it works on; or NULL */
+	const json_t *alert;            /* as alert_json; or NULL */
 	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
 	bool is_start;                  /* not only a look: a denial is recorded */
 	struct inventory_at **awaited;  /* gets the inventory whose command has to be run first, with ERR_WAITING; may be NULL */

@@ -1,5 +1,6 @@
 #include "service/approval.h"
 #include "service/call.h"
+#include "service/escalation_watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -378,6 +379,7 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	}
 	if (f.step == SIZE_MAX) {
 		fold_run(&f);
+		escalation_watch_fold(x, r);
 		return ERR_OK;
 	}
 	if (r->kind == RECORD_CALL_STARTED) fold_call_started(&f);
@@ -389,5 +391,6 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	age_targets(&f);
 	/* One event moves others: what became ready is told too. */
 	x->is_run_dirty = true;
+	escalation_watch_fold(x, r);
 	return ERR_OK;
 }

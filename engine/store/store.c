@@ -169,6 +169,7 @@ enum err store_open(const struct store_options *o, struct store **out, struct er
 	pthread_cond_init(&s->submitted, NULL);
 	pthread_cond_init(&s->answered, NULL);
 	enum err err = o->is_read_only ? open_read_only(s, e) : open_owner(s, o, e);
+	s->alive_us = s->now.last_t_us;
 	if (!err && !o->is_read_only) err = start_writer(s, e);
 	if (err)
 		store_close(s);
@@ -212,6 +213,11 @@ void store_close(struct store *s)
 	free(s->guard_folder);
 	free(s->node);
 	free(s);
+}
+
+int64_t store_alive_us(const struct store *s)
+{
+	return s->alive_us;
 }
 
 const char *store_vkey(const struct store *s)

@@ -145,4 +145,7 @@ enum err store_verify(const char *dir, const char *guard_dir, struct store_verdi
 enum err store_checkpoint(struct store_reader *r, struct buf *note, struct error *e);
 const char *store_vkey(const struct store *s);
 
+/* When the last record was written that the log had when it was opened: until then whoever wrote it lived. 0: it was new. */
+int64_t store_alive_us(const struct store *s);
+
 #endif

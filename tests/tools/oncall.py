@@ -1,5 +1,5 @@
 """A workspace with people on call, and what reaches them: for tests of channels and escalations."""
-import json, os, tempfile
+import json, os, sqlite3, tempfile
 
 import rungclient as r
 from world import World
@@ -48,6 +48,14 @@ class OnCall(World):
                 return [json.loads(line) for line in f]
         except FileNotFoundError:
             return []
+
+    def journal(self, x):
+        """The records of an incident (or of an execution), as they are stored."""
+        db = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.engine.state, "store.db"), uri=True)
+        try:
+            return [json.loads(line) for (line,) in db.execute("SELECT line FROM record WHERE execution = ? ORDER BY seq", (x,))]
+        finally:
+            db.close()
 
     def test(self, person, timeout=40):
         return [(c["result"], c.get("why")) for c in self.client.ask("oncall.test", timeout=timeout, workspace=self.folder, person=person)["channels"]]
