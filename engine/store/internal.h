@@ -111,7 +111,7 @@ struct store {
 	int64_t (*clock_us)(void);
 	int lock_fd;
 	int64_t alive_us; /* of the last record when it was opened */
-	dev_t db_dev; /* which file db_path is; 0 and 0: not a file of this system */
+	dev_t db_dev;     /* which file db_path is; 0 and 0: not a file of this system */
 	ino_t db_ino;
 
 	/* The writer thread's alone while it runs. */
