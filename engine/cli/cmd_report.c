@@ -22,10 +22,25 @@ static enum err write_report(const char *file, const json_t *value, bool json, s
 	return err;
 }
 
-static int report(struct use *u, const char *id, const char *file, struct error *e)
+/* An id names an execution or an incident. */
+static enum err ask(struct use *u, const char *name, struct answer *a, struct error *e)
+{
+	struct error no_incident;
+	const char *id = name, *format = u->json ? "json" : "markdown";
+	enum err err = use_execution(u, name, &id, e);
+	if (!err) err = client_request(u->client, "report", json_pack("{s:s,s:s}", "execution", id, "format", format), a, e);
+	if (err != ERR_NOT_FOUND) return err;
+	answer_clear(a);
+	err = client_request(u->client, "incident.report", json_pack("{s:s,s:s}", "incident", name, "format", format), a, &no_incident);
+	if (err == ERR_NOT_FOUND) return error_set(e, err, "there is no execution and no incident %.60s (`rung log` and `rung incidents` list them)", name);
+	if (err) *e = no_incident;
+	return err;
+}
+
+static int report(struct use *u, const char *name, const char *file, struct error *e)
 {
 	struct answer a = {0};
-	enum err err = client_request(u->client, "report", json_pack("{s:s,s:s}", "execution", id, "format", u->json ? "json" : "markdown"), &a, e);
+	enum err err = ask(u, name, &a, e);
 	if (!err && file)
 		err = write_report(file, a.value, u->json, e);
 	else if (!err && u->json)
@@ -40,10 +55,8 @@ static int run(const struct invocation *in)
 {
 	struct use u;
 	struct error e = {0};
-	const char *id;
 	if (use_open(in, false, &u, &e)) return fail(&e, given(in, "json"));
-	enum err err = use_execution(&u, in->args[0], &id, &e);
-	int status = err ? fail(&e, u.json) : report(&u, id, given_value(in, "output"), &e);
+	int status = report(&u, in->args[0], given_value(in, "output"), &e);
 	use_close(&u);
 	return status;
 }
@@ -51,9 +64,9 @@ static int run(const struct invocation *in)
 static const struct option options[] = {{"output", "FILE", false, "(also -o) into a file instead of standard output"}, OPTION_STATE, {NULL, NULL, false, NULL}};
 
 const struct command command_report = {.name = "report",
-                                       .arguments = "EXECUTION",
+                                       .arguments = "EXECUTION|INCIDENT",
                                        .least = 1,
                                        .most = 1,
                                        .options = options,
-                                       .help = "the timeline and outcome of an execution, as Markdown or JSON, for the review after it",
+                                       .help = "the timeline and outcome of an execution, or of an incident with all that was done, as Markdown or JSON",
                                        .run = run};

@@ -1,61 +1,26 @@
 #include "base/clock.h"
 #include "report/fleet.h"
 #include "report/inert.h"
+#include "report/markdown_parts.h"
 #include "report/report.h"
 
 #include <string.h>
 
-/* A member of o, which people, hosts or authors may have written: a text, or bytes that are none. */
-static void member(struct buf *out, const json_t *o, const char *key, bool in_cell)
-{
-	struct buf bytes;
-	buf_init(&bytes, 1 << 20);
-	if (json_bytes_get(json_object_get(o, key), &bytes) && bytes.len) markdown_inert(out, bytes.data, bytes.len, in_cell);
-	buf_clear(&bytes);
-}
-
-static void cell(struct buf *out, const json_t *o, const char *key)
-{
-	member(out, o, key, true);
-}
-
-static void field(struct buf *out, const char *name, const char *value)
-{
-	if (!value || !*value) return;
-	buf_printf(out, "| %s | ", name);
-	markdown_inert(out, value, strlen(value), true);
-	buf_str(out, " |\n");
-}
-
-static void time_field(struct buf *out, const char *name, json_int_t us)
-{
-	char when[CLOCK_RFC3339_BYTES];
-	if (!us) return;
-	clock_rfc3339(when, us);
-	field(out, name, when);
-}
-
 static void head(const json_t *r, struct buf *out)
 {
 	const json_t *book = json_object_get(r, "book");
-	struct buf took;
 	buf_str(out, "# Report: ");
-	member(out, book, "title", false);
+	markdown_member(out, book, "title", false);
 	buf_str(out, "\n\n| | |\n|---|---|\n");
-	field(out, "Execution", json_str(r, "execution", ""));
-	field(out, "Outcome", json_str(r, "state", ""));
-	field(out, "Book", json_str(book, "path", ""));
-	field(out, "Book digest (SHA-256)", json_str(book, "digest", ""));
-	field(out, "Plan", json_str(r, "plan", ""));
-	field(out, "Driven by", json_str(r, "driver", ""));
-	time_field(out, "Began", json_int(r, "started_us", 0));
-	time_field(out, "Ended", json_int(r, "finished_us", 0));
-	if (json_int(r, "duration_us", 0)) {
-		buf_init(&took, 100);
-		clock_duration_words(&took, json_int(r, "duration_us", 0));
-		field(out, "Took", took.data);
-		buf_clear(&took);
-	}
+	markdown_field(out, "Execution", json_str(r, "execution", ""));
+	markdown_field(out, "Outcome", json_str(r, "state", ""));
+	markdown_field(out, "Book", json_str(book, "path", ""));
+	markdown_field(out, "Book digest (SHA-256)", json_str(book, "digest", ""));
+	markdown_field(out, "Plan", json_str(r, "plan", ""));
+	markdown_field(out, "Driven by", json_str(r, "driver", ""));
+	markdown_time(out, "Began", json_int(r, "started_us", 0));
+	markdown_time(out, "Ended", json_int(r, "finished_us", 0));
+	markdown_duration(out, "Took", json_int(r, "duration_us", 0));
 	buf_printf(out, "| Steps done | %lld, of them %lld by hand |\n", (long long)json_int(r, "steps_done", 0), (long long)json_int(r, "steps_by_hand", 0));
 }
 
@@ -70,12 +35,12 @@ static void steps(const json_t *r, struct buf *out)
 		buf_init(&took, 100);
 		if (json_int(s, "duration_us", 0)) clock_duration_words(&took, json_int(s, "duration_us", 0));
 		buf_str(out, "| ");
-		cell(out, s, "title");
+		markdown_cell(out, s, "title");
 		buf_printf(out, "%s | %s | %lld | %s | ", json_bool(s, "manual", false) ? " (by hand)" : "", json_str(s, "state", "?"),
 		           (long long)json_int(s, "attempts", 0), took.data ? took.data : "");
-		cell(out, s, "why");
+		markdown_cell(out, s, "why");
 		if (json_str(s, "note", NULL)) buf_str(out, " Note: ");
-		cell(out, s, "note");
+		markdown_cell(out, s, "note");
 		buf_str(out, " |\n");
 		buf_clear(&took);
 	}
@@ -95,9 +60,9 @@ static void fleet(const json_t *f, struct buf *out)
 	size_t i;
 	json_t *g;
 	buf_str(out, "\n### ");
-	member(out, f, "step", false);
+	markdown_member(out, f, "step", false);
 	buf_str(out, ": ");
-	member(out, f, "command", false);
+	markdown_member(out, f, "command", false);
 	buf_str(out, "\n\n| Outcome | Hosts | | All said |\n|---|---|---|---|\n");
 	json_array_foreach(json_arr(f, "groups"), i, g)
 	{
@@ -108,7 +73,7 @@ static void fleet(const json_t *f, struct buf *out)
 		buf_printf(out, " | %zu | ", n);
 		hosts_cell(out, json_arr(g, "hosts"));
 		buf_str(out, " | ");
-		cell(out, g, "said");
+		markdown_cell(out, g, "said");
 		buf_str(out, " |\n");
 	}
 	if (json_array_size(json_arr(f, "not_started")) == 0) return;
@@ -136,11 +101,11 @@ static bool is_said_of_fleet(const json_t *r, const json_t *t, struct buf *out)
 	buf_init(&summary, 4096);
 	fleet_summary(&summary, f);
 	buf_printf(out, "| %s | %lld to %lld call.* | ", json_str(t, "t", ""), (long long)json_int(f, "first_seq", 0), (long long)json_int(f, "last_seq", 0));
-	cell(out, t, "by");
+	markdown_cell(out, t, "by");
 	buf_str(out, " | ");
-	cell(out, t, "step");
+	markdown_cell(out, t, "step");
 	buf_printf(out, " | ssh on %lld hosts, %s: ", (long long)json_int(f, "hosts", 0), summary.data ? summary.data : "");
-	cell(out, f, "command");
+	markdown_cell(out, f, "command");
 	buf_str(out, " |\n");
 	buf_clear(&summary);
 	return true;
@@ -155,23 +120,13 @@ static void timeline(const json_t *r, struct buf *out)
 	{
 		if (is_said_of_fleet(r, t, out)) continue;
 		buf_printf(out, "| %s | %lld %s | ", json_str(t, "t", ""), (long long)json_int(t, "seq", 0), json_str(t, "kind", ""));
-		cell(out, t, "by");
+		markdown_cell(out, t, "by");
 		buf_str(out, " | ");
-		cell(out, t, "step");
+		markdown_cell(out, t, "step");
 		buf_str(out, " | ");
-		cell(out, t, "text");
+		markdown_cell(out, t, "text");
 		buf_str(out, " |\n");
 	}
-}
-
-/* The checkpoint as it is, in a fence that nothing in it can end. */
-static void proof(const char *checkpoint, struct buf *out)
-{
-	char fence[64] = "```";
-	while (strstr(checkpoint, fence) && strlen(fence) + 1 < sizeof fence) strcat(fence, "`");
-	size_t n = strlen(checkpoint);
-	buf_printf(out, "\n## Proof\n\nThe records above are leaves of the log under this checkpoint (`rung verify` checks all of it).\n\n%s\n%s%s%s\n", fence,
-	           checkpoint, n && checkpoint[n - 1] == '\n' ? "" : "\n", fence);
 }
 
 void report_markdown(const json_t *r, struct buf *out)
@@ -180,5 +135,5 @@ void report_markdown(const json_t *r, struct buf *out)
 	steps(r, out);
 	fleets(r, out);
 	timeline(r, out);
-	proof(json_str(r, "checkpoint", ""), out);
+	markdown_proof(out, json_str(r, "checkpoint", ""));
 }

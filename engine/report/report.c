@@ -307,14 +307,21 @@ static const struct {
     {"note.added", of_note},
 };
 
+void report_say(const json_t *record, report_blob_fn *blob, void *arg, struct buf *out)
+{
+	struct building b = {.blob = blob, .arg = arg};
+	struct line l = {.b = &b, .d = json_object_get(record, "d"), .out = out};
+	const char *kind = json_str(record, "k", "?");
+	for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
+		if (strcmp(sayings[i].kind, kind) == 0) sayings[i].say(&l);
+}
+
 static void add_line(struct building *b, const json_t *record)
 {
 	struct buf text;
 	buf_init(&text, 8192);
-	struct line l = {.b = b, .d = json_object_get(record, "d"), .out = &text};
 	const char *kind = json_str(record, "k", "?");
-	for (size_t i = 0; i < sizeof sayings / sizeof *sayings; i++)
-		if (strcmp(sayings[i].kind, kind) == 0) sayings[i].say(&l);
+	report_say(record, b->blob, b->arg, &text);
 	json_t *o = json_pack("{s:s,s:I,s:s,s:s?,s:s?,s:o}", "t", json_str(record, "t", ""), "seq", json_int(record, "seq", 0), "kind", kind, "step",
 	                      json_str(record, "s", NULL), "by", json_str(record, "by", NULL), "text", json_bytes(text.data ? text.data : "", text.len));
 	if (json_object_get(record, "a")) json_object_set(o, "attempt", json_object_get(record, "a"));

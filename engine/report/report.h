@@ -14,6 +14,9 @@ typedef char *report_blob_fn(void *arg, const char *name, size_t *n);
  * (report/fleet.h),"timeline":[{"t","seq","kind","step","by","text","fleet"?}...],"notes":[...],"findings":[...],"checkpoint":text}. New reference. */
 json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg);
 
+/* What one record of an execution says, as a line of its timeline; nothing for a kind that says nothing. */
+void report_say(const json_t *record, report_blob_fn *blob, void *arg, struct buf *out);
+
 /* The report as Markdown; everything that a person, host or author wrote is made inert. */
 void report_markdown(const json_t *report, struct buf *out);
 

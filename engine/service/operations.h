@@ -82,5 +82,6 @@ void op_output(struct request *q);
 void op_log(struct request *q);
 void op_records(struct request *q);
 void op_report(struct request *q);
+void op_incident_report(struct request *q); /* report_incident.c */
 
 #endif

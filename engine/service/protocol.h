@@ -51,6 +51,8 @@
  *                "interrupted","steps_done","steps"}...],"next":id}     next: where there are more, "before" of the next page; what may not be read is left out
  * records        {"execution","from":seq,"limit"} -> {"lines":[text...],"next":seq or null}
  * report         {"execution","format":"markdown"|"json"} -> {"text"} or {"report":{...}}
+ * incident.report {"incident","format"} -> the same of an incident (report/incident.h), on one timeline with its executions; of those that may not be read only
+ * how they ended
  *
  * hosts          {"workspace":"/abs","from":i,"of":N} -> {"hosts":[...],"groups":[...],"next":i or null,"total":N,"of":N}    the inventory
  * (policy/inventory.h), a page at a time; of: what the first page said. hosts, run and rights may wait for the inventory's command: EVENT "waits" comes first

@@ -53,7 +53,7 @@ class Run:
 
     # --- kills
 
-    def find(self, mark, words):
+    def find(self, mark, words, but=None):
         out = []
         for p in os.listdir("/proc"):
             try:
@@ -63,8 +63,9 @@ class Run:
                     if mark not in f.read():
                         continue
                 with open("/proc/%s/cmdline" % p, "rb") as f:
-                    if words in f.read():
-                        out.append(int(p))
+                    line = f.read()
+                if words in line and not (but and but in line):
+                    out.append(int(p))
             except OSError:
                 pass
         return out
@@ -74,9 +75,9 @@ class Run:
         if what == "actor":
             return [k for k in self.engine.children() if self.named(k, b"actor\0")]
         if what == "shell":
-            return self.find(mark, b"rung-receipt")
+            return self.find(mark, b"\0rung-receipt\0")
         if what == "command":
-            return self.find(mark, b"sh\0-c\0python3")
+            return self.find(mark, b"sh\0-c\0python3", but=b"\0rung-receipt\0")  # the shell that keeps its receipt has its words, too
         return [k for k in self.engine.children()] + self.find(mark, b"")
 
     @staticmethod
