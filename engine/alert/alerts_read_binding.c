@@ -162,6 +162,8 @@ static enum err read_account(const struct alerts_reader *r, const struct yaml *v
 	                            : yaml_wrong(v, r->e, "as is the name of a service account of policy.yaml, such as alert-bot, not \"%.60s\"", text);
 }
 
+static const char *const incident_words[] = {"alert", "group", NULL};
+
 /* What binding and defaults share. */
 static enum err read_shared(const struct alerts_reader *r, const struct yaml *v, struct alert_binding *b)
 {
@@ -173,6 +175,11 @@ static enum err read_shared(const struct alerts_reader *r, const struct yaml *v,
 	if (!err && (m = yaml_get(v, "priority"))) err = yaml_int(m, "priority", 1, 5, &priority, r->e);
 	b->priority = (int)priority;
 	if (!err && (m = yaml_get(v, "escalation"))) err = alerts_read_name(r, m, "escalation", &b->escalation);
+	if (!err && (m = yaml_get(v, "incident"))) {
+		size_t which;
+		err = yaml_word(m, "incident", incident_words, &which, r->e);
+		b->is_by_group = !err && which == 1;
+	}
 	return err ? err : read_guards(r, v, &b->guards);
 }
 
@@ -193,8 +200,8 @@ static enum err read_rule(const struct alerts_reader *r, const struct yaml *v, s
 
 enum err alerts_read_binding(const struct alerts_reader *r, const struct yaml *v, bool is_default, struct alert_binding *out)
 {
-	static const char *const keys[] = {"id",       "source",     "match",    "playbook", "parameters",  "as",      "owner",
-	                                   "priority", "escalation", "cooldown", "runs",     "max_running", "breaker", NULL};
+	static const char *const keys[] = {"id",         "source",   "match",    "playbook", "parameters",  "as",      "owner", "priority",
+	                                   "escalation", "incident", "cooldown", "runs",     "max_running", "breaker", NULL};
 	*out = r->f->defaults;
 	out->line = v->line;
 	if (is_default && v->kind == YAML_TEXT && !*v->text) return ERR_OK;

@@ -85,6 +85,9 @@
 	X(INCIDENT_DURABLE, "incident.durable", false, "a batch of incidents is durable, what waits for that has not run")                                     \
 	X(INCIDENT_TOLD, "incident.told", false, "what waited for it has run")                                                                                 \
 	X(INCIDENT_EXECUTION_ENDED, "incident.execution.ended", false, "an incident's execution has ended, and the incident does not know")                    \
+	X(INTAKE_RECEIVED, "intake.received", false, "a delivery is its source's and read, nothing of it is decided")                                          \
+	X(INTAKE_DECIDED, "intake.decided", false, "what becomes of a delivery is decided, and nothing of it submitted")                                       \
+	X(INTAKE_ANSWER, "intake.answer", false, "a delivery is durable, its sender has no answer")                                                            \
 	X(INTAKE_REFUSED, "intake.refused", false, "what an alert was to start cannot begin, and the incident does not say so yet")                            \
 	X(INTAKE_START, "intake.start", false, "the decision is durable, the execution has not begun")                                                         \
 	X(INTAKE_STARTED, "intake.started", false, "the execution has begun, and nothing of it is stored")                                                     \

@@ -275,7 +275,12 @@ static enum err queue(struct client *c, const char *op, json_t *args, const void
 
 enum err client_request(struct client *c, const char *op, json_t *args, struct answer *out, struct error *e)
 {
-	enum err err = queue(c, op, args, NULL, 0, e);
+	return client_request_with(c, op, args, NULL, 0, out, e);
+}
+
+enum err client_request_with(struct client *c, const char *op, json_t *args, const void *payload, size_t n, struct answer *out, struct error *e)
+{
+	enum err err = queue(c, op, args, payload, n, e);
 	struct expected want = {.id = c->last_id, .out = out, .error = e, .until_us = clock_monotonic_us() + REQUEST_DEADLINE_US};
 	while (!err) {
 		err = write_some(c, e);

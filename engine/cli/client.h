@@ -42,6 +42,9 @@ void answer_clear(struct answer *a);
  * ERR_CLOSED where the engine is gone, else the kind and sentence that the engine answered. */
 enum err client_request(struct client *c, const char *op, json_t *args, struct answer *out, struct error *e);
 
+/* The same with a payload behind the request. */
+enum err client_request_with(struct client *c, const char *op, json_t *args, const void *payload, size_t n, struct answer *out, struct error *e);
+
 /* Asks and does not wait; the answer is dropped, an error in it is told by the next client_read. */
 enum err client_send(struct client *c, const char *op, json_t *args, const void *payload, size_t n, struct error *e);
 

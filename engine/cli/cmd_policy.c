@@ -213,7 +213,7 @@ static int run(const struct invocation *in)
 
 static const struct option options[] = {
     {"who", "NAME", false, "explain: a person, or service:NAME (you)"},
-    {"do", "VERB", false, "explain: run, read, cancel, resolve or approve-book (run)"},
+    {"do", "VERB", false, "explain: run, read, cancel, resolve, approve-book or respond (run)"},
     {"call", "CALL", false, "explain: one call, as in 'sh systemctl restart nginx'"},
     {"risk", "RISK", false, "explain: of the step: read, change or destructive"},
     {"trigger", "WHAT", false, "explain: person, alert, schedule or parent"},

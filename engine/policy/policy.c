@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const policy_verb_words[] = {"run", "read", "cancel", "resolve", "approve-book", NULL};
+const char *const policy_verb_words[] = {"run", "read", "cancel", "resolve", "approve-book", "respond", NULL};
 const char *const policy_risk_words[] = {"", "read", "change", "destructive", NULL};
 const char *const policy_trigger_words[] = {"person", "alert", "schedule", "parent", NULL};
 const char *const policy_outcome_words[] = {"allow", "deny", "wait", NULL};

@@ -12,7 +12,7 @@
 /* `.rung/policy.yaml`: who may do what. Read once, never changed; a decision is a pure function of policy and request: total, independent of the order of the
  * rules, and closed where something cannot be known. README.md beside this has the grammar. source: DESIGN.md 7 */
 
-enum policy_verb { VERB_RUN, VERB_READ, VERB_CANCEL, VERB_RESOLVE, VERB_APPROVE_BOOK, VERB_N };
+enum policy_verb { VERB_RUN, VERB_READ, VERB_CANCEL, VERB_RESOLVE, VERB_APPROVE_BOOK, VERB_RESPOND, VERB_N };
 enum policy_effect { POLICY_ALLOW, POLICY_DENY, POLICY_REQUIRE };
 enum policy_risk { RISK_OF_NO_STEP, RISK_OF_READ, RISK_OF_CHANGE, RISK_OF_DESTRUCTIVE };
 enum policy_truth { POLICY_NO, POLICY_UNKNOWN, POLICY_YES };

@@ -32,11 +32,6 @@ static struct alerts_at *at_of(struct engine *en)
 	return en->alerts;
 }
 
-void intake_forget_bodies(struct engine *en)
-{
-	(void)en;
-}
-
 void alerts_free(struct engine *en)
 {
 	if (!en->alerts) return;

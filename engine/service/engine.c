@@ -12,6 +12,7 @@
 #include "service/configure.h"
 #include "service/escalation.h"
 #include "service/incident.h"
+#include "service/intake.h"
 #include "service/inventory.h"
 #include "service/leftover.h"
 #include "service/listen.h"
@@ -371,6 +372,7 @@ static void engine_stop(struct engine *en)
 	failpoint(ENGINE_DRAINED);
 	incidents_free(en);
 	alerts_free(en);
+	intake_free(en);
 	free_all(&en->executions);
 	free_all(&en->gone);
 	policies_free(en);

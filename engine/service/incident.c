@@ -5,6 +5,7 @@
 #include "service/escalation.h"
 #include "service/incidents.h"
 #include "service/rail.h"
+#include "service/remembered.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static void keep_blob(struct incident *inc, struct incident_alert_kept *k, const
 	if (name && (!k->blob || strcmp(k->blob, name) != 0)) k->blob = arena_strdup(inc->arena, name);
 }
 
-static void fold_alert(struct incidents *all, struct incident *inc, const struct record *r)
+static void fold_alert(struct incident *inc, const struct record *r)
 {
 	const struct incident_flow *f = inc->flow;
 	const struct incident_alert *al = incident_alert_find(f, json_str(r->data, "key", ""));
@@ -85,22 +86,30 @@ static void fold_alert(struct incidents *all, struct incident *inc, const struct
 	if (is_word(r->data, "outcome", "proposed")) k->was_proposed = true;
 	snprintf(k->outcome, sizeof k->outcome, "%s", json_str(r->data, "outcome", ""));
 	keep_blob(inc, k, json_str(r->data, "alert", NULL));
-	struct incident *last = table_get(all->by_alert, al->key);
-	if (!last || last->flow->state == INCIDENT_RESOLVED) table_put(all->by_alert, al->key, inc);
+}
+
+/* What the alert leaves with all incidents. */
+static void fold_seen(struct incidents *all, struct incident *inc, const struct record *r)
+{
+	const struct incident_flow *f = inc->flow;
+	remembered_take(all, inc, incident_alert_find(f, json_str(r->data, "key", "")), r->t_us);
 	if (!json_str(r->data, "execution", NULL)) return;
 	const struct incident_execution *run = &f->executions[f->execution_count - 1];
 	table_put(all->by_execution, arena_strdup(inc->arena, run->id), inc);
 	rail_started(all, run->rule, r->t_us);
+	remembered_began(all, f->alerts[run->alert].key, run->id);
 }
 
-static void fold_opened(struct incidents *all, struct incident *inc, const struct record *r)
+static void fold_words(struct incident *inc, const struct record *r)
 {
 	struct arena *a = inc->arena;
+	const char *book = json_str(r->data, "book", NULL);
+	if (book && (!inc->book || strcmp(inc->book, book) != 0)) inc->book = arena_strdup(a, book);
+	if (r->kind != RECORD_INCIDENT_OPENED) return;
 	inc->key = arena_strdup(a, json_str(r->data, "key", NULL));
 	inc->source = arena_strdup(a, json_str(r->data, "source", NULL));
 	inc->owner = arena_strdup(a, json_str(r->data, "owner", NULL));
 	inc->escalation = arena_strdup(a, json_str(r->data, "escalation", NULL));
-	all->open++;
 }
 
 static void fold_execution(struct incidents *all, struct incident *inc, const struct record *r)
@@ -111,6 +120,7 @@ static void fold_execution(struct incidents *all, struct incident *inc, const st
 		if (run->rule) rail_started(all, run->rule, r->t_us);
 	} else if (run->rule) {
 		rail_ended(all, run->rule, r->t_us, !run->is_success);
+		if (run->alert != SIZE_MAX) remembered_ended(all, inc->flow->alerts[run->alert].key, run->rule, run->id, r->t_us);
 	}
 }
 
@@ -120,10 +130,19 @@ static void fold_group(struct incidents *all, struct incident *inc)
 	if (inc->key && table_get(all->by_group, inc->key) == NULL && inc->flow->state != INCIDENT_RESOLVED) table_put(all->by_group, inc->key, inc);
 }
 
-static void fold_resolved(struct incidents *all, struct incident *inc)
+static void fold_resolved(struct incidents *all, struct incident *inc, const struct record *r)
 {
+	for (size_t i = 0; i < inc->flow->alert_count; i++) remembered_take(all, inc, &inc->flow->alerts[i], r->t_us);
 	if (inc->key && table_get(all->by_group, inc->key) == inc) table_remove(all->by_group, inc->key);
 	all->open--;
+}
+
+static void fold_tables(struct incidents *all, struct incident *inc, const struct record *r)
+{
+	if (r->kind == RECORD_INCIDENT_OPENED) all->open++, fold_group(all, inc);
+	if (r->kind == RECORD_ALERT_RECEIVED) fold_seen(all, inc, r);
+	if (r->kind == RECORD_EXECUTION_LINKED || r->kind == RECORD_EXECUTION_ENDED) fold_execution(all, inc, r);
+	if (r->kind == RECORD_INCIDENT_RESOLVED) fold_resolved(all, inc, r);
 }
 
 static void mark_dirty(struct incident *inc)
@@ -142,13 +161,12 @@ enum err incident_fold(struct incident *inc, const struct record *r, struct erro
 	struct incident_event ev = is_event ? event_of(r) : (struct incident_event){0};
 	int64_t changed_us = inc->flow->changed_us;
 	enum err err = is_event ? incident_check(inc->flow, &ev, e) : ERR_OK;
-	if (!err) err = escalation_fold(inc, r, e);
+	if (!err && !inc->is_for_reading) err = escalation_fold(inc, r, e);
 	if (err) return err;
 	if (is_event) must(incident_apply(inc->flow, &ev, NULL) == ERR_OK);
-	if (r->kind == RECORD_INCIDENT_OPENED) fold_opened(all, inc, r), fold_group(all, inc);
-	if (r->kind == RECORD_ALERT_RECEIVED) fold_alert(all, inc, r);
-	if (r->kind == RECORD_EXECUTION_LINKED || r->kind == RECORD_EXECUTION_ENDED) fold_execution(all, inc, r);
-	if (r->kind == RECORD_INCIDENT_RESOLVED) fold_resolved(all, inc);
+	fold_words(inc, r);
+	if (r->kind == RECORD_ALERT_RECEIVED) fold_alert(inc, r);
+	if (!inc->is_for_reading) fold_tables(all, inc, r);
 	if (inc->flow->changed_us != changed_us || !inc->has_row) mark_dirty(inc);
 	return ERR_OK;
 }

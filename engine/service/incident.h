@@ -34,6 +34,7 @@ struct incident {
 	const char *title;              /* from outside: an alert's name, a book's title, a person's words; "" */
 	const char *source;             /* of the alert that opened it; or NULL */
 	const char *owner, *escalation; /* as binding or book name them; or NULL */
+	const char *book;               /* that its alerts led to last, or that its execution runs; or NULL */
 	struct incident_alert_kept *kept;
 	size_t kept_count, kept_capacity;
 	struct incident_escalation *escalating; /* NULL: nothing was raised */
@@ -42,6 +43,7 @@ struct incident {
 	bool is_emitting; /* the record that is folded is of this moment, not read back */
 	bool is_dirty;    /* its row is to be written with the next batch */
 	bool has_row;
+	bool is_for_reading; /* of no table: for a view, then freed with incident_free_view */
 	struct incident *next_dirty;
 	uv_timer_t *timer;
 };
@@ -72,6 +74,10 @@ struct incident *incident_of_group(struct engine *en, const char *group_key);
 
 /* The one that an execution works on, or NULL. */
 struct incident *incident_of_execution(struct engine *en, const char *execution);
+
+/* Reads back one that is not in memory, to be looked at only. ERR_NOT_FOUND. */
+enum err incident_load_view(struct engine *en, const char *id, struct incident **out, struct error *e);
+void incident_free_view(struct incident *inc);
 
 /* Every incident in memory; start with *at = 0; NULL: that was all. */
 struct incident *incident_next(struct engine *en, size_t *at);
@@ -154,5 +160,9 @@ struct incident *incident_open(struct engine *en, const struct incident_opening 
 /* {"incident","title","state","priority","origin","opened_us","changed_us","acknowledged_us","acknowledged_by","mitigated_us","resolved_us","resolved_by",
  *  "assigned_to","owner","escalation","alerts":N,"firing":N,"running":N}. New reference. */
 json_t *incident_row_view(const struct incident *inc);
+
+/* The same with "alert_list":[{"key","state","outcome","seen","first_us","changed_us","starts_us","execution","alert":{...}}...] (those that fire first),
+ * "executions":[{"execution","state","title","book","linked_us","ended_us","rule","alert_key","cause","why"}...] and "notes":[{"by","t_us","text"}...]. */
+json_t *incident_view(const struct incident *inc);
 
 #endif

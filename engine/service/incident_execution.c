@@ -13,7 +13,9 @@
 
 enum err incident_link(struct incident *inc, const char *execution, const char *trigger, const char *parent, struct error *e)
 {
-	json_t *d = json_pack("{s:s,s:s*,s:s*}", "execution", execution, "trigger", trigger, "parent", parent);
+	const struct execution *x = engine_find(inc->engine, execution);
+	json_t *d = json_pack("{s:s,s:s*,s:s*,s:s*}", "execution", execution, "trigger", trigger, "parent", parent, "book",
+	                      x && strlen(x->book_name) <= 1000 ? x->book_name : NULL);
 	return incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_LINKED, .data = d}, e);
 }
 

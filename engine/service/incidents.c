@@ -4,6 +4,7 @@
 #include "service/alerts_at.h"
 #include "service/escalation.h"
 #include "service/rail.h"
+#include "service/remembered.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 enum { SWEEP_US = 10000000, LOST_US = 60000000 };
 #define LATE_US INT64_C(3600000000) /* a delivery that a source repeats comes within that time */
 
-struct incident *incident_new(struct incidents *all, const char *id)
+static struct incident *incident_alloc(struct incidents *all, const char *id)
 {
 	struct incident *inc = mem_zero(sizeof *inc);
 	inc->engine = all->engine;
@@ -21,6 +22,12 @@ struct incident *incident_new(struct incidents *all, const char *id)
 	inc->flow = incident_flow_new(inc->arena);
 	inc->title = "";
 	snprintf(inc->id, sizeof inc->id, "%s", id);
+	return inc;
+}
+
+struct incident *incident_new(struct incidents *all, const char *id)
+{
+	struct incident *inc = incident_alloc(all, id);
 	table_put(all->by_id, inc->id, inc);
 	return inc;
 }
@@ -38,6 +45,12 @@ static void free_incident(struct incident *inc)
 	free(inc);
 }
 
+void incident_free_view(struct incident *inc)
+{
+	arena_free(inc->arena);
+	free(inc);
+}
+
 static void remove_if(struct table *t, const char *key, const struct incident *inc)
 {
 	if (key && table_get(t, key) == inc) table_remove(t, key);
@@ -46,7 +59,7 @@ static void remove_if(struct table *t, const char *key, const struct incident *i
 void incident_forget(struct incident *inc)
 {
 	struct incidents *all = inc->engine->incidents;
-	for (size_t i = 0; i < inc->flow->alert_count; i++) remove_if(all->by_alert, inc->flow->alerts[i].key, inc);
+	for (size_t i = 0; i < inc->flow->alert_count; i++) remembered_forget(all, inc, inc->flow->alerts[i].key);
 	for (size_t i = 0; i < inc->flow->execution_count; i++) remove_if(all->by_execution, inc->flow->executions[i].id, inc);
 	remove_if(all->by_group, inc->key, inc);
 	table_remove(all->by_id, inc->id);
@@ -60,7 +73,8 @@ struct incident *incident_find(struct engine *en, const char *id)
 
 struct incident *incident_of_alert(struct engine *en, const char *alert_key)
 {
-	return table_get(en->incidents->by_alert, alert_key);
+	const struct remembered *r = remembered_find(en->incidents, alert_key);
+	return r ? r->last : NULL;
 }
 
 struct incident *incident_of_group(struct engine *en, const char *group_key)
@@ -141,6 +155,29 @@ static bool read_record(void *arg, uint64_t seq, const char *line, size_t n)
 	return g->err == ERR_OK;
 }
 
+static bool take_title(void *arg, const struct store_incident *row)
+{
+	struct incident *inc = arg;
+	if (row->title) inc->title = arena_strdup(inc->arena, row->title);
+	return false;
+}
+
+enum err incident_load_view(struct engine *en, const char *id, struct incident **out, struct error *e)
+{
+	struct incident *inc = incident_alloc(en->incidents, id);
+	inc->is_for_reading = true;
+	struct reading g = {.inc = inc, .e = e};
+	enum err err = store_records(en->reader, id, 0, 0, read_record, &g, e);
+	if (!err) err = g.err;
+	if (!err && !inc->flow->is_opened) err = error_set(e, ERR_NOT_FOUND, "there is no incident %s", id);
+	if (!err) err = store_incidents(en->reader, STORE_INCIDENTS_ALL, 0, id, NULL, 1, take_title, inc, e);
+	if (err)
+		incident_free_view(inc);
+	else
+		*out = inc;
+	return err;
+}
+
 struct row {
 	char id[INCIDENT_ID_BYTES];
 	char *title;
@@ -193,7 +230,7 @@ enum err incidents_read(struct incidents *all, struct error *e)
 static void make_tables(struct incidents *all)
 {
 	all->by_id = table_new();
-	all->by_alert = table_new();
+	all->alerts = table_new();
 	all->by_group = table_new();
 	all->by_execution = table_new();
 	all->rails = table_new();
@@ -206,9 +243,10 @@ static void drop_tables(struct incidents *all)
 	size_t at = 0;
 	struct incident *inc;
 	while ((inc = table_next(all->by_id, &at)) != NULL) free_incident(inc);
-	struct table *tables[] = {all->by_id, all->by_alert, all->by_group, all->by_execution};
+	struct table *tables[] = {all->by_id, all->by_group, all->by_execution};
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) table_free(tables[i]);
 	rails_free(all);
+	remembered_free(all);
 }
 
 void incidents_reset(struct incidents *all)
@@ -277,4 +315,5 @@ void incidents_tick(struct engine *en)
 	for (size_t i = 0; i < count; i++) incident_forget(old[i]);
 	free(old);
 	rails_sweep(all, since_us);
+	remembered_sweep(all, since_us);
 }

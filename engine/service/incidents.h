@@ -3,7 +3,7 @@
 
 #include "service/incident.h"
 
-/* What incident*.c and rail.c share: all incidents of an engine, by what they are asked for. */
+/* What incident*.c, rail.c and remembered.c share: all incidents of an engine, by what they are asked for. */
 
 enum { INCIDENTS_OPEN_MAX = 100000 }; /* of about 4 KiB each; more than that nobody works on: intake is refused */
 
@@ -30,7 +30,7 @@ struct incident_commit {
 struct incidents {
 	struct engine *engine;
 	struct table *by_id;        /* struct incident */
-	struct table *by_alert;     /* by an alert's key: the last one that had it */
+	struct table *alerts;       /* struct remembered, by an alert's key */
 	struct table *by_group;     /* open ones, by their group's key */
 	struct table *by_execution; /* struct incident */
 	struct table *rails;        /* struct rail, by rule */

@@ -75,6 +75,17 @@ void op_shell_start(struct request *q);
 void op_shell_output(struct request *q);
 void op_shell_finish(struct request *q);
 
+void op_alerts_receive(struct request *q);
+void op_alerts_list(struct request *q);
+void op_incidents(struct request *q);
+void op_incident_show(struct request *q);
+void op_incident_open(struct request *q);
+void op_incident_ack(struct request *q);
+void op_incident_note(struct request *q);
+void op_incident_assign(struct request *q);
+void op_incident_prioritise(struct request *q);
+void op_incident_resolve(struct request *q);
+
 void op_hello(struct request *q);
 void op_attach(struct request *q);
 void op_detach(struct request *q);

@@ -67,6 +67,22 @@
  *
  * Over HTTP (http/README.md) an operation's args are the body of POST /v1/OPERATION and its value is the answer; there "book" may be a path beneath the
  * workspace that the engine serves.
+ * alerts.receive   {"source":NAME,"headers":{name:value}} payload: the body, as the source sends it -> {"decisions":[{"name","fingerprint","state","outcome",
+ *                  "rail","incident","execution","reason"}...],"truncated":N}      durable when this answers. The source's own proof is needed in the headers,
+ *                  but of the engine's own user, who could read it anyway
+ * alerts.list      {} -> {"alerts":[{"incident","priority",...as in alert_list...}...]}     of the incidents that are open
+ * incidents        {"all":bool,"limit":N,"before":id} -> {"incidents":[INCIDENT...],"next":id}      those that are open, the most urgent first; all: newest first.
+ *                  Those that who asks may not see are left out: the right respond of the playbook, or being on the incident's ladder
+ * incident.show    {"incident":ID or prefix} -> INCIDENT with "alert_list", "executions", "notes"
+ * incident.open    {"title","priority":1..5,"owner","escalation"} -> {"incident"}
+ * incident.ack     {"incident","how":"cli"|"api","note"}            stops the escalation, too
+ * incident.note    {"incident","text"}
+ * incident.assign  {"incident","to":"user:NAME","reason"}
+ * incident.prioritise {"incident","priority","reason"}
+ * incident.resolve {"incident","reason"}
+ *
+ * INCIDENT: {"incident","title","state","priority","origin","opened_us","changed_us","acknowledged_us","acknowledged_by","mitigated_us","resolved_us",
+ *   "resolved_by","assigned_to","owner","escalation","source","book","alerts":N,"firing":N,"running":N}     what is not there yet is left out
  *
  * VIEW: {"execution","state","mode","driver","interrupted":bool,"paused":bool,"started_us","finished_us","plan":digest,
  *   "book":{"path","anchor","kind","id","title","description","meta":{...},"digest"}, "params":{...}, "allowed":[patterns],

@@ -82,6 +82,9 @@ enum err rights_talk(struct engine *en, const char *who, struct error *e);
 enum err rights_read_stored(struct engine *en, const char *id, const char *who, struct error *e);
 bool rights_may_read(struct engine *en, const char *who, const char *driver, const char *book);
 
+/* May who see incidents of that playbook (NULL: of none) and respond to them? */
+enum err rights_respond(struct engine *en, const char *book, const char *who, struct error *e);
+
 /* Breaks the glass: the elevation's name. ERR_DENIED, ERR_NOT_FOUND. Emits the record. */
 enum err rights_elevate(struct execution *x, const char *name, const char *who, const char *reason, struct error *e);
 

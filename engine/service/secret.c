@@ -348,3 +348,35 @@ enum err secret_provide_engine(const struct engine *en, const char *root, const 
 	json_decref(sources);
 	return err;
 }
+
+static enum err read_value(const struct secret_place *at, const struct secret_source *s, struct buf *out, struct error *e)
+{
+	if (s->kind == SECRET_ENVIRONMENT) {
+		const char *value = getenv(s->place);
+		if (!value) return error_set(e, ERR_NOT_FOUND, "the secret %s comes from %s, which the engine's environment does not have", s->name, s->place);
+		buf_str(out, value);
+		return ERR_OK;
+	}
+	if (s->kind != SECRET_FILE)
+		return error_set(e, ERR_INVALID, "the secret %s comes from a %s: what proves a delivery of alerts comes from a file or the environment",
+		                 s->name, secret_kind_word(s->kind));
+	char *path = s->place[0] == '/' ? mem_strdup(s->place) : mem_printf("%s/%s", at->root, s->place);
+	enum err err = secret_file_read(path, geteuid(), out, e) ? error_context(e, "secret %s", s->name) : ERR_OK;
+	secret_cut_newline(out);
+	free(path);
+	return err;
+}
+
+enum err secret_read(const struct engine *en, const char *root, const char *name, struct buf *out, struct error *e)
+{
+	struct secret_place at = {.engine = en, .root = root, .execution = ""};
+	struct arena *a = arena_new();
+	struct secrets *list = NULL;
+	enum err err = read_file(&at, a, &list, e);
+	const struct secret_source *s = err ? NULL : secrets_find(list, name);
+	if (!err && !s) err = error_set(e, ERR_NOT_FOUND, "there is no secret %s: name its source in .rung/secrets.yaml, as `%s: {file: /path}`", name, name);
+	if (!err) err = read_value(&at, s, out, e);
+	if (!err) err = secret_check(name, out, e);
+	arena_free(a);
+	return err;
+}

@@ -39,6 +39,10 @@ enum err secret_provide(struct execution *x, const struct callable *what, const 
  */
 enum err secret_provide_engine(const struct engine *en, const char *root, const json_t *names, json_t *head, int64_t *wait_us, struct error *e);
 
+/* The value itself, for who proves with it that a delivery of alerts is its source's: of a file or the environment (others need a process that gets it). The
+ * caller wipes it. */
+enum err secret_read(const struct engine *en, const char *root, const char *name, struct buf *out, struct error *e);
+
 /* Overwrites the values among the sources of such a frame, once it was sent or is not to be. */
 void secret_forget_sources(json_t *sources);
 

@@ -1,0 +1,33 @@
+#include "cli/commands.h"
+#include "cli/engine_use.h"
+#include "cli/print.h"
+
+static int run(const struct invocation *in)
+{
+	struct use u;
+	struct error e = {0};
+	struct answer answer = {0};
+	if (use_open(in, true, &u, &e)) return fail(&e, given(in, "json"));
+	json_t *args = json_pack("{s:s,s:s,s:s*}", "incident", in->args[0], "how", "cli", "note", given_value(in, "note"));
+	int status = 0;
+	if (!args) {
+		error_set(&e, ERR_INVALID, "what was given is not UTF-8");
+		status = fail(&e, u.json);
+	} else if (client_request(u.client, "incident.ack", args, &answer, &e)) {
+		status = fail(&e, u.json);
+	} else {
+		status = use_say(&u, answer.value, "you have it: nobody else is notified");
+	}
+	use_close(&u);
+	return status;
+}
+
+static const struct option options[] = {{"note", "TEXT", false, "what you are about to do"}, OPTION_STATE, {NULL, NULL, false, NULL}};
+
+const struct command command_ack = {.name = "ack",
+                                    .arguments = "INCIDENT",
+                                    .least = 1,
+                                    .most = 1,
+                                    .options = options,
+                                    .help = "says that you have an incident: nobody else is notified of it",
+                                    .run = run};
