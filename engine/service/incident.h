@@ -162,7 +162,8 @@ struct incident *incident_open(struct engine *en, const struct incident_opening 
 json_t *incident_row_view(const struct incident *inc);
 
 /* The same with "alert_list":[{"key","state","outcome","seen","first_us","changed_us","starts_us","execution","alert":{...}}...] (those that fire first),
- * "executions":[{"execution","state","title","book","linked_us","ended_us","rule","alert_key","cause","why"}...] and "notes":[{"by","t_us","text"}...]. */
+ * "executions":[{"execution","state","title","book","linked_us","ended_us","rule","alert_key","cause","why"}...], "notes":[{"by","t_us","text"}...] and, where
+ * something was raised, "raised" (escalation_view). */
 json_t *incident_view(const struct incident *inc);
 
 #endif

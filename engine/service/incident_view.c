@@ -1,4 +1,5 @@
 #include "service/incident.h"
+#include "service/escalation.h"
 #include "service/incidents.h"
 
 #include <stdlib.h>
@@ -142,5 +143,7 @@ json_t *incident_view(const struct incident *inc)
 	json_object_set_new(o, "alert_list", alerts);
 	json_object_set_new(o, "executions", g.executions);
 	json_object_set_new(o, "notes", g.notes);
+	json_t *raised = escalation_view(inc);
+	if (raised) json_object_set_new(o, "raised", raised);
 	return o;
 }
