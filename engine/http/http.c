@@ -4,6 +4,7 @@
 #include "http/authorize.h"
 #include "http/listen.h"
 #include "http/operation.h"
+#include "http/route.h"
 #include "http/server.h"
 #include "http/stream.h"
 
@@ -88,6 +89,7 @@ static void stop(struct engine *en)
 	if (!h) return;
 	server_quiesce(h);
 	operation_end_all(h);
+	others_end_all(h);
 	stream_end_all(h);
 	for (struct exchange *x = take_all(h), *next; x; x = next) {
 		next = x->next;

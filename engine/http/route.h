@@ -18,4 +18,7 @@ void route_events(struct exchange *x);
 void route_alerts(struct exchange *x);
 void route_acknowledge(struct exchange *x);
 
+/* Answers what waits for other parts of the engine, since the engine ends. Loop. */
+void others_end_all(struct http *h);
+
 #endif

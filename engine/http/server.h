@@ -99,6 +99,7 @@ struct http {
 	struct wrong_tokens *wrong;
 	struct rates *rates;
 	struct exchange *asked; /* of the loop: those that wait for an operation's answer */
+	struct handed *handed;  /* of the loop: those that wait for another part of the engine (others.c) */
 	struct stream *streams; /* of the loop */
 	size_t stream_count;
 	bool is_stopping;
