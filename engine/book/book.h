@@ -126,6 +126,7 @@ struct book_cause {
 	const char *id;      /* what cause("...") names: the code in its cell, else the slug of its text */
 	const char *text;    /* the cell, for people */
 	const char *runbook; /* as written: an id, a name, or a path; NULL where the cell names none */
+	bool is_none;        /* the cell says "none", and perhaps what to do instead */
 	bool is_link;        /* the path is a link: it leads from this book's folder */
 	enum cause_mode mode;
 	const char *parameters; /* the cell, for people; or NULL */

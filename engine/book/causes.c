@@ -117,6 +117,7 @@ static void read_runbook(struct arena *a, const struct block *row, size_t i, str
 	const struct span *code = cell_code(at);
 	const char *text = row_text(a, row, i), *word = code ? span_dup(a, code) : text;
 	c->runbook = link_in(a, at->spans);
+	c->is_none = strncasecmp(text, "none", 4) == 0 && !isalnum((unsigned char)text[4]);
 	c->is_link = c->runbook != NULL;
 	if (!c->runbook && (is_page(word) || is_id(word) || (code && word[strspn(word, " \t")] && code == at->spans && !code->next))) c->runbook = word;
 }

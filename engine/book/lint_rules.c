@@ -70,8 +70,9 @@ static void check_causes(struct linter *l)
 	const struct book *b = l->book;
 	for (size_t i = 0; i < b->cause_count; i++) {
 		const struct book_cause *c = &b->causes[i];
-		if (!c->runbook)
-			lint_add(l, "cause-without-runbook", c->line, 0, "name the runbook that mends it in the second column",
+		if (!c->runbook && !c->is_none)
+			lint_add(l, "cause-without-runbook", c->line, 0,
+			         "name the runbook that mends it in the second column, or write none: and what to do instead",
 			         "the cause \"%s\" leads to no runbook", c->id);
 		for (size_t k = 0; k < c->param_count; k++)
 			if (c->params[k].kind == CAUSE_PARAM && !book_param_get(b, c->params[k].text))

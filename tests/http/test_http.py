@@ -175,7 +175,7 @@ def a_password_in_a_url_is_nowhere(w):
         address = "%s/x" % server.origin
         with_user = address.replace("://", "://ana:geheimnis@")
         for source in ("http.get('%s')" % with_user, "http.get('%s', {query = {a = 1}})" % with_user, "http.post('%s', {json = {}})" % with_user.replace("@", "\\\\@"),
-                       "prometheus('%s'):alerts()" % with_user, "http.get('%s/redirect?to=%s')" % (server.origin, with_user)):
+                       "prometheus('%s'):alerts()" % with_user, "http.get('%s/redirect?to=%s')" % (server.origin, with_user.replace("geh", "%67eh"))):
             view = run(w, server, source)
             reason = view["steps"][0]["why"]
             assert "user name" in reason or "backslash" in reason, reason

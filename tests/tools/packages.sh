@@ -3,7 +3,7 @@
 # where all are there. The daemons among them are not started, now or at the next boot: tests start their own, on loopback, and know nothing of the host's.
 set -eu
 build="gcc make pkg-config libc6-dev liblua5.4-dev libmd4c-dev libyaml-dev libjansson-dev libpcre2-dev libuv1-dev libsqlite3-dev libssl-dev libseccomp-dev libssh-dev libcurl4-openssl-dev libmicrohttpd-dev zlib1g-dev"
-tests="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev bats tmux sqlite3 python3 git procps gcovr openssh-client openssh-server sudo tcsh iproute2 openssl curl nginx-light postgresql prometheus"
+tests="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev bats tmux sqlite3 python3 git procps gcovr openssh-client openssh-server sudo tcsh iproute2 openssl curl nginx-light postgresql prometheus prometheus-alertmanager prometheus-node-exporter"
 bench="ansible pssh clustershell"
 case ${1:-build} in
 build) want=$build ;;
@@ -32,7 +32,7 @@ for p in $missing; do
 	case $p in
 	openssh-server) unit=ssh.service ;;
 	nginx-light) unit=nginx.service ;;
-	postgresql | prometheus) unit=$p.service ;;
+	postgresql | prometheus | prometheus-alertmanager | prometheus-node-exporter) unit=$p.service ;;
 	*) continue ;;
 	esac
 	! command -v systemctl >/dev/null || $as systemctl --quiet disable $unit 2>/dev/null || echo "$p: $unit starts at the next boot"

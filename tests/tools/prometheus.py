@@ -7,7 +7,9 @@ PROGRAM = shutil.which("prometheus")
 
 
 class Prometheus:
-    def __init__(self, rules="groups: []\n"):
+    """scrape: {job: "127.0.0.1:PORT"} to scrape as well; alertmanager: "127.0.0.1:PORT" of the one that alerts are sent to."""
+
+    def __init__(self, rules="groups: []\n", scrape=None, alertmanager=None):
         self.folder = tempfile.mkdtemp(prefix="rung-prometheus-")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
@@ -16,12 +18,15 @@ class Prometheus:
         with open(os.path.join(self.folder, "rules.yml"), "w") as f:
             f.write(rules)
         with open(os.path.join(self.folder, "prometheus.yml"), "w") as f:
+            more = "".join("  - {job_name: %s, static_configs: [{targets: ['%s']}]}\n" % j for j in (scrape or {}).items())
+            if alertmanager:
+                more += "alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}\n" % alertmanager
             f.write("global: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}\nrule_files: [rules.yml]\nscrape_configs:\n"
-                    "  - {job_name: self, static_configs: [{targets: ['127.0.0.1:%d']}]}\n  - {job_name: gone, static_configs: [{targets: ['127.0.0.1:1']}]}\n" % self.port)
+                    "  - {job_name: self, static_configs: [{targets: ['127.0.0.1:%d']}]}\n  - {job_name: gone, static_configs: [{targets: ['127.0.0.1:1']}]}\n" % self.port + more)
         self.log = open(os.path.join(self.folder, "log"), "w")
         self.process = subprocess.Popen([PROGRAM, "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--web.listen-address=127.0.0.1:%d" % self.port],
                                         cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
-        r.deadline(60, "Prometheus to have scraped twice", lambda: self.count("up") == 2 and self.count("rate(prometheus_http_requests_total[30s])") > 0, 0.1)
+        r.deadline(60, "Prometheus to have scraped twice", lambda: self.count("up") >= 2 and self.count("rate(prometheus_http_requests_total[30s])") > 0, 0.1)
 
     def count(self, query):
         try:
@@ -29,6 +34,14 @@ class Prometheus:
                 return len(json.load(f)["data"]["result"])
         except OSError:
             return -1
+
+    def alerts(self):
+        """{name: state} of what is pending or firing."""
+        try:
+            with urllib.request.urlopen(self.url + "/api/v1/alerts", timeout=5) as f:
+                return {a["labels"]["alertname"]: a["state"] for a in json.load(f)["data"]["alerts"]}
+        except OSError:
+            return {}
 
     def __enter__(self):
         return self
