@@ -6,7 +6,7 @@ RATE=n a second, for SECONDS=n, KILLS=n (here a share; 1,000 a second for 30 s w
 
 limit: 300
 build: release"""
-import asyncio, hashlib, json, os, random, shutil, signal, sqlite3, subprocess, sys, tempfile, time
+import asyncio, hashlib, os, random, shutil, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
@@ -18,111 +18,6 @@ SEED = int(os.environ.get("SEED", str(int(time.time()))))
 RAIL_STARTS = 5
 KEY = b"the key of the storm's source"
 print("# seed %d, %d a second for %d s, %d kills" % (SEED, RATE, SECONDS, KILLS), flush=True)
-
-FILES = {
-    ".rung/config.yaml": "version: 1\n",
-    ".rung/secrets.yaml": "version: 1\nsecrets:\n  storm-key: {file: %(folder)s/key}\n",
-    ".rung/alerts.yaml": """version: 1
-sources:
-  storm:
-    kind: generic
-    hmac: {secret: storm-key, header: X-Signature}
-    name: /name
-    state: /state
-    fingerprint: /id
-    labels: /labels
-    starts: /starts
-defaults: {as: bot, priority: 3}
-bindings:
-  - {id: run, match: {kind: run}, playbook: playbooks/look.md, cooldown: 1s, runs: false, max_running: 1000, breaker: false}
-  - {id: rails, match: {kind: rails}, playbook: playbooks/look.md, runs: {count: %(rail)d, within: 1h}, max_running: 2, breaker: false}
-""",
-    ".rung/policy.yaml": """version: 1
-services: {bot: {rate: 100000/h, max_running: 5000}}
-rules:
-  - {id: bot, allow: [run, read], who: [service:bot], books: ["**"], grants: ["sh sh -c **"]}
-  - {id: us, allow: [run, read, respond], who: ["user:%(user)s"], books: ["**"]}
-""",
-    "playbooks/look.md": """# Look
-
-## Permissions
-
-- read: `sh sh -c **`
-
-## Diagnosis
-
-1. Look
-
-   ```lua {id=look risk=read effect=read}
-   sh({"sh", "-c", 'echo "$1" >> "$2"', "sh", run.id, "%(folder)s/oracle"})
-   ```
-""",
-}
-
-
-class Served:
-    """`rung serve` on a workspace of its own."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="rung-storm-")
-        self.state, self.process = os.path.join(self.folder, ".rung", "state"), None
-        words = {"folder": self.folder, "rail": RAIL_STARTS, "user": os.popen("id -un").read().strip()}
-        for name, text in FILES.items():
-            path = os.path.join(self.folder, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w") as f:
-                f.write(text % words)
-        with open(os.path.join(self.folder, "key"), "wb") as f:
-            f.write(KEY)
-        os.chmod(os.path.join(self.folder, "key"), 0o600)
-        self.port = r.free_port() if hasattr(r, "free_port") else self.free_port()
-        self.log = open(os.path.join(self.folder, "serve.log"), "ab")
-        self.environment = dict(os.environ, XDG_STATE_HOME=os.path.join(self.folder, "xdg"))
-
-    @staticmethod
-    def free_port():
-        import socket
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            return s.getsockname()[1]
-
-    def rung(self, *words):
-        return subprocess.run([os.environ["RUNG"], *words], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def start(self):
-        self.process = subprocess.Popen([os.environ["RUNG"], "serve", "--listen", "127.0.0.1:%d" % self.port], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-                                        stdout=self.log, stderr=self.log, start_new_session=True)
-        return self
-
-    def ready(self):
-        import socket
-        def look():
-            assert self.process.poll() is None, "rung serve has ended: see %s/serve.log" % self.folder
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return True
-            except OSError:
-                return False
-        r.deadline(60, "rung serve listens", look)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def end(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.kill()
-
-    def records(self):
-        db = sqlite3.connect("file:%s/store.db?mode=ro" % self.state, uri=True)
-        out = [json.loads(line) for (line,) in db.execute("SELECT line FROM record ORDER BY seq")]
-        db.close()
-        return out
-
 
 def key_of(d):
     return hashlib.sha256(b"alert\0storm\0" + d.fingerprint.encode()).hexdigest()
@@ -179,10 +74,10 @@ def judge(served, deliveries, wind, took):
           (len(deliveries), took, len(deliveries) / took, wind.errors, len(keys), len(ids), len(rails), 1000 * waits[len(waits) // 2], 1000 * waits[int(len(waits) * 0.99)]))
 
 
-served, status = Served(), 0
+served, status = storm.Served(KEY, RAIL_STARTS), 0
 try:
     served.start().ready()
-    deliveries = storm.draw(RATE * SECONDS, SEED)
+    deliveries = storm.deliveries(RATE * SECONDS, SEED)
     wind, took = asyncio.run(blow(served, deliveries))
 
     def all_over():

@@ -1,5 +1,7 @@
 """A storm of alerts over HTTP, as a source that does not give up sends them: each delivery again until it is answered with 2xx or refused for good; and what was answered."""
-import asyncio, hashlib, hmac, json, random, time
+import asyncio, hashlib, hmac, json, os, pwd, random, socket, sqlite3, subprocess, tempfile, time
+
+import rungclient as r
 
 
 class Delivery:
@@ -93,24 +95,136 @@ class Storm:
         return time.monotonic() - began
 
 
-def draw(count, seed, kinds=(("run", 1), ("rails", 4), ("nothing", 95))):
+def deliveries(count, seed, kinds=(("run", 1), ("rails", 4), ("nothing", 95))):
     """count deliveries: half of them duplicates of earlier ones, 2 % forged, some resolved later."""
-    r = random.Random(seed)
+    draw = random.Random(seed)
     names, weights = zip(*kinds)
     out, firing, number = [], [], 0
     for _ in range(count):
-        p = r.random()
+        p = draw.random()
         if p < 0.02:
-            out.append(Delivery(r.randrange(1000000), "run", is_forged=True))
+            out.append(Delivery(draw.randrange(1000000), "run", is_forged=True))
         elif p < 0.52 and out:
-            old = firing[r.randrange(max(0, len(firing) - 200), len(firing))] if firing else None
+            old = firing[draw.randrange(max(0, len(firing) - 200), len(firing))] if firing else None
             if old:
                 out.append(Delivery(old.number, old.kind, old.state, old.starts))
         elif p < 0.57 and firing:
-            old = firing.pop(r.randrange(len(firing)))
+            old = firing.pop(draw.randrange(len(firing)))
             out.append(Delivery(old.number, old.kind, "resolved", old.starts))
         else:
             number += 1
-            firing.append(Delivery(number, r.choices(names, weights)[0]))
+            firing.append(Delivery(number, draw.choices(names, weights)[0]))
             out.append(firing[-1])
     return out
+
+
+TOKEN = "a token of the storm, for whoever measures"
+
+FILES = {
+    ".rung/config.yaml": "version: 1\n",
+    ".rung/secrets.yaml": "version: 1\nsecrets:\n  storm-key: {file: %(folder)s/key}\n",
+    ".rung/alerts.yaml": """version: 1
+sources:
+  storm:
+    kind: generic
+    hmac: {secret: storm-key, header: X-Signature}
+    name: /name
+    state: /state
+    fingerprint: /id
+    labels: /labels
+    starts: /starts
+  token:
+    kind: generic
+    bearer: {sha256: %(token)s}
+    name: /labels/alertname
+    fingerprint: /labels/instance
+    labels: /labels
+    starts: /startsAt
+defaults: {as: bot, priority: 3}
+bindings:
+  - {id: run, match: {kind: run}, playbook: playbooks/look.md, cooldown: 1s, runs: false, max_running: 1000, breaker: false}
+  - {id: rails, match: {kind: rails}, playbook: playbooks/look.md, runs: {count: %(rail)d, within: 1h}, max_running: 2, breaker: false}
+""",
+    ".rung/policy.yaml": """version: 1
+services: {bot: {rate: 100000/h, max_running: 5000}}
+rules:
+  - {id: bot, allow: [run, read], who: [service:bot], books: ["**"], grants: ["sh sh -c **"]}
+  - {id: us, allow: [run, read, respond], who: ["user:%(user)s"], books: ["**"]}
+""",
+    "playbooks/look.md": """# Look
+
+## Permissions
+
+- read: `sh sh -c **`
+
+## Diagnosis
+
+1. Look
+
+   ```lua {id=look risk=read effect=read}
+   sh({"sh", "-c", 'echo "$1" >> "$2"', "sh", run.id, "%(folder)s/oracle"})
+   ```
+""",
+}
+
+
+class Served:
+    """`rung serve` on a workspace of its own."""
+
+    def __init__(self, key, rail_starts=5):
+        self.folder = tempfile.mkdtemp(prefix="rung-storm-")
+        self.state, self.process = os.path.join(self.folder, ".rung", "state"), None
+        words = {"folder": self.folder, "rail": rail_starts, "user": pwd.getpwuid(os.getuid()).pw_name, "token": hashlib.sha256(TOKEN.encode()).hexdigest()}
+        for name, text in FILES.items():
+            path = os.path.join(self.folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(text % words)
+        with open(os.path.join(self.folder, "key"), "wb") as f:
+            f.write(key)
+        os.chmod(os.path.join(self.folder, "key"), 0o600)
+        self.port = self.free_port()
+        self.log = open(os.path.join(self.folder, "serve.log"), "ab")
+        self.environment = dict(os.environ, XDG_STATE_HOME=os.path.join(self.folder, "xdg"))
+
+    @staticmethod
+    def free_port():
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            return s.getsockname()[1]
+
+    def rung(self, *words):
+        return subprocess.run([os.environ["RUNG"], *words], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def start(self):
+        self.process = subprocess.Popen([os.environ["RUNG"], "serve", "--listen", "127.0.0.1:%d" % self.port], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, start_new_session=True)
+        return self
+
+    def ready(self):
+        def look():
+            assert self.process.poll() is None, "rung serve has ended: see %s/serve.log" % self.folder
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return True
+            except OSError:
+                return False
+        r.deadline(60, "rung serve listens", look)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def records(self):
+        db = sqlite3.connect("file:%s/store.db?mode=ro" % self.state, uri=True)
+        out = [json.loads(line) for (line,) in db.execute("SELECT line FROM record ORDER BY seq")]
+        db.close()
+        return out
