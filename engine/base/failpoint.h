@@ -128,6 +128,13 @@
 	X(CHANNEL_SEND, "channel.send", false, "before a message is sent to the process that sends it")                                                        \
 	X(CHANNEL_SENT, "channel.sent", false, "after it was sent there")                                                                                      \
 	X(CHANNEL_TOLD, "channel.told", false, "what became of a message has come, and is not recorded")                                                       \
+	X(CHILD_START, "child.start", false, "a call's intent is durable, the execution that does it is not there")                                            \
+	X(CHILD_STARTED, "child.started", false, "its first records are submitted, and not durable")                                                           \
+	X(CHILD_ADOPT, "child.adopt", false, "its parent was taken up: before it is, too")                                                                     \
+	X(CHILD_CHANGED, "child.changed", false, "before the parent records that it waits, or goes on")                                                        \
+	X(CHILD_OUTCOME, "child.outcome", false, "its end is durable, the call's outcome is not recorded")                                                     \
+	X(CHILD_CANCEL, "child.cancel", false, "before it is cancelled with its parent")                                                                       \
+	X(PLAYBOOK_CONCLUDE, "playbook.conclude", false, "before playbook.concluded")                                                                          \
 	X(QUESTION_ASKED, "question.asked", false, "before a question to a person is recorded")                                                                \
 	X(QUESTION_ANSWERED, "question.answered", false, "before its answer is recorded")                                                                      \
 	/* output */                                                                                                                                           \

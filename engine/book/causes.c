@@ -209,7 +209,8 @@ static void read_parameters(struct book_reader *r, const char *text, struct book
 		if (!*at) return;
 		if (take_one(&g, &at)) continue;
 		c->param_count = 0;
-		if (strcmp(text, "-") == 0) return;
+		/* With a person who is asked, prose may stand there. */
+		if (strcmp(text, "-") == 0 || (c->mode == CAUSE_ASK && !strchr(text, '='))) return;
 		book_note_add(r, "cause-parameters", c->line, 0, "write `name=value`, `name={param:x}` or `name={evidence:field}`, with commas between",
 		              "what the cause \"%.64s\" gives its runbook is for people only: \"%.80s\"", c->id, text);
 		return;

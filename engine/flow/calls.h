@@ -36,6 +36,7 @@ struct flow_call {
 	enum step_effect effect;
 	enum call_state state;
 	bool is_question, is_in_verify;
+	bool is_child;                    /* another execution does it: nothing of it is with a worker, an actor or a target */
 	bool has_terminal;                /* a client runs it, is there, and will say what became of it */
 	bool is_intended;                 /* its intent is on the way to the store, or it is held */
 	bool is_dispatched, is_cancelled; /* it is with a target; that was asked to end it */

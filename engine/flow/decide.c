@@ -27,6 +27,7 @@ enum flow_wait flow_waits_for(const struct flow *f, size_t i)
 	if (s->is_awaiting_approval) return WAIT_APPROVAL;
 	if (s->open_questions) return WAIT_ANSWER;
 	if (s->state == STEP_UNKNOWN) return s->is_verifying ? WAIT_NONE : WAIT_RESOLVE;
+	if (s->is_in_attempt && s->waiting_children) return WAIT_CHILD;
 	if (s->state == STEP_WAITING) return WAIT_PERSON;
 	if (s->state == STEP_READY && s->due_us) return WAIT_RETRY;
 	if (s->state == STEP_READY && flow_has_condition(f, i) && !s->is_condition_known) return WAIT_NONE;

@@ -142,6 +142,7 @@ static void end_attempt(struct flow *f, const struct flow_event *ev)
 	s->finished_us = ev->t_us;
 	s->due_us = 0;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->open_children = s->waiting_children = 0;
 	s->is_in_attempt = s->is_verifying = false;
 	s->go_to = ev->outcome == STEP_SUCCEEDED ? ev->to : SIZE_MAX;
 	/* A loop made with `go` is bounded like one made with goto. */
@@ -167,6 +168,7 @@ static void settle(struct flow *f, const struct flow_event *ev)
 	s->state = ev->outcome;
 	s->finished_us = ev->t_us;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->open_children = s->waiting_children = 0;
 	s->is_in_attempt = s->is_verifying = false;
 	s->due_us = 0;
 	forget_approval(s);
@@ -184,6 +186,7 @@ static void start_attempt(struct flow *f, const struct flow_event *ev)
 	s->finished_us = 0;
 	s->is_decided = false;
 	s->open_calls = s->unknown_calls = s->open_questions = 0;
+	s->open_children = s->waiting_children = 0;
 	s->left_us = 0;
 	int64_t timeout = book_step(f, ev->step)->timeout_us;
 	s->due_us = timeout ? deadline_clock(ev) + timeout : 0;
@@ -285,16 +288,28 @@ static void follow_calls(struct flow *f, size_t i, int64_t t_us)
 {
 	struct flow_step *s = &f->steps[i];
 	if (!s->is_in_attempt) return;
-	enum step_state before = s->state;
-	s->state = s->unknown_calls ? STEP_UNKNOWN : s->open_questions ? STEP_WAITING : STEP_RUNNING;
+	s->state = s->unknown_calls ? STEP_UNKNOWN : s->open_questions || s->waiting_children ? STEP_WAITING : STEP_RUNNING;
+	/* The steps of a child have deadlines of their own. */
+	bool is_on_time = s->state == STEP_RUNNING && !s->open_children;
 	int64_t timeout = book_step(f, i)->timeout_us;
-	if (before == STEP_RUNNING && s->state != STEP_RUNNING && s->due_us) {
+	if (!is_on_time && s->due_us) {
 		s->left_us = s->due_us > t_us ? s->due_us - t_us : timeout;
 		s->due_us = 0;
-	} else if (before != STEP_RUNNING && s->state == STEP_RUNNING && s->left_us) {
+	} else if (is_on_time && s->left_us) {
 		s->due_us = t_us + s->left_us;
 		s->left_us = 0;
 	}
+}
+
+/* A call that another execution does. */
+static void child_event(struct flow_step *s, const struct flow_event *ev, bool ends)
+{
+	if (ev->kind == FLOW_CALL_STARTED && ev->is_child) s->open_children++;
+	if (ends && ev->is_child && s->open_children) s->open_children--;
+	bool begins_to_wait = ev->kind == FLOW_CHILD_CHANGED && ev->is_waiting;
+	bool waits_no_more = (ev->kind == FLOW_CHILD_CHANGED && !ev->is_waiting) || (ends && ev->is_child && ev->is_waiting);
+	if (begins_to_wait && s->waiting_children < s->open_children) s->waiting_children++;
+	if (waits_no_more && s->waiting_children) s->waiting_children--;
 }
 
 static void call_event(struct flow *f, const struct flow_event *ev)
@@ -310,6 +325,7 @@ static void call_event(struct flow *f, const struct flow_event *ev)
 	}
 	if (ev->kind == FLOW_CALL_STARTED) s->open_calls++;
 	if (ends && s->open_calls) s->open_calls--;
+	child_event(s, ev, ends);
 	if (ev->kind == FLOW_CALL_UNKNOWN && s->is_in_attempt) s->unknown_calls++;
 	if (ev->kind == FLOW_CALL_RESOLVED && s->unknown_calls) s->unknown_calls--;
 	if (ev->kind == FLOW_QUESTION_ASKED) s->open_questions++;
@@ -410,6 +426,7 @@ static enum err apply(struct flow *f, const struct flow_event *ev, struct error 
 	case FLOW_CALL_RESOLVED:
 	case FLOW_QUESTION_ASKED:
 	case FLOW_QUESTION_ANSWERED:
+	case FLOW_CHILD_CHANGED:
 		call_event(f, ev);
 		break;
 	case FLOW_VERIFICATION_STARTED:

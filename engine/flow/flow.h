@@ -51,6 +51,7 @@ enum flow_wait {
 	WAIT_PERSON,   /* manual: a person does it and says how it went */
 	WAIT_GO,       /* guided: a person starts it */
 	WAIT_ANSWER,   /* a question is open */
+	WAIT_CHILD,    /* a runbook that it started waits for a person */
 	WAIT_RESOLVE,  /* a call's outcome is unknown */
 	WAIT_DECISION, /* it ended badly while a person is at the run */
 	WAIT_RETRY,    /* until due_us */
@@ -74,6 +75,7 @@ enum flow_event_kind {
 	FLOW_VERIFICATION_FINISHED,
 	FLOW_QUESTION_ASKED,
 	FLOW_QUESTION_ANSWERED,
+	FLOW_CHILD_CHANGED,      /* a runbook that a call of the step runs waits for a person (is_waiting), or does not any more */
 	FLOW_APPROVAL_ASKED,     /* count people must agree before the step begins */
 	FLOW_APPROVAL_GIVEN,     /* one did */
 	FLOW_APPROVAL_REFUSED,   /* one did not: the step is denied */
@@ -97,6 +99,8 @@ struct flow_event {
 	size_t to, by;
 	uint32_t count;   /* FLOW_APPROVAL_ASKED: how many */
 	bool was_unknown; /* FLOW_CALL_FINISHED: a person says that it failed, of which nobody knew: it was not open any more */
+	bool is_child;    /* FLOW_CALL_*: another execution does it */
+	bool is_waiting;  /* FLOW_CHILD_CHANGED: the child waits for a person; FLOW_CALL_FINISHED and UNKNOWN: it did to the end */
 	bool is_terminal; /* FLOW_CALL_*: a command on a person's terminal, beside the attempts of its step */
 	bool is_take_up;  /* FLOW_RESUMED: an engine had ended; its deadlines have stood still since the last event */
 };
@@ -105,8 +109,9 @@ struct flow_step {
 	enum step_state state;
 	uint32_t attempt; /* of the last attempt started, from 1; 0: none */
 	uint32_t open_calls, unknown_calls, open_questions;
-	uint32_t open_terminal;               /* commands on a person's terminal: they outlive attempts and ends of the step, not the execution */
-	uint32_t approvals_needed, approvals; /* of the round that is_awaiting_approval, or that is_approved ended */
+	uint32_t open_children, waiting_children; /* among the open calls: other executions; those that wait for a person */
+	uint32_t open_terminal;                   /* commands on a person's terminal: they outlive attempts and ends of the step, not the execution */
+	uint32_t approvals_needed, approvals;     /* of the round that is_awaiting_approval, or that is_approved ended */
 	int retries_used, goto_used;
 	bool is_in_attempt; /* running, or waiting or unknown in the middle of it */
 	bool is_awaiting_approval, is_approved;

@@ -62,7 +62,7 @@ enum replay_wait replay_waits_for(const struct replay *r, const struct flow_call
 	if (!replay_owns(r, c)) return REPLAY_WAITS_NOT;
 	if (c->order > r->delivered) return REPLAY_WAITS_FOR_STORE;
 	if (c->state != CALL_STARTED) return REPLAY_WAITS_NOT;
-	return c->is_question ? REPLAY_WAITS_FOR_PERSON : REPLAY_WAITS_FOR_TARGET;
+	return c->is_question || c->is_child ? REPLAY_WAITS_FOR_LONG : REPLAY_WAITS_FOR_TARGET;
 }
 
 bool replay_left_out(const struct replay *r, const struct flow_call *c)
@@ -86,7 +86,9 @@ enum step_need step_need_of(const struct flow *f, size_t step, struct step_aroun
 {
 	const struct flow_step *s = &f->steps[step];
 	if (around.is_live || f->is_cancelling || f->is_finished) return STEP_NEEDS_NOTHING;
-	if (s->is_in_attempt && (s->state == STEP_RUNNING || (s->state == STEP_WAITING && around.has_news))) return STEP_NEEDS_RUN;
+	/* What waits for a person or for a child needs no worker until something comes. */
+	bool may_run = s->state == STEP_RUNNING || s->state == STEP_WAITING, goes_on = s->state == STEP_RUNNING && !s->open_children;
+	if (s->is_in_attempt && (goes_on || (may_run && around.has_news))) return STEP_NEEDS_RUN;
 	bool may_prove = around.has_proof && !around.is_proof_tried && !s->open_calls;
 	return s->state == STEP_UNKNOWN && may_prove ? STEP_NEEDS_PROOF : STEP_NEEDS_NOTHING;
 }

@@ -39,7 +39,12 @@ bool replay_gets_next(const struct replay *r, const struct flow_call *c);
 void replay_delivered(struct replay *r);
 
 /* What call c means for a run whose branches all wait and that gets no answer now. */
-enum replay_wait { REPLAY_WAITS_NOT, REPLAY_WAITS_FOR_STORE, REPLAY_WAITS_FOR_TARGET, REPLAY_WAITS_FOR_PERSON };
+enum replay_wait {
+	REPLAY_WAITS_NOT,
+	REPLAY_WAITS_FOR_STORE,
+	REPLAY_WAITS_FOR_TARGET,
+	REPLAY_WAITS_FOR_LONG /* a person, or another execution: its worker need not wait with it */
+};
 enum replay_wait replay_waits_for(const struct replay *r, const struct flow_call *c);
 
 /* The run came to its end: does the record hold a call that it should have asked? Then it diverged. What a proof asks may differ from run to run. */

@@ -8,7 +8,7 @@ static const struct {
 } step_table[STEP_STATE_N] = {
     [STEP_PENDING] = {"pending", "the steps that it needs are not over", false, false},
     [STEP_READY] = {"ready", "it can start; in guided mode it waits for a person's go", false, false},
-    [STEP_WAITING] = {"waiting", "a person does it, answers its question, or agrees to it", false, false},
+    [STEP_WAITING] = {"waiting", "a person does it, answers its question, agrees to it, or is needed by a runbook that it started", false, false},
     [STEP_RUNNING] = {"running", "an attempt is under way", false, false},
     [STEP_SUCCEEDED] = {"succeeded", "its outcome holds", true, false},
     [STEP_FAILED] = {"failed", "it was tried and did not succeed", true, true},
@@ -38,7 +38,7 @@ static const struct {
     [RUN_UNDONE] = {"undone", "what it had done was undone", true, 0},
 };
 
-static const char *const wait_names[WAIT_N] = {"none", "approval", "person", "go", "answer", "resolve", "decision", "retry"};
+static const char *const wait_names[WAIT_N] = {"none", "approval", "person", "go", "answer", "child", "resolve", "decision", "retry"};
 
 enum {
 	NOT_STARTED = BIT(STEP_PENDING) | BIT(STEP_READY) | BIT(STEP_WAITING),
@@ -62,6 +62,7 @@ static const struct flow_transition transitions[FLOW_EVENT_N] = {
     [FLOW_VERIFICATION_FINISHED] = {"verification finished", BIT(STEP_UNKNOWN), STEP_UNKNOWN},
     [FLOW_QUESTION_ASKED] = {"question asked", BIT(STEP_RUNNING) | BIT(STEP_WAITING) | BIT(STEP_UNKNOWN), STEP_STATE_N},
     [FLOW_QUESTION_ANSWERED] = {"question answered", BIT(STEP_WAITING) | BIT(STEP_UNKNOWN), STEP_STATE_N},
+    [FLOW_CHILD_CHANGED] = {"child changed", IN_ATTEMPT, STEP_STATE_N},
     [FLOW_APPROVAL_ASKED] = {"approval asked", BIT(STEP_READY) | BIT(STEP_WAITING), STEP_WAITING},
     [FLOW_APPROVAL_GIVEN] = {"approval given", BIT(STEP_WAITING), STEP_STATE_N},
     [FLOW_APPROVAL_REFUSED] = {"approval refused", BIT(STEP_WAITING), STEP_DENIED},

@@ -34,6 +34,7 @@ enum record_kind {
 	RECORD_CALL_FINISHED, /* outcome: d.outcome ok|error|denied|timed_out..., d.answer */
 	RECORD_CALL_UNKNOWN,
 	RECORD_CALL_RESOLVED, /* a person's answer: d.answer again|failed|done, d.reason */
+	RECORD_CHILD_CHANGED, /* an execution that a call runs begins to wait for a person, or goes on: d.state */
 	RECORD_QUESTION_ASKED,
 	RECORD_QUESTION_ANSWERED,
 	RECORD_RIGHT_DECIDED,  /* d.allowed, d.by (declared, flag, terminal), d.pattern */
@@ -48,6 +49,7 @@ enum record_kind {
 	RECORD_SECRET_USED,
 	RECORD_DRIVER_CHANGED,
 	RECORD_NOTE_ADDED,
+	RECORD_PLAYBOOK_CONCLUDED, /* its steps are over: d.outcome mended|proposed|failed|no_cause, d.cause */
 	RECORD_INCIDENT_OPENED,
 	RECORD_ALERT_RECEIVED,   /* what a source delivered, and what was decided: d.outcome; d.execution where it starts one */
 	RECORD_EXECUTION_LINKED, /* one that no alert started works on the incident */

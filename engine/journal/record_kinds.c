@@ -57,7 +57,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_CALL_STARTED] = {"call.started", "the intent: a call is about to be made", SCOPE_CALL, {
 		MUST("module", WORD), MUST("function", WORD), MUST("effect", WORD), MAY("arguments", BLOB), MAY("digest", DIGEST), MAY("purpose", WORD), MAY("risk", WORD),
 		MAY("key", NAME), MAY("target", NAME), MAY("again", INT), MAY("timeout_us", INT), MAY("due_us", INT), MAY("text", BLOB), MAY("by", WORD), MAY("rule", NAME),
-		MAY("line", INT), MAY("policy", DIGEST)}},
+		MAY("line", INT), MAY("policy", DIGEST), MAY("child", NAME)}},
 	[RECORD_CALL_FINISHED] = {"call.finished", "the outcome of a call", SCOPE_CALL, {
 		MUST("outcome", WORD), MAY("why", WORD), MAY("answer", BLOB), MAY("error", BLOB), MAY("code", INT), MAY("signal", INT), MAY("status", INT), MAY("time_us", INT),
 		MAY("duration_us", INT), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("stdout_bytes", INT),
@@ -66,6 +66,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("why", WORD), MAY("effect", WORD), MAY("output", BLOBS), MAY("stdout", BLOBS), MAY("stderr", BLOBS), MAY("output_bytes", INT), MAY("still_running", INT), MAY("error", BLOB)}},
 	[RECORD_CALL_RESOLVED] = {"call.resolved", "what to believe of an unknown call", SCOPE_CALL, {
 		MUST("answer", WORD), MAY("why", WORD), MAY("reason", BLOB), MAY("result", BLOB), MAY("shown", BLOB), MAY("is_seen", BOOL)}},
+	[RECORD_CHILD_CHANGED] = {"child.changed", "the execution that the call runs begins to wait for a person, or goes on", SCOPE_CALL, {
+		MUST("execution", NAME), MUST("state", WORD)}},
 	[RECORD_QUESTION_ASKED] = {"question.asked", "the step waits for a person", SCOPE_STEP, {
 		MAY("type", WORD), MAY("why", WORD), MAY("prompt", BLOB), MAY("choices", BLOB), MAY("from", NAME), MAY("needed", INT), MAY("due_us", INT)}},
 	[RECORD_QUESTION_ANSWERED] = {"question.answered", "a person's answer", SCOPE_STEP, {
@@ -96,6 +98,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("to", NAME), MAY("from", NAME), MAY("why", WORD), MAY("reason", BLOB)}},
 	[RECORD_NOTE_ADDED] = {"note.added", "what somebody wrote down", SCOPE_EXECUTION, {
 		MUST("note", BLOB), MAY("why", WORD)}},
+	[RECORD_PLAYBOOK_CONCLUDED] = {"playbook.concluded", "its steps are over: was the cause found, and what became of it", SCOPE_EXECUTION, {
+		MUST("outcome", WORD), MAY("cause", NAME), MAY("runbook", NAME), MAY("execution", NAME), MAY("count", INT), MAY("within_us", INT)}},
 	[RECORD_INCIDENT_OPENED] = {"incident.opened", "a thing to be worked on", SCOPE_INCIDENT, {
 		MUST("origin", WORD), MAY("key", DIGEST), MAY("source", NAME), MAY("priority", INT), MAY("owner", NAME), MAY("escalation", NAME), MAY("execution", NAME),
 		MAY("title", BLOB), MAY("reason", BLOB)}},

@@ -1,4 +1,5 @@
 #include "policy/bounds.h"
+#include "book/book_names.h"
 
 struct patterns {
 	struct capability **list; /* NULL for one that cannot be read */
@@ -8,6 +9,7 @@ struct patterns {
 struct bounds {
 	const struct book *book;
 	struct patterns declared;
+	struct patterns causes;   /* the runbooks of its table of root causes: who wrote a row has declared it */
 	struct patterns *of_step; /* one for each step */
 };
 
@@ -24,6 +26,11 @@ struct bounds *bounds_new(struct arena *a, const struct book *b)
 	n->declared.count = b->permission_count;
 	n->declared.list = arena_alloc(a, b->permission_count * sizeof *n->declared.list);
 	for (size_t i = 0; i < b->permission_count; i++) n->declared.list[i] = read_pattern(a, b->permissions[i].pattern);
+	n->causes.list = arena_alloc(a, (b->cause_count + 1) * sizeof *n->causes.list);
+	for (size_t i = 0; i < b->cause_count; i++) {
+		const char *name = book_cause_runbook(a, b, &b->causes[i]);
+		if (name) n->causes.list[n->causes.count++] = read_pattern(a, capability_exact(a, "runbook", &name, 1));
+	}
 	n->of_step = arena_alloc(a, b->step_count * sizeof *n->of_step);
 	for (size_t i = 0; i < b->step_count; i++) {
 		const struct book_step *s = &b->steps[i];
@@ -40,6 +47,8 @@ bool bounds_declare(const struct bounds *b, bool is_read_only, const char *kind,
 		if (b->declared.list[i] && (!is_read_only || b->book->permissions[i].is_read) &&
 		    capability_allows(b->declared.list[i], kind, words, count, params))
 			return true;
+	for (size_t i = 0; !is_read_only && i < b->causes.count; i++)
+		if (b->causes.list[i] && capability_allows(b->causes.list[i], kind, words, count, params)) return true;
 	return false;
 }
 

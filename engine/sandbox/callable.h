@@ -16,7 +16,7 @@ struct ssh_settings;
 enum callable_by {
 	CALLABLE_ACTOR,  /* makes it, once its intent is durable */
 	CALLABLE_PERSON, /* answers it */
-	CALLABLE_ENGINE  /* answers it itself, from what it knows; nobody needs a right for it */
+	CALLABLE_ENGINE  /* answers it itself; where the row has no request, nobody needs a right for it */
 };
 
 /* What a call needs a right to: as capability_request_make takes it. */
@@ -51,7 +51,7 @@ struct callable {
 	enum step_effect effect; /* where neither the call nor its step says */
 	const struct shape *arguments, *options;
 	/* What it needs a right to; words live in the arena or in the arguments. NULL; or why it cannot be made, where it is a call of the protocol and yet
-	 * none that anything could do. Not for those that a person or the engine answers. */
+	 * none that anything could do. Not for those that a person answers. */
 	const char *(*request)(struct arena *a, const json_t *arguments, const struct call_site *site, struct call_request *out);
 	/* What the actor gets of it beside "id", "module", "function", "timeout_us", "secrets" and "receipt": members of head, and the frame's payload. */
 	enum err (*frame)(const struct call_site *site, const json_t *arguments, json_t *head, struct buf *payload, struct error *e);
@@ -66,7 +66,8 @@ struct module {
 	const struct hand *hand; /* NULL: nothing that an actor makes */
 };
 
-extern const struct module module_approve, module_ask, module_hosts, module_http, module_notify, module_sh, module_ssh;
+extern const struct module module_approve, module_ask, module_cause, module_evidence, module_hosts, module_http, module_notify, module_remedy, module_runbook,
+    module_sh, module_ssh;
 
 /* The row, or NULL where no module declares it. *module is its module. */
 const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);

@@ -2,6 +2,8 @@
 #include "policy/inventory_query.h"
 #include "service/attempt.h"
 #include "service/call.h"
+#include "service/child.h"
+#include "service/finding.h"
 #include "service/inventory.h"
 
 #include <stdlib.h>
@@ -57,7 +59,7 @@ static void told(void *arg, const struct inventory *inv, const struct error *e)
 	free(w);
 }
 
-void answer_hosts(struct execution *x, struct call *c)
+static void answer_hosts(struct execution *x, struct call *c)
 {
 	struct awaited_call *w = mem_zero(sizeof *w);
 	*w = (struct awaited_call){.engine = x->engine, .step = c->step, .attempt = c->attempt, .number = c->number, .intents = c->intents};
@@ -76,7 +78,31 @@ void answer_recorded(struct execution *x, struct call *c)
 	execution_step_on(x);
 }
 
+void answer_call(struct execution *x, struct call *c)
+{
+	static const struct {
+		const char *module;
+		void (*answer)(struct execution *x, struct call *c);
+		bool is_at_once; /* its outcome is recorded when that returns */
+	} answers[] = {{"hosts", answer_hosts, false},
+	               {"evidence", finding_answer, true},
+	               {"cause", finding_answer, true},
+	               {"remedy", finding_lead, true},
+	               {"runbook", child_start, false}};
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		if (strcmp(answers[i].module, c->module) != 0) continue;
+		answers[i].answer(x, c);
+		if (answers[i].is_at_once) attempt_calls_changed(x, c->step);
+		return;
+	}
+	answer_recorded(x, c);
+}
+
 void answer_cancel(struct execution *x, struct call *c)
 {
+	if (c->child) {
+		child_cancel(x, c);
+		return;
+	}
 	if (c->state == CALL_STARTED && c->is_dispatched) finish(x, c, "the step was stopped before the inventory was there", NULL);
 }

@@ -5,8 +5,9 @@
 
 /* Calls that the engine answers itself, once their intent is durable. */
 
-/* hosts("..."): from the inventory beside the policy that governs the execution; where its command has to be run, when that has been. */
-void answer_hosts(struct execution *x, struct call *c);
+/* hosts("..."): from the inventory beside the policy that governs the execution; where its command has to be run, when that has been. evidence, cause and
+ * remedy: finding.h; runbook: child.h. */
+void answer_call(struct execution *x, struct call *c);
 
 /* One that says something for the record alone: true. */
 void answer_recorded(struct execution *x, struct call *c);

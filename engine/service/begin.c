@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "policy/book_hosts.h"
 #include "service/attempt.h"
+#include "service/child.h"
+#include "service/children.h"
 #include "service/configure.h"
 #include "service/engine_state.h"
 #include "service/inventory.h"
@@ -30,6 +32,8 @@ static struct execution *execution_alloc(struct engine *en, struct store_reader 
 	x->notes = json_array();
 	x->secrets_used = json_object();
 	x->secret_params = json_object();
+	x->secret_aliases = json_object();
+	x->ancestors = json_array();
 	x->queries = json_object();
 	x->trigger = "person";
 	return x;
@@ -68,10 +72,10 @@ static json_t *plan_json(const struct execution *x)
 	json_t *permissions = json_array();
 	for (size_t i = 0; i < x->book->permission_count; i++)
 		json_array_append_new(permissions, json_pack("{s:s,s:b}", "pattern", x->book->permissions[i].pattern, "read", x->book->permissions[i].is_read));
-	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:s,s:O,s:O*,s:o,s:[]}", "version", 1, "book", x->book->digest, "bytes",
+	return json_pack("{s:i,s:s,s:o,s:s?,s:s,s:s,s:s,s:O,s:O*,s:o,s:[],s:O*,s:O*}", "version", 1, "book", x->book->digest, "bytes",
 	                 json_bytes(x->book->bytes, x->book->byte_count), "anchor", x->book->anchor, "path", x->book_path, "workspace", x->workspace,
 	                 "governed_by", x->policy_root, "parameters", x->params, "queries", json_object_size(x->queries) ? x->queries : NULL, "permissions",
-	                 permissions, "modules");
+	                 permissions, "modules", "children", x->children, "ancestors", json_array_size(x->ancestors) ? x->ancestors : NULL);
 }
 
 /* Parameters that name hosts become the hosts that the inventory has now: these are the plan's, whatever it says later. */
@@ -151,8 +155,15 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 	if (!err) find_workspace(x, whole);
 	if (!err) err = read_book(x, whole, hash ? hash + 1 : NULL, &b, e);
 	if (!err) err = book_parse(x->book_path, hash ? hash + 1 : NULL, b.data ? b.data : "", b.len, &x->book, e);
-	if (!err) err = graph_build(x->book, &x->graph, e);
 	if (!err) name_book(x);
+	buf_clear(&b);
+	free(file);
+	return err;
+}
+
+static enum err build_graph(struct execution *x, struct error *e)
+{
+	enum err err = graph_build(x->book, &x->graph, e);
 	if (!err && x->book->step_count == 0)
 		err =
 		    error_set(e, ERR_INVALID, "%s has no steps: a step is an item of an ordered list, or a heading, under a section such as Steps or Diagnosis",
@@ -160,9 +171,59 @@ static enum err open_book(struct execution *x, const char *path, struct error *e
 	for (size_t i = 0; !err && i < x->book->step_count; i++)
 		if (strlen(x->book->steps[i].id) > NAME_BYTES)
 			err = error_set(e, ERR_INVALID, "%s:%d: a step's id has at most %d bytes", x->book_path, x->book->steps[i].line, NAME_BYTES);
-	buf_clear(&b);
-	free(file);
 	return err;
+}
+
+/* A book that the parent's plan holds: these bytes, whatever the file says by now. */
+static enum err open_child(struct execution *x, const struct execution_wish *w, struct error *e)
+{
+	const struct execution *up = w->parent;
+	const char *path = children_path(up->children, w->book);
+	enum err err = children_book(up->children, w->book, &x->book, e);
+	if (err) return err;
+	x->workspace = arena_strdup(x->arena, up->workspace);
+	x->policy_root = arena_strdup(x->arena, up->policy_root);
+	x->book_path = arena_strndup(x->arena, path, strcspn(path, "#"));
+	x->children = children_below(up->children, path);
+	json_array_extend(x->ancestors, up->ancestors);
+	json_array_append_new(x->ancestors, json_string(up->book_name));
+	name_book(x);
+	return rights_look(x, e);
+}
+
+static enum err open_wished(struct execution *x, const struct execution_wish *w, struct error *e)
+{
+	enum err err = w->parent ? open_child(x, w, e) : open_book(x, w->book, e);
+	return err || w->parent ? err : children_read(x, e);
+}
+
+/* A child's parameter may be another secret of the workspace: it is never looked at here. */
+static enum err bind_params(struct execution *x, const struct execution_wish *w, struct error *e)
+{
+	const char *name;
+	json_t *v, *params = json_copy((json_t *)w->params);
+	enum err err = ERR_OK;
+	if (!params) params = json_object();
+	json_object_foreach((json_t *)w->secret_aliases, name, v)
+	{
+		const struct book_param *p = book_param_get(x->book, name);
+		if (!err && p && p->type != PARAM_SECRET) err = error_set(e, ERR_INVALID, "%s takes no secret as its parameter %.100s", x->book_name, name);
+		json_object_set_new(params, name, json_string("a name, no value"));
+	}
+	if (!err) err = book_bind(x->book, params, &x->params, e);
+	json_decref(params);
+	return err;
+}
+
+static void take_aliases(struct execution *x, const json_t *aliases)
+{
+	const char *name;
+	json_t *v;
+	json_object_foreach((json_t *)aliases, name, v)
+	{
+		json_object_del(x->secret_params, name);
+		json_object_set(x->secret_aliases, name, v);
+	}
 }
 
 static void fold_ready(struct execution *x, enum flow_mode mode)
@@ -188,6 +249,7 @@ static const char *trigger_of(const char *driver)
 static void record_start(struct execution *x, const json_t *alert)
 {
 	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", x->is_all_declared);
+	if (json_object_size(x->secret_aliases)) json_object_set(rights, "secrets", x->secret_aliases);
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
 	                      x->flow->mode == FLOW_AUTO ? "auto" : "guided", "driver", x->driver, "parameters", execution_blob_json(x, x->params), "rights",
 	                      execution_blob_json(x, rights), "steps", (int)x->graph->count);
@@ -195,26 +257,45 @@ static void record_start(struct execution *x, const json_t *alert)
 	if (x->incident) json_object_set_new(d, "incident", json_string(x->incident));
 	if (alert) json_object_set_new(d, "alert", json_string(x->alert_blob = arena_strdup(x->arena, execution_blob_json(x, alert))));
 	if (x->is_under_policy) json_object_set_new(d, "policy", json_string(x->policy_digest));
+	if (x->parent.execution)
+		json_object_update_new(d, json_pack("{s:s,s:s,s:i,s:i}", "parent", x->parent.execution, "parent_step", x->parent.step, "parent_attempt",
+		                                    (int)x->parent.attempt, "parent_call", (int)x->parent.call));
 	json_decref(rights);
 	execution_emit(x, (struct emit){.kind = RECORD_EXECUTION_STARTED, .step = SIZE_MAX, .by = x->driver, .data = d}, NULL);
+}
+
+static void assign_id(struct execution *x, const char *id)
+{
+	unsigned char random[10];
+	if (id) {
+		snprintf(x->id, sizeof x->id, "%s", id);
+		return;
+	}
+	random_bytes(random, sizeof random);
+	ulid_make(x->id, clock_now_us(), random);
+}
+
+static void take_parent(struct execution *x, const char *execution, const char *step, uint32_t attempt, uint32_t call)
+{
+	x->parent = (struct parent_call){arena_strdup(x->arena, execution), arena_strdup(x->arena, step), attempt, call};
 }
 
 enum err execution_prepare(struct engine *en, const struct execution_wish *w, struct execution **out, struct error *e)
 {
 	struct execution *x = execution_alloc(en, en->reader);
-	unsigned char random[10];
-	random_bytes(random, sizeof random);
-	ulid_make(x->id, clock_now_us(), random);
-	if (w->id) snprintf(x->id, sizeof x->id, "%s", w->id);
+	assign_id(x, w->id);
 	x->driver = arena_strdup(x->arena, w->driver);
 	x->trigger = w->trigger ? arena_strdup(x->arena, w->trigger) : trigger_of(x->driver);
+	if (w->parent) take_parent(x, w->parent_call.execution, w->parent_call.step, w->parent_call.attempt, w->parent_call.call);
 	x->incident = arena_strdup(x->arena, w->incident);
 	x->epoch = lease_next(0);
-	enum err err = open_book(x, w->book, e);
+	enum err err = open_wished(x, w, e);
+	if (!err) err = build_graph(x, e);
 	if (!err) err = engine_check_workspace(en, x->workspace, e);
-	if (!err) err = book_bind(x->book, w->params, &x->params, e);
+	if (!err) err = bind_params(x, w, e);
 	if (!err) err = bind_hosts(x, w, e);
 	if (!err) err = secret_take_params(x, e);
+	if (!err) take_aliases(x, w->secret_aliases);
 	if (!err) err = bind_rights(x, w->allow, w->is_all_declared, e);
 	if (!err) fold_ready(x, w->mode);
 	if (!err && w->elevation) err = rights_begin_elevated(x, w->elevation, w->reason, e);
@@ -269,6 +350,8 @@ static enum err read_plan(struct execution *x, const json_t *start, struct error
 	x->book_path = arena_strdup(x->arena, json_str(plan, "path", "?"));
 	x->workspace = arena_strdup(x->arena, json_str(plan, "workspace", "/"));
 	x->policy_root = arena_strdup(x->arena, json_str(plan, "governed_by", x->workspace));
+	x->children = json_incref(json_obj(plan, "children"));
+	if (json_arr(plan, "ancestors")) json_array_extend(x->ancestors, json_arr(plan, "ancestors"));
 	buf_init(&b, BOOK_BYTES_MAX);
 	json_bytes_get(json_object_get(plan, "bytes"), &b);
 	err = book_parse(x->book_path, json_str(plan, "anchor", NULL), b.data ? b.data : "", b.len, &x->book, e);
@@ -288,6 +371,10 @@ static enum err read_start(struct execution *x, const struct record *r, struct e
 	x->incident = arena_strdup(x->arena, json_str(r->data, "incident", NULL));
 	x->alert_blob = arena_strdup(x->arena, json_str(r->data, "alert", NULL));
 	x->epoch = r->epoch;
+	const char *parent = json_str(r->data, "parent", NULL);
+	if (parent)
+		take_parent(x, parent, json_str(r->data, "parent_step", ""), (uint32_t)json_int(r->data, "parent_attempt", 0),
+		            (uint32_t)json_int(r->data, "parent_call", 0));
 	snprintf(x->policy_digest, sizeof x->policy_digest, "%s", json_str(r->data, "policy", ""));
 	x->is_under_policy = x->policy_digest[0] != 0;
 	size_t n;
@@ -299,6 +386,7 @@ static enum err read_start(struct execution *x, const struct record *r, struct e
 	json_t *rights = json_loadb(text, n, 0, NULL);
 	free(text);
 	err = bind_rights(x, json_arr(rights, "allow"), json_bool(rights, "declared", false), e);
+	if (json_obj(rights, "secrets")) json_object_update(x->secret_aliases, json_obj(rights, "secrets"));
 	json_decref(rights);
 	fold_ready(x, strcmp(json_str(r->data, "mode", "auto"), "guided") == 0 ? FLOW_GUIDED : FLOW_AUTO);
 	flow_refresh(x->flow);
@@ -383,6 +471,7 @@ static void taken_up(struct execution *x)
 		call_settle_open(x, i, "engine_ended", LOSS_ENGINE);
 	}
 	failpoint(EXECUTION_TAKEN_UP);
+	children_take_up(x);
 	execution_step_on(x);
 }
 

@@ -4,6 +4,7 @@
 #include "sandbox/wire.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/child.h"
 #include "service/diverged.h"
 #include "service/receipt.h"
 #include "service/rights.h"
@@ -29,7 +30,7 @@ struct asking {
 
 static enum step_effect effect_of(const struct asking *q)
 {
-	if (q->is_in_verify) return EFFECT_READ;
+	if (q->is_in_verify || q->what->by == CALLABLE_ENGINE) return q->is_in_verify ? EFFECT_READ : q->what->effect;
 	const char *word = json_str(q->options, "effect", NULL);
 	for (int i = EFFECT_ONCE; word && i <= EFFECT_RECEIPT; i++)
 		if (strcmp(word, effect_word((enum step_effect)i)) == 0) return (enum step_effect)i;
@@ -59,6 +60,10 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 		                    json_string(execution_blob_text(x, capability_exact(q->words, q->request.kind, q->request.words, q->request.count))));
 	receipt_record(x, q->what, q->arguments, q->effect, q->a->step, q->a->replay.attempt, q->number, d);
 	if (q->right.is_allowed) right_record(&q->right, d);
+	/* Another execution is to do it: the same one, however often it is asked for. */
+	const struct call *known = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
+	if (q->what->by == CALLABLE_ENGINE && q->what->request && (q->right.is_allowed || known))
+		json_object_set_new(d, "child", json_string(known && known->child ? known->child : child_id_new(x)));
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);
 }
@@ -146,6 +151,7 @@ static void make(struct asking *q, struct call *c)
 static const char *read_request(struct asking *q)
 {
 	struct call_site site;
+	if (q->what->by == CALLABLE_ENGINE && q->is_in_verify) return "a proof or a condition starts no runbook: call it in the step's action";
 	call_site_make(q->a->x, q->a->step, &site);
 	return q->what->request(q->words, q->arguments, &site, &q->request);
 }
@@ -153,7 +159,6 @@ static const char *read_request(struct asking *q)
 /* The engine's own answer comes as an actor's does: once the question is durable. */
 static enum err ask_engine(struct asking *q, int again, struct error *e)
 {
-	q->effect = EFFECT_READ;
 	enum err err = start_record(q, again, e);
 	if (err) return err;
 	call_dispatch_later(q->a->x, execution_call(q->a->x, q->a->step, q->a->replay.attempt, q->number));
@@ -164,7 +169,7 @@ static enum err new_call(struct asking *q, struct error *e)
 {
 	struct execution *x = q->a->x;
 	if (q->what->by == CALLABLE_PERSON) return ask_person(q, e);
-	if (q->what->by == CALLABLE_ENGINE) return ask_engine(q, 0, e);
+	if (q->what->by == CALLABLE_ENGINE && !q->what->request) return ask_engine(q, 0, e);
 	const char *impossible = read_request(q);
 	if (impossible)
 		q->request.count = 0;

@@ -394,10 +394,7 @@ static void dispatch(struct execution *x, json_t *data)
 		return;
 	}
 	if (c->is_of_engine) {
-		if (strcmp(c->module, "hosts") == 0)
-			answer_hosts(x, c);
-		else
-			answer_recorded(x, c);
+		answer_call(x, c);
 		return;
 	}
 	if (actor_start(x, &e) || send_call(x, c, &e)) {

@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/child.h"
 #include "service/engine_state.h"
 #include "service/escalation_watch.h"
+#include "service/finding.h"
 #include "service/incident.h"
 #include "service/secret.h"
 
@@ -80,7 +82,10 @@ static void committed(void *arg, enum err err, uint64_t first_seq, int64_t t_us,
 		x->is_ahead = true;
 		incident_execution_lost(x);
 		engine_remove(x->engine, x);
-		if (err == ERR_IO) engine_end(x->engine, 1);
+		if (err == ERR_IO)
+			engine_end(x->engine, 1);
+		else
+			child_lost(x);
 		return;
 	}
 	x->is_claiming = false;
@@ -221,6 +226,7 @@ static void write_row(struct execution *x)
 	                              .state = run_state_name(x->flow->state),
 	                              .driver = x->driver,
 	                              .plan = x->plan_digest,
+	                              .parent = x->parent.execution,
 	                              .started_us = x->started_us,
 	                              .finished_us = x->finished_us,
 	                              .is_open = !x->flow->is_finished,
@@ -321,6 +327,7 @@ static void do_command(struct execution *x, const struct flow_command *c)
 		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].is_dirty = true;
 		break;
 	case FLOW_DO_FINISH:
+		finding_conclude(x, c->run_state);
 		failpoint(EXECUTION_FINISH);
 		execution_emit(
 		    x, (struct emit){.kind = RECORD_EXECUTION_FINISHED, .step = SIZE_MAX, .data = json_pack("{s:s}", "state", run_state_name(c->run_state))},
@@ -342,6 +349,7 @@ static void finished(struct execution *x, json_t *data)
 	failpoint(EXECUTION_FINISHED);
 	incident_execution_ended(x, NULL);
 	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s}", "ev", "ended", "execution", x->id, "state", run_state_name(x->flow->state)), NULL, 0);
+	child_ended(x);
 	engine_remove(x->engine, x);
 }
 
@@ -397,6 +405,7 @@ void execution_step_on(struct execution *x)
 	if (x->is_gone) return;
 	execution_advance(x);
 	execution_commit(x);
+	child_tell(x);
 }
 
 void execution_drop_processes(struct execution *x)
@@ -434,6 +443,11 @@ void execution_free(struct execution *x)
 	json_decref(x->secrets_used);
 	secret_forget_params(x);
 	json_decref(x->queries);
+	json_decref(x->children);
+	json_decref(x->ancestors);
+	json_decref(x->secret_aliases);
+	json_decref(x->findings);
+	json_decref(x->conclusion);
 	flow_free(x->flow);
 	graph_free(x->graph);
 	book_free(x->book);

@@ -43,6 +43,8 @@ struct call {
 	int64_t lost_us;                       /* when it became unknown; 0: it never did */
 	const char *resolved_by, *resolved_as; /* who answered last what became of it, and what; or NULL */
 	const char *outcome;                   /* "ok", "failed", "denied", "timeout": of call.finished */
+	char *child;                           /* the execution that does it, by its id; NULL: none */
+	bool is_child_waiting;                 /* for a person, as the record says */
 	struct approval approval;              /* where the code asked others to agree */
 	/* Live only. */
 	struct buf out[2];      /* the bytes kept; moved to blobs when it ends */
@@ -130,6 +132,12 @@ struct recent_blob {
 
 struct commit; /* a submitted batch */
 
+/* The call of another execution that an execution is the child of. */
+struct parent_call {
+	const char *execution, *step; /* NULL: it has no parent */
+	uint32_t attempt, call;
+};
+
 struct execution {
 	struct engine *engine;
 	struct store_reader *reader; /* the loop's, or that of the query that folds it */
@@ -147,9 +155,15 @@ struct execution {
 	char policy_digest[65];            /* of the policy under which it began; "": none */
 	bool is_under_policy;
 	const char *driver, *trigger;
-	const char *incident; /* that it began for; NULL: none */
-	char *alert_blob;     /* the alert's JSON; NULL: none */
-	const char **drivers; /* all who have driven it, the first started it */
+	const char *incident;      /* that it began for; NULL: none */
+	char *alert_blob;          /* the alert's JSON; NULL: none */
+	struct parent_call parent; /* that started it */
+	json_t *children;          /* the books that it may start, as the plan has them: children.h */
+	json_t *ancestors;         /* the books above it, outermost first: paths */
+	json_t *secret_aliases;    /* parameters of type secret that are another secret of the workspace: {parameter: name} */
+	json_t *findings;          /* of its steps, as finding.h says; NULL: to be read anew */
+	json_t *conclusion;        /* d of playbook.concluded; NULL: none yet */
+	const char **drivers;      /* all who have driven it, the first started it */
 	size_t driver_count, driver_capacity;
 	struct elevation *elevations;
 	size_t elevation_count, elevation_capacity;
@@ -208,9 +222,12 @@ struct execution_wish {
 	bool is_all_declared;
 	const char *id; /* given beforehand, a ULID; NULL: one is made */
 	const char *driver;
-	const char *trigger;            /* a word of policy_trigger_word; NULL: by the driver */
-	const char *incident;           /* that it works on; or NULL */
-	const json_t *alert;            /* as alert_json; or NULL */
+	const char *trigger;      /* a word of policy_trigger_word; NULL: by the driver */
+	const char *incident;     /* that it works on; or NULL */
+	const json_t *alert;      /* as alert_json; or NULL */
+	struct execution *parent; /* whose call starts it: the book is a name that the parent's plan has; or NULL */
+	struct parent_call parent_call;
+	const json_t *secret_aliases;   /* {parameter: name of a secret}; or NULL */
 	const char *elevation, *reason; /* a right to take with a reason; NULL: none */
 	bool is_start;                  /* not only a look: a denial is recorded */
 	struct inventory_at **awaited;  /* gets the inventory whose command has to be run first, with ERR_WAITING; may be NULL */

@@ -1,6 +1,8 @@
 #include "service/approval.h"
 #include "service/call.h"
+#include "service/child.h"
 #include "service/escalation_watch.h"
+#include "service/finding.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +81,10 @@ static void fold_call_started(struct folding *f)
 	c->effect = effect_find(str(f, "effect"));
 	c->is_in_verify = str(f, "purpose") && strcmp(str(f, "purpose"), "action") != 0;
 	c->is_question = strcmp(c->module, "ask") == 0 || strcmp(c->module, "approve") == 0;
-	c->is_of_engine = strcmp(c->module, "hosts") == 0;
+	const struct module *module;
+	const struct callable *what = callable_find(c->module, c->function, &module);
+	c->is_of_engine = what && what->by == CALLABLE_ENGINE;
+	keep(&c->child, str(f, "child"), x->arena);
 	if (c->state == CALL_AGAIN) c->intents = 0;
 	if (c->intents++ == 0) c->intended_us = f->r->t_us;
 	keep(&c->key, str(f, "key"), x->arena);
@@ -115,6 +120,7 @@ static void fold_call_rest(struct folding *f)
 {
 	struct call *c = execution_call(f->x, f->step, f->r->attempt, f->r->call);
 	if (!c) return;
+	if (f->r->kind == RECORD_CHILD_CHANGED) c->is_child_waiting = child_is_stuck(str(f, "state"));
 	if (f->r->kind == RECORD_CALL_UNKNOWN) {
 		apply_call(f, c, FLOW_CALL_UNKNOWN, 0);
 		c->lost_us = f->r->t_us;
@@ -286,6 +292,7 @@ static const int events[RECORD_KIND_N] = {
     [RECORD_CALL_RESOLVED] = FLOW_CALL_RESOLVED + 1,
     [RECORD_VERIFICATION_STARTED] = FLOW_VERIFICATION_STARTED + 1,
     [RECORD_VERIFICATION_FINISHED] = FLOW_VERIFICATION_FINISHED + 1,
+    [RECORD_CHILD_CHANGED] = FLOW_CHILD_CHANGED + 1,
     [RECORD_QUESTION_ASKED] = FLOW_QUESTION_ASKED + 1,
     [RECORD_QUESTION_ANSWERED] = FLOW_QUESTION_ANSWERED + 1,
     [RECORD_APPROVAL_ASKED] = FLOW_APPROVAL_ASKED + 1,
@@ -314,6 +321,9 @@ static void prepare_event(struct folding *f)
 	ev->ahead_us = f->x->is_emitting ? clock_steady_us() - f->r->t_us : 0;
 	ev->to = ev->by = SIZE_MAX;
 	if (f->r->kind == RECORD_APPROVAL_ASKED) ev->count = (uint32_t)json_int(f->r->data, "needed", 1);
+	const struct call *c = f->r->call && f->step != SIZE_MAX ? execution_call(f->x, f->step, f->r->attempt, f->r->call) : NULL;
+	ev->is_child = f->r->kind == RECORD_CALL_STARTED ? str(f, "child") != NULL : c && c->child;
+	ev->is_waiting = f->r->kind == RECORD_CHILD_CHANGED ? child_is_stuck(str(f, "state")) : c && c->is_child_waiting;
 	ev->is_terminal = f->r->call && call_range_of(f->r->call) == CALLS_OF_TERMINAL;
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) run_state_find(str(f, "state"), &ev->run_state);
 	ev->is_take_up = f->r->kind == RECORD_EXECUTION_RESUMED && strcmp(json_str(f->r->data, "why", ""), "engine_ended") == 0;
@@ -349,6 +359,7 @@ static void fold_run(struct folding *f)
 	x->is_run_dirty = true;
 	if (f->r->kind == RECORD_EXECUTION_STARTED) x->started_us = f->r->t_us, fold_driver(x, str(f, "driver") ? str(f, "driver") : "?");
 	if (f->r->kind == RECORD_EXECUTION_FINISHED) x->finished_us = f->r->t_us;
+	if (f->r->kind == RECORD_PLAYBOOK_CONCLUDED) json_decref(x->conclusion), x->conclusion = json_incref((json_t *)f->r->data);
 	if (f->r->kind == RECORD_EXECUTION_RESUMED) x->epoch = lease_read(x->epoch, f->r->epoch);
 	if (f->r->kind == RECORD_DRIVER_CHANGED) fold_driver(x, str(f, "to"));
 	if (f->r->kind == RECORD_RIGHT_ELEVATED) fold_elevation(f);
@@ -384,7 +395,8 @@ enum err execution_fold(struct execution *x, const struct record *r, struct erro
 	}
 	if (r->kind == RECORD_CALL_STARTED) fold_call_started(&f);
 	if (r->kind == RECORD_CALL_FINISHED) fold_call_finished(&f);
-	if (r->kind == RECORD_CALL_UNKNOWN || r->kind == RECORD_CALL_RESOLVED) fold_call_rest(&f);
+	if (r->kind == RECORD_CALL_UNKNOWN || r->kind == RECORD_CALL_RESOLVED || r->kind == RECORD_CHILD_CHANGED) fold_call_rest(&f);
+	findings_fold(x, f.step, r);
 	if (r->kind == RECORD_ATTEMPT_FINISHED) fold_attempt_finished(&f);
 	if (r->kind == RECORD_SECRET_USED) fold_secret_used(&f);
 	fold_step(&f);

@@ -1,3 +1,4 @@
+#include "service/child.h"
 #include "service/operations.h"
 #include "service/rights.h"
 
@@ -48,7 +49,9 @@ static enum err change_driver(struct request *q, const char *to, const char *why
 	struct execution *x = q->x;
 	json_t *d =
 	    json_pack("{s:s,s:s,s:s,s:s?}", "to", to, "from", x->driver, "why", why, "reason", execution_blob_text(x, json_str(q->args, "reason", NULL)));
-	return execution_emit(x, (struct emit){.kind = RECORD_DRIVER_CHANGED, .step = SIZE_MAX, .by = q->client->principal, .data = d}, e);
+	enum err err = execution_emit(x, (struct emit){.kind = RECORD_DRIVER_CHANGED, .step = SIZE_MAX, .by = q->client->principal, .data = d}, e);
+	if (!err) children_hand_over(x, to, q->client->principal);
+	return err;
 }
 
 enum err operate_take_over(struct request *q, struct error *e)

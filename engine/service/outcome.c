@@ -21,6 +21,7 @@ struct flow_call call_seen(const struct call *c)
 	                          .effect = c->effect,
 	                          .state = c->state,
 	                          .is_question = c->is_question,
+	                          .is_child = c->child != NULL,
 	                          .is_in_verify = c->is_in_verify,
 	                          .has_terminal = c->client != 0,
 	                          .is_intended = c->is_intended,

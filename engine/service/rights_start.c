@@ -138,11 +138,12 @@ static enum err check_unattended(struct execution *x, struct error *e)
 
 enum err rights_service_bounds(struct execution *x, const struct policy *p, bool is_start, struct error *e)
 {
-	if (strncmp(x->driver, "service:", 8) != 0) return ERR_OK;
+	/* What its runbooks start counts with the start that they follow from. */
+	if (strncmp(x->driver, "service:", 8) != 0 || x->parent.execution) return ERR_OK;
 	const struct policy_service *s = p ? policy_service_find(p, x->driver + 8) : NULL;
 	if (!s) return error_set(e, ERR_DENIED, "no policy knows %s", x->driver);
 	int64_t running = 0;
-	for (const struct execution *o = x->engine->executions; o; o = o->next) running += o != x && strcmp(o->driver, x->driver) == 0;
+	for (const struct execution *o = x->engine->executions; o; o = o->next) running += o != x && !o->parent.execution && strcmp(o->driver, x->driver) == 0;
 	if (s->max_running && running >= s->max_running)
 		return error_set(e, ERR_DENIED, "%s has %lld executions under way, and the policy gives it %lld at a time (%s:%d)", x->driver,
 		                 (long long)running, (long long)s->max_running, p->file, s->line);

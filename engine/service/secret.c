@@ -53,8 +53,8 @@ json_t *secret_missing_params(const struct execution *x)
 	json_t *list = json_array();
 	for (size_t i = 0; i < x->book->param_count; i++) {
 		const struct book_param *p = &x->book->params[i];
-		if (p->type == PARAM_SECRET && json_object_get(x->params, p->name) && !json_object_get(x->secret_params, p->name))
-			json_array_append_new(list, json_string(p->name));
+		bool is_there = json_object_get(x->secret_params, p->name) || json_object_get(x->secret_aliases, p->name);
+		if (p->type == PARAM_SECRET && json_object_get(x->params, p->name) && !is_there) json_array_append_new(list, json_string(p->name));
 	}
 	return list;
 }
@@ -138,6 +138,7 @@ struct secret_place {
 	const char *root;      /* the workspace whose secrets.yaml names them */
 	const char *execution; /* "": none */
 	const json_t *params;  /* values of parameters of type secret; may be NULL */
+	const json_t *aliases; /* parameters that are another secret: {parameter: name}; may be NULL */
 };
 
 /* An empty list where there is no file. */
@@ -208,8 +209,10 @@ static json_t *vault_source(const struct secret_place *at, const struct secret_s
 
 static enum err source_of(const struct secret_place *at, const struct secrets *list, const char *name, json_t **out, struct error *e)
 {
-	const struct secret_source *s = secrets_find(list, name);
 	const char *value, *param = param_of(name);
+	/* A runbook's parameter may be a secret of the workspace that its parent named. */
+	if (param && json_str(at->aliases, param, NULL)) name = json_str(at->aliases, param, NULL), param = param_of(name);
+	const struct secret_source *s = secrets_find(list, name);
 	json_t *given = param ? json_object_get(at->params, param) : NULL;
 	if (given) {
 		*out = value_source(json_string_value(given), json_string_length(given)); /* a copy, which is overwritten with the rest */
@@ -318,7 +321,7 @@ static int64_t longest_wait(const json_t *sources)
 
 enum err secret_provide(struct execution *x, const struct callable *what, const json_t *arguments, json_t *head, int64_t *wait_us, struct error *e)
 {
-	struct secret_place at = {.engine = x->engine, .root = x->policy_root, .execution = x->id, .params = x->secret_params};
+	struct secret_place at = {.engine = x->engine, .root = x->policy_root, .execution = x->id, .params = x->secret_params, .aliases = x->secret_aliases};
 	json_t *names = secret_names(what, arguments), *sources = json_object();
 	const char *input = json_str(json_obj(arguments, "stdin"), "secret", NULL);
 	bool is_earlier_wanted = x->is_actor_new && json_object_size(x->secrets_used) > 0;

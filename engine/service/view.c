@@ -1,8 +1,10 @@
 #include "base/clock.h"
 #include "service/approval.h"
 #include "service/attempt.h"
+#include "service/child.h"
 #include "service/diverged.h"
 #include "service/engine_state.h"
+#include "service/finding.h"
 #include "service/secret.h"
 #include "service/unknown.h"
 
@@ -225,6 +227,9 @@ static void add_run(struct execution *x, json_t *o)
 	              (json_int_t)x->finished_us, "allowed", x->allow, "questions", questions_view(x), "denied", x->denied, "approvals", approvals_view(x));
 	json_object_update(o, changing);
 	json_decref(changing);
+	json_object_set(o, "findings", (json_t *)findings_of(x));
+	json_object_set(o, "conclusion", x->conclusion ? x->conclusion : json_null());
+	json_object_set_new(o, "children", children_view(x));
 	json_t *missing = x->is_loaded_for_reading && !x->flow->is_finished ? secret_missing_params(x) : NULL;
 	if (json_array_size(missing)) json_object_set(o, "secrets_missing", missing);
 	json_decref(missing);
@@ -244,6 +249,11 @@ json_t *execution_view(struct execution *x)
 	json_t *o = json_pack("{s:s,s:s,s:s,s:o,s:O,s:b,s:O,s:o}", "execution", x->id, "mode", x->flow->mode == FLOW_GUIDED ? "guided" : "auto", "plan",
 	                      x->plan_digest, "book", book, "params", x->params, "declared", x->is_all_declared, "notes", x->notes, "steps", steps);
 	must(o != NULL);
+	json_object_set_new(o, "trigger", json_string(x->trigger));
+	json_object_set_new(o, "parent",
+	                    x->parent.execution ? json_pack("{s:s,s:s,s:i,s:i}", "execution", x->parent.execution, "step", x->parent.step, "attempt",
+	                                                    (int)x->parent.attempt, "call", (int)x->parent.call)
+	                                        : json_null());
 	add_run(x, o);
 	return o;
 }

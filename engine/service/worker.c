@@ -112,18 +112,18 @@ static void logged(struct attempt *a, const struct wire_message *m)
 	                 NULL, 0);
 }
 
-/* Every branch waits, and there is no answer. Where all of them wait for a person, the worker ends; the answer runs the attempt again. */
-static void wait_for_person(struct attempt *a)
+/* Every branch waits, and there is no answer. Where all of them wait for a person or another execution, the worker ends; the answer runs the attempt again. */
+static void wait_for_long(struct attempt *a)
 {
-	size_t questions = 0, others = 0;
+	size_t long_ones = 0, others = 0;
 	for (size_t i = 0; i < a->x->steps[a->step].call_count; i++) {
 		struct flow_call c = call_seen(a->x->steps[a->step].calls[i]);
 		enum replay_wait wait = replay_waits_for(&a->replay, &c);
 		if (wait == REPLAY_WAITS_FOR_STORE) return;
-		questions += wait == REPLAY_WAITS_FOR_PERSON;
+		long_ones += wait == REPLAY_WAITS_FOR_LONG;
 		others += wait == REPLAY_WAITS_FOR_TARGET;
 	}
-	if (questions && !others) attempt_drop(a);
+	if (long_ones && !others) attempt_drop(a);
 }
 
 static enum err idle(struct attempt *a, const struct wire_message *m, struct error *e)
@@ -134,7 +134,7 @@ static enum err idle(struct attempt *a, const struct wire_message *m, struct err
 	failpoint(WORKER_IDLE);
 	a->replay.idles++;
 	attempt_deliver(a);
-	if (a->replay.answers < a->replay.idles) wait_for_person(a);
+	if (a->replay.answers < a->replay.idles) wait_for_long(a);
 	return ERR_OK;
 }
 

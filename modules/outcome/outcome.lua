@@ -54,7 +54,7 @@ end)
 
 local absent = {
 	notify = "messages",
-	escalate = "escalations", update = "messages to stakeholders", evidence = "findings", cause = "findings", runbook = "child executions",
+	escalate = "escalations", update = "messages to stakeholders",
 	wait = "durable waits", poll = "durable waits",
 }
 

@@ -44,7 +44,7 @@ expect(tostring(1.5) == "1.5")
 
 -- What later versions have says so; it is not a nil value.
 raises(function() notify("sre", "x") end, "notify: messages are not in this version of rung")
-raises(function() return cause "x" end, "cause: findings are not in this version")
+raises(function() return poll "x" end, "poll: durable waits are not in this version")
 raises(function() notify("ops", "x") end, "notify: ")
 
 -- skip and go end the step: no pcall keeps them. Everything else can be caught, with its fields.

@@ -220,7 +220,7 @@ static void wait_for_person(struct engine *g, size_t step)
 	for (size_t i = 0; i < s->count; i++) {
 		enum replay_wait wait = replay_waits_for(&s->live.replay, &s->calls[i].flow);
 		if (wait == REPLAY_WAITS_FOR_STORE) return;
-		questions += wait == REPLAY_WAITS_FOR_PERSON;
+		questions += wait == REPLAY_WAITS_FOR_LONG;
 		others += wait == REPLAY_WAITS_FOR_TARGET;
 	}
 	if (questions && !others) engine_drop_live(g, step);
