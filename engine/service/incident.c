@@ -178,14 +178,15 @@ static struct incident_commit *filling(struct incidents *all)
 	if (all->filling) return all->filling;
 	struct incident_commit *c = mem_zero(sizeof *c);
 	c->all = all;
-	c->batch = store_batch_new();
 	c->last = &c->first;
 	return all->filling = c;
 }
 
 struct store_batch *incident_batch(struct engine *en)
 {
-	return filling(en->incidents)->batch;
+	struct incident_commit *c = filling(en->incidents);
+	if (!c->batch) c->batch = store_batch_new();
+	return c->batch;
 }
 
 /* Keys without a value are left out of a record's data. */
@@ -227,7 +228,7 @@ const char *incident_blob(struct incident *inc, const void *bytes, size_t n)
 {
 	char name[STORE_BLOB_NAME_BYTES];
 	struct incident_commit *c = filling(inc->engine->incidents);
-	store_batch_blob(c->batch, inc->id, bytes, n, name);
+	store_batch_blob(incident_batch(inc->engine), inc->id, bytes, n, name);
 	keep_recent(c, name, bytes, n);
 	return arena_strdup(inc->arena, name);
 }
@@ -379,14 +380,33 @@ static void write_rows(struct incidents *all, struct store_batch *b)
 	all->dirty = NULL;
 }
 
+/* Nothing new to store: what follows waits for what was submitted before. */
+static void follow_last(struct incidents *all, struct incident_commit *c)
+{
+	struct incident_commit *last = all->flying;
+	while (last && last->next) last = last->next;
+	if (!last) {
+		follow(all, c, NULL);
+		return;
+	}
+	*last->last = c->first;
+	if (c->first) last->last = c->last;
+	arena_free(c->arena);
+	free(c);
+}
+
 void incident_commit(struct engine *en)
 {
 	struct incidents *all = en->incidents;
 	struct incident_commit *c = all->filling;
 	if (!c) return;
+	all->filling = NULL;
+	if (!c->batch) {
+		follow_last(all, c);
+		return;
+	}
 	failpoint(INCIDENT_COMMIT);
 	write_rows(all, c->batch);
-	all->filling = NULL;
 	if (all->is_reset) {
 		/* It builds on what could not be stored, and what is in memory is about to be read back. */
 		store_batch_free(c->batch);

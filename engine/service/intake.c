@@ -35,7 +35,7 @@ static void log_refused(struct intake *in, const char *source, const char *why)
 		in->untold++;
 		return;
 	}
-	log_line(LOG_WARN, "a delivery for %.64s is refused: %s (%llu more since the last line)", source, why, (unsigned long long)in->untold);
+	log_line(LOG_WARN, "alerts of %.64s: %s (%llu more were refused since the last line)", source, why, (unsigned long long)in->untold);
 	in->told_us = now_us;
 	in->untold = 0;
 }

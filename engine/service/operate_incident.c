@@ -160,13 +160,11 @@ void op_incident_open(struct request *q)
 
 /* ---- what they see ---- */
 
-void op_incident_show(struct request *q)
+static void show(struct request *q, const char *id)
 {
-	char id[INCIDENT_ID_BYTES];
 	struct error e;
-	struct incident *inc = incident_lookup(q->engine, json_str(q->args, "incident", NULL), id, &e), *old = NULL;
-	enum err err = inc ? ERR_OK : e.kind;
-	if (!err && !inc) err = incident_load_view(q->engine, id, &old, &e);
+	struct incident *inc = incident_find(q->engine, id), *old = NULL;
+	enum err err = inc ? ERR_OK : incident_load_view(q->engine, id, &old, &e);
 	if (!inc) inc = old;
 	if (!err) err = may_see(q, inc, &e);
 	if (err)
@@ -174,6 +172,25 @@ void op_incident_show(struct request *q)
 	else
 		request_answer(q, incident_view(inc), NULL, 0);
 	if (old) incident_free_view(old);
+}
+
+static void show_later(struct engine *en, json_t *data)
+{
+	struct request q = {.client = engine_client(en, (uint64_t)json_int(data, "client", 0)), .engine = en, .id = json_int(data, "id", 0)};
+	if (q.client) show(&q, json_str(data, "incident", ""));
+}
+
+/* Part of it is read from the store: it waits for what is on its way there. */
+void op_incident_show(struct request *q)
+{
+	char id[INCIDENT_ID_BYTES];
+	struct error e;
+	if (!incident_lookup(q->engine, json_str(q->args, "incident", NULL), id, &e) && e.kind) {
+		request_fail(q, &e);
+		return;
+	}
+	incident_answer_later(q->engine, show_later, json_pack("{s:I,s:I,s:s}", "client", (json_int_t)q->client->id, "id", q->id, "incident", id));
+	incident_commit(q->engine);
 }
 
 /* The most urgent first; those of which nobody said come behind; then the oldest. */

@@ -8,15 +8,17 @@ SEED=n draws them (21 in every check; the long loop draws others). ANYWHERE=1 dr
 lines; exit status.
 
 limit: 500"""
-import contextlib, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import contextlib, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
+import alertworld
 import failbook
 import host
 import rungclient as r
 from failtable import Table
 from oracle import Journal, alive
+from world import same
 
 ANYWHERE = os.environ.get("ANYWHERE") == "1"
 SEED = int(os.environ.get("SEED", "21"))
@@ -31,6 +33,19 @@ rules:
   - {id: root, allow: [run, read], who: ["user:root"], books: ["**"], grants: ["sh sh -c *", "sh /nonexistent/program", "secret token"]}
   - {id: look, allow: [read], who: [group:others], books: ["**"]}
   - {id: two, require: {approvals: 2, from: group:%s}, when: {risk: destructive}}
+"""
+ALERTS = """version: 1
+sources: {probe: {kind: generic, bearer: {secret: token}}}
+defaults: {as: bot}
+bindings:
+  - {id: run, match: {kind: run}, playbook: playbooks/run.md, cooldown: 0s, breaker: false, runs: false, parameters: {line: {label: line}}}
+  - {id: gone, match: {kind: gone}, playbook: playbooks/gone.md, breaker: false, runs: false}
+"""
+ALERT_POLICY = """version: 1
+services: {bot: {max_running: 50}}
+rules:
+  - {id: bot, allow: [run], who: ["service:bot"], books: ["playbooks/**"], grants: ["sh sh -c *"]}
+  - {id: root, allow: [run, read, respond], who: ["user:*"], books: ["**"], grants: ["sh sh -c *"]}
 """
 random.seed(SEED)
 
@@ -62,7 +77,13 @@ class World:
         self.write("secrets.yaml", "version: 1\nsecrets:\n  token: {file: %s}\n" % os.path.join(self.folder, "token"))
         with open(os.open(os.path.join(self.folder, "token"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
             f.write("not to be seen\n")
-        self.client = self.armed = self.waker = None
+        self.client = self.armed = self.waker = self.x = None
+        if name == "alerts":
+            self.write("alerts.yaml", ALERTS)
+            self.write("policy.yaml", ALERT_POLICY)
+            os.makedirs(os.path.join(self.folder, "playbooks"))
+            with open(os.path.join(self.folder, "playbooks", "run.md"), "w") as f:
+                f.write(alertworld.playbook("Run", 'sh("echo " .. params.line .. " >> %s", {effect = "idempotent"})' % self.oracle, parameters=("line",)))
 
     def write(self, name, text):
         with open(os.path.join(self.folder, ".rung", name), "w") as f:
@@ -169,6 +190,26 @@ class World:
         v = subprocess.run([self.engine.program, "verify", "--state", self.engine.state], env=r.Engine.environment(self.engine), stdin=subprocess.DEVNULL,
                            capture_output=True, text=True)
         assert v.returncode == 0, v.stdout + v.stderr
+
+    # --- alerts
+
+    def deliver(self, *alerts):
+        """As a source does: again until it is answered. The decisions."""
+        body = json.dumps([dict({"starts_at": 1700000000, "state": "firing"}, **a) for a in alerts]).encode()
+        while True:
+            try:
+                return self.client.ask("alerts.receive", body, source="probe", headers={})["decisions"]
+            except r.Closed:
+                self.again()
+            except r.Refused as e:
+                assert self.is_failing() or e.kind == "full", e
+
+    def ask(self, op, **args):
+        while True:
+            try:
+                return self.client.ask(op, **args)
+            except r.Closed:
+                self.again()
 
     # --- an execution
 
@@ -510,8 +551,40 @@ def approval(w):
     w.finish()
 
 
+@scenario
+def alerts(w):
+    """Of two alerts one starts a playbook, the other one's is not there; the engine dies when both are decided, and nothing has begun; the source repeats both. Then both
+    are over. What was answered is stored, and each had one execution."""
+    prepared(w)
+    w.x = None
+    run = {"id": "run-%d" % w.uses, "name": "Run", "labels": {"kind": "run", "line": "line-%d-%d" % (w.uses, time.monotonic_ns())}}
+    gone = {"id": "gone-%d" % w.uses, "name": "Gone", "labels": {"kind": "gone"}}
+    started = {run["id"]: set(), gone["id"]: set()}
+    w.arm()
+    if not w.armed or w.armed[0] != "intake.start":
+        w.table.ask("intake.start", "die", 1)
+    w.is_expected_down = True
+    for _ in range(3):
+        for a, d in zip((run, gone), w.deliver(run, gone)):
+            started[a["id"]] |= {d["execution"]} if d["outcome"] == "starts" else set()
+    w.table.disarm("intake.start") if not w.armed or w.armed[0] != "intake.start" else None
+
+    def ended():
+        shown = [w.ask("incident.show", incident=d["incident"]) for d in w.deliver(run, gone)]
+        return shown if not any(i["running"] for i in shown) else None
+    shown = r.deadline(60, "what the alerts started to end", ended, 0.02)
+    for a, i in zip((run, gone), shown):
+        same([len(i["executions"]), i["state"]], [1, "open"])
+        assert started[a["id"]] <= {i["executions"][0]["execution"]}, "%r was answered, %r is stored" % (started[a["id"]], i["executions"])
+    same(shown[1]["executions"][0]["state"], "invalid")
+    w.deliver(dict(run, state="resolved"), dict(gone, state="resolved"))
+    for i in shown:
+        same(w.ask("incident.show", incident=i["incident"])["state"], "resolved")
+    w.verify()
+
+
 NEEDS_ROOT = ("groups", "approval")
-QUICK = ("groups", "cancelled", "approval", "worker_lost", "actor_lost")
+QUICK = ("alerts", "groups", "cancelled", "approval", "worker_lost", "actor_lost")
 ONE_EACH = ("fresh", "set_aside")  # a world of its own each time
 WORLDS_MAX, USES_MAX = 4, 40  # each has a reserve of 64 MiB; and a journal that is verified at each death
 
