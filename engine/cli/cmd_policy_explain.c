@@ -101,20 +101,24 @@ static enum err read_book(const struct policy_use *u, struct question *x, struct
 	return ERR_OK;
 }
 
-/* Parameters as far as they are known: given, else the book's defaults. A secret is no value. */
+/* The value of one of the book's, in the place of its text; one that is not known, or is a secret, has none. */
+static enum err read_param(json_t *params, const struct book_param *p, struct error *e)
+{
+	json_t *given = json_incref(json_object_get(params, p->name)), *v = NULL;
+	const char *text = given ? json_string_value(given) : p->default_text;
+	const bool is_known = text && p->type != PARAM_SECRET;
+	json_object_del(params, p->name);
+	if (is_known && (v = book_param_read(p, text, e))) json_object_set_new(params, p->name, v);
+	json_decref(given);
+	return is_known && !v ? error_context(e, "the parameter %s", p->name) : ERR_OK;
+}
+
+/* Parameters as far as they are known: given, else the book's defaults. */
 static enum err read_params(const struct policy_use *u, struct question *x, struct error *e)
 {
 	x->params = json_object();
 	enum err err = given_params(u->in, x->params, e);
-	for (size_t i = 0; x->book && i < x->book->param_count && !err; i++) {
-		const struct book_param *p = &x->book->params[i];
-		const char *text = json_str(x->params, p->name, p->default_text);
-		json_object_del(x->params, p->name);
-		if (!text || p->type == PARAM_SECRET) continue;
-		json_t *v = book_param_read(p, text, e);
-		if (!v) return error_context(e, "the parameter %s", p->name);
-		json_object_set_new(x->params, p->name, v);
-	}
+	for (size_t i = 0; x->book && i < x->book->param_count && !err; i++) err = read_param(x->params, &x->book->params[i], e);
 	x->q.params = x->params;
 	return err;
 }

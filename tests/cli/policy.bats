@@ -188,6 +188,11 @@ print(json.dumps(v) if not isinstance(v, str) else v)' "$1"; }
 	[ "$(field permissions.2.outcome <<<"$output")" = deny ]
 }
 
+@test "explain reads parameters as a run does" {
+	run "$RUNG" policy explain restart --who ana --at 2026-12-24 --param unit=a-unit-with-a-rather-long-name --call 'sh systemctl restart a-unit-with-a-rather-long-name'
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
+
 @test "explain answers about one call, one step, one verb, with the status that a run would have" {
 	run "$RUNG" policy explain runbooks/web/restart.md --who ana --call 'sh systemctl restart nginx'
 	[ "$status" -eq 0 ]

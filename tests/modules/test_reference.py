@@ -87,7 +87,8 @@ return out""" % "\n".join(tries)
 def every_call_is_documented_and_no_other(w):
     entries = reference()
     names = sorted({name_of(c) for e in entries for c in e["calls"]})
-    folders = sorted(d for d in os.listdir(os.path.join(ROOT, "modules")) if os.path.isdir(os.path.join(ROOT, "modules", d)))
+    # What steps cannot call, such as the channels of notifications, has no Lua.
+    folders = sorted(d for d in os.listdir(os.path.join(ROOT, "modules")) if os.path.exists(os.path.join(ROOT, "modules", d, d + ".lua")))
     missing = [d for d in folders if d not in {e["module"] for e in entries}]
     assert not missing, "modules without a documented call: %s" % missing
     source = """local there, found = {}, {}

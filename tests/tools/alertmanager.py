@@ -54,7 +54,7 @@ class NodeExporter(Process):
         # It reads the mounts of process 1, which may be in another namespace, unless there are none: then its own.
         proc = os.path.join(folder, "proc")
         os.makedirs(proc)
-        os.symlink("/proc/self", os.path.join(proc, "self"))
+        os.symlink("/proc/self/mounts", os.path.join(proc, "mounts"))
         super().__init__(folder, [NODE_EXPORTER, "--web.listen-address=127.0.0.1:%d" % self.port, "--collector.disable-defaults", "--collector.filesystem",
                                   "--path.procfs=" + proc, "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run)($|/)"])
         r.deadline(30, "node_exporter to answer", lambda: get("http://127.0.0.1:%d/metrics" % self.port), 0.1)
