@@ -64,6 +64,14 @@ static const char *with_values(const struct execution *x, const char *pattern, s
 	return text;
 }
 
+/* Is all that a declared pattern asks for granted: with this execution's values, or as both say it, {param:x} being the same value in both? */
+static bool is_granted(const struct execution *x, const struct capability *const *grants, size_t n, const char *pattern, struct arena *a)
+{
+	struct capability *c;
+	return (capability_parse(a, with_values(x, pattern, a), &c, NULL) == ERR_OK && capability_covers(grants, n, c)) ||
+	       (capability_parse(a, pattern, &c, NULL) == ERR_OK && capability_covers(grants, n, c));
+}
+
 /* The grants of every allow that may speak of this execution. */
 static size_t grants_for(struct execution *x, const struct policy *p, const struct capability **out)
 {
@@ -86,8 +94,7 @@ static void missing_calls(struct execution *x, const struct policy *p, struct ar
 	size_t n = grants_for(x, p, grants);
 	for (size_t i = 0; i < x->book->permission_count; i++) {
 		const char *pattern = x->book->permissions[i].pattern;
-		struct capability *c;
-		if (capability_parse(a, with_values(x, pattern, a), &c, NULL) || capability_covers(grants, n, c)) continue;
+		if (is_granted(x, grants, n, pattern, a)) continue;
 		add_missing(list, "call", NULL, pattern, "deny", "no rule grants all that it asks for");
 	}
 }
@@ -120,10 +127,7 @@ static enum err check_unattended(struct execution *x, struct error *e)
 	buf_init(&missing, 800);
 	for (size_t i = 0; !x->is_all_declared && i < x->book->permission_count; i++) {
 		const char *pattern = x->book->permissions[i].pattern;
-		struct capability *c;
-		if (capability_parse(a, with_values(x, pattern, a), &c, NULL) == ERR_OK &&
-		    capability_covers((const struct capability *const *)x->allowed, x->allowed_count, c))
-			continue;
+		if (is_granted(x, (const struct capability *const *)x->allowed, x->allowed_count, pattern, a)) continue;
 		buf_printf(&missing, "%s`%.200s`", missing.len ? ", " : "", pattern);
 	}
 	enum err err = ERR_OK;

@@ -215,3 +215,16 @@ binding() {
 	run "$RUNG" verify
 	[ "$status" -eq 0 ]
 }
+
+@test "a grant that names a parameter is enough for a book that declares the same" {
+	mkdir -p "$W/ws/runbooks"
+	printf '# Same\n\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| file | string | %s/same | Where |\n\n## Permissions\n\n- `sh touch -- {param:file}`\n\n## Steps\n\n1. Touch it\n\n   ```lua {id=touch irreversible=x}\n   sh{"touch", "--", params.file}\n   ```\n' "$W" >runbooks/same.md
+	sed -i 's/"sh true"\]/"sh true", "sh touch -- {param:file}"]/' .rung/policy.yaml
+	run "$RUNG" run runbooks/same.md --auto
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	[ -e "$W/same" ]
+	# The same value under another name is another thing.
+	sed -i 's/-- {param:file}"]/-- {param:other}"]/' .rung/policy.yaml
+	run "$RUNG" run runbooks/same.md --auto
+	[ "$status" -eq 4 ] || { echo "$output"; false; }
+}

@@ -17,7 +17,7 @@ RUNG = os.environ.get("RUNG", os.path.join(ROOT, "build/rung"))
 
 # A value of each argument that comes as far as the look at the options.
 VALUES = {"unit": '"nginx"', "url": '"https://x.example/"', "hosts": '{"h"}', "kind": '"deployments"', "address": '"x.example:1"', "argv": '{"true"}', "signal": '"TERM"',
-          "path": '"/x"', "pid": "1", "replicas": "1", "value": "1", "list": "{}", "f": "print", "method": '"PUT"'}
+          "path": '"/x"', "params": "{}", "pid": "1", "replicas": "1", "value": "1", "list": "{}", "f": "print", "method": '"PUT"'}
 OBJECTS = {"k": 'kubernetes{server = "https://x.example"}', "p": 'prometheus("https://x.example")'}
 REQUIRED = {"approve": 'prompt = "x", ', "ask": 'prompt = "x", ', "kubernetes": 'server = "https://x.example", '}
 # What they are given is written in C, which looks at no other member.
