@@ -110,7 +110,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_EXECUTION_LINKED] = {"execution.linked", "an execution that no alert started works on the incident", SCOPE_INCIDENT, {
 		MUST("execution", NAME), MAY("trigger", WORD), MAY("parent", NAME), MAY("rule", NAME), MAY("book", NAME)}},
 	[RECORD_EXECUTION_ENDED] = {"execution.ended", "how an execution of the incident ended, or why it did not begin", SCOPE_INCIDENT, {
-		MUST("execution", NAME), MUST("state", WORD), MAY("cause", NAME), MAY("reason", BLOB)}},
+		MUST("execution", NAME), MUST("state", WORD), MAY("cause", NAME), MAY("reason", BLOB), MAY("within_us", INT)}},
 	[RECORD_INCIDENT_ACKNOWLEDGED] = {"incident.acknowledged", "somebody has it: nobody else is notified", SCOPE_INCIDENT, {
 		MUST("how", WORD), MAY("link", INT), MAY("note", BLOB)}},
 	[RECORD_INCIDENT_NOTED] = {"incident.noted", "what somebody wrote down", SCOPE_INCIDENT, {

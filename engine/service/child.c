@@ -8,6 +8,7 @@
 #include "service/call.h"
 #include "service/children.h"
 #include "service/engine_state.h"
+#include "service/incident.h"
 #include "service/inventory.h"
 
 #include <stdlib.h>
@@ -125,6 +126,23 @@ static json_t *params_of(struct execution *x, const json_t *arguments, json_t *a
 	return params;
 }
 
+static json_t *alert_of(struct execution *x)
+{
+	size_t n;
+	char *text = x->alert_blob ? execution_read_blob(x, x->alert_blob, &n) : NULL;
+	json_t *alert = text ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
+	free(text);
+	return alert;
+}
+
+/* It works on the incident of its parent. */
+static void link_child(struct execution *x, const struct execution *child)
+{
+	struct incident *inc = x->incident ? incident_find(x->engine, x->incident) : incident_of_execution(x->engine, x->id);
+	if (!inc || incident_execution_find(inc->flow, child->id)) return;
+	if (incident_link(inc, child->id, "parent", x->id, NULL) == ERR_OK) incident_commit(x->engine);
+}
+
 static size_t count_children(const struct execution *x)
 {
 	size_t n = 0;
@@ -162,7 +180,7 @@ static enum err begin(struct execution *x, struct call *c, struct execution **ou
 {
 	json_t *form = call_arguments(x, c), *arguments = json_obj(form, "arguments"), *aliases = json_object();
 	const char *name = json_str(arguments, "name", ""), *path = children_path(x->children, name);
-	json_t *params = params_of(x, arguments, aliases);
+	json_t *params = params_of(x, arguments, aliases), *alert = alert_of(x);
 	struct execution_wish w = {.book = name,
 	                           .params = params,
 	                           .mode = FLOW_AUTO,
@@ -174,12 +192,15 @@ static enum err begin(struct execution *x, struct call *c, struct execution **ou
 	                           .parent = x,
 	                           .parent_call = {x->id, x->book->steps[c->step].id, c->attempt, c->number},
 	                           .secret_aliases = aliases,
+	                           .incident = x->incident,
+	                           .alert = alert,
 	                           .is_start = true,
 	                           .awaited = awaited};
 	enum err err = path ? check_ancestors(x, path, e) : ERR_OK;
 	if (!err) err = execution_new(x->engine, &w, out, e);
 	json_decref(params);
 	json_decref(aliases);
+	json_decref(alert);
 	json_decref(form);
 	return err;
 }
@@ -197,6 +218,7 @@ static void start_new(struct execution *x, struct call *c)
 		fail(x, c, err == ERR_DENIED ? "denied" : "failed", e.text);
 	} else {
 		engine_add(x->engine, child);
+		link_child(x, child);
 		execution_commit(child);
 		failpoint(CHILD_STARTED);
 	}
@@ -226,6 +248,7 @@ static void meet(struct execution *x, struct call *c, struct execution *child)
 	}
 	give_secrets(x, c, child);
 	engine_add(x->engine, child);
+	link_child(x, child);
 	failpoint(CHILD_ADOPT);
 	execution_take_up(child, "system:engine");
 	execution_step_on(child);
@@ -238,6 +261,7 @@ void child_start(struct execution *x, struct call *c)
 	c->is_dispatched = true;
 	c->is_intended = false;
 	if (child) {
+		give_secrets(x, c, child);
 		child_tell(child);
 		return;
 	}

@@ -16,6 +16,7 @@
 #include "service/inventory.h"
 #include "service/leftover.h"
 #include "service/listen.h"
+#include "service/mitigation.h"
 #include "service/oncall_file.h"
 #include "service/receipt.h"
 #include "service/revision.h"
@@ -187,7 +188,7 @@ static void signalled(uv_signal_t *s, int number)
 
 static bool is_busy(struct engine *en)
 {
-	if (en->clients || channels_are_busy(en) || escalations_are_busy(en)) return true;
+	if (en->clients || channels_are_busy(en) || escalations_are_busy(en) || mitigations_are_busy(en)) return true;
 	for (const struct execution *x = en->executions; x; x = x->next)
 		if (x->flow->state == RUN_RUNNING || x->commits) return true;
 	return false;
@@ -200,6 +201,7 @@ static void tick(uv_timer_t *t)
 	leftover_sweep(en);
 	listen_again(en);
 	supervise(en);
+	mitigations_tick(en);
 	incidents_tick(en);
 	escalations_tick(en);
 	if (is_busy(en))

@@ -65,15 +65,20 @@ static bool concerns_anybody(struct execution *x)
 	return o->policy_count > 0 || x->incident || incident_of_execution(x->engine, x->id);
 }
 
-static void raise_it(struct execution *x, enum escalation_trigger trigger, size_t i, int64_t since_us)
+static void raise_with(struct execution *x, enum escalation_trigger trigger, size_t i, int64_t since_us, const char *reason)
 {
 	const struct incident *known = incident_of_execution(x->engine, x->id);
 	if (known && escalation_was_raised(known, trigger, x->id, step_id(x, i), since_us)) return;
 	if (!concerns_anybody(x)) return;
 	failpoint(ESCALATION_RAISE);
 	struct incident *inc = incident_open_for_execution(x);
-	escalation_raise(inc, trigger, x->id, step_id(x, i), i == SIZE_MAX ? NULL : execution_why(x, i));
+	escalation_raise(inc, trigger, x->id, step_id(x, i), reason);
 	incident_commit(x->engine);
+}
+
+static void raise_it(struct execution *x, enum escalation_trigger trigger, size_t i, int64_t since_us)
+{
+	raise_with(x, trigger, i, since_us, i == SIZE_MAX ? NULL : execution_why(x, i));
 }
 
 /* Of a child its parent decides. */
@@ -194,13 +199,29 @@ static void close_with(struct execution *x)
 	if (incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = d}, NULL) == ERR_OK) incident_commit(x->engine);
 }
 
+/* A playbook that runs by itself, or for an incident, and has mended nothing: no cause, or one whose runbook it could not start. True: somebody is told. */
+static bool watch_conclusion(struct execution *x)
+{
+	const char *outcome = json_str(x->conclusion, "outcome", "");
+	bool is_alone = x->flow->mode == FLOW_AUTO || x->incident, is_lost = strcmp(outcome, "no_cause") == 0;
+	const json_t *result = execution_result(x, x->graph->count - 1);
+	const char *why = json_str(result, "why", NULL);
+	bool is_refused = strcmp(outcome, "proposed") == 0 && why && strcmp(why, "a person said no") != 0;
+	if (!is_alone || is_child(x) || !(is_lost || is_refused)) return false;
+	char *reason = is_lost ? mem_strdup("the playbook's steps are over, and no root cause was found")
+	                       : mem_printf("the cause is %s, and nothing was run: %.600s", json_str(result, "cause", "?"), why);
+	raise_with(x, is_lost ? RAISED_BY_NO_CAUSE : RAISED_BY_DENIED, SIZE_MAX, 0, reason);
+	free(reason);
+	return true;
+}
+
 /* It ended badly, and no step said why: stopped by a deadline of its own, say. */
 static void watch_end(struct execution *x)
 {
 	enum run_state s = x->flow->state;
 	struct incident *inc = incident_of_execution(x->engine, x->id);
 	struct escalation_seen seen;
-	if (s == RUN_SUCCEEDED) close_with(x);
+	if (s == RUN_SUCCEEDED && !watch_conclusion(x)) close_with(x);
 	if (x->flow->mode != FLOW_AUTO || is_child(x) || (s != RUN_FAILED && s != RUN_TIMED_OUT && s != RUN_DIVERGED)) return;
 	for (size_t i = 0; inc && escalation_raise_seen(inc, i, &seen); i++)
 		if (seen.execution && strcmp(seen.execution, x->id) == 0) return;

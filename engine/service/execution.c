@@ -347,7 +347,7 @@ static void finished(struct execution *x, json_t *data)
 {
 	(void)data;
 	failpoint(EXECUTION_FINISHED);
-	incident_execution_ended(x, NULL);
+	incident_execution_ended(x);
 	engine_broadcast(x->engine, x, json_pack("{s:s,s:s,s:s}", "ev", "ended", "execution", x->id, "state", run_state_name(x->flow->state)), NULL, 0);
 	child_ended(x);
 	engine_remove(x->engine, x);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "service/escalation.h"
 #include "service/incidents.h"
+#include "service/mitigation.h"
 #include "service/rail.h"
 #include "service/remembered.h"
 
@@ -165,6 +166,7 @@ enum err incident_fold(struct incident *inc, const struct record *r, struct erro
 	if (err) return err;
 	if (is_event) must(incident_apply(inc->flow, &ev, NULL) == ERR_OK);
 	fold_words(inc, r);
+	mitigation_fold(inc, r);
 	if (r->kind == RECORD_ALERT_RECEIVED) fold_alert(inc, r);
 	if (!inc->is_for_reading) fold_tables(all, inc, r);
 	if (inc->flow->changed_us != changed_us || !inc->has_row) mark_dirty(inc);

@@ -1,6 +1,7 @@
 #ifndef RUNG_SERVICE_INCIDENT_H
 #define RUNG_SERVICE_INCIDENT_H
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/table.h"
 #include "flow/incident.h"
@@ -25,6 +26,13 @@ struct incident_alert_kept {
 	char outcome[16];                   /* the last decision */
 };
 
+/* What was run, and is to have helped. */
+struct incident_mitigation {
+	const char *execution;
+	struct clock_until until; /* the alerts are to be over */
+	bool is_awaited;
+};
+
 struct incident {
 	struct engine *engine;
 	struct arena *arena;
@@ -37,6 +45,7 @@ struct incident {
 	const char *book;               /* that its alerts led to last, or that its execution runs; or NULL */
 	struct incident_alert_kept *kept;
 	size_t kept_count, kept_capacity;
+	struct incident_mitigation mitigation;
 	struct incident_escalation *escalating; /* NULL: nothing was raised */
 
 	/* Under way. */
@@ -138,8 +147,8 @@ struct incident *incident_open_for_execution(struct execution *x);
 /* One that works on the incident without an alert's decision (a child, one by hand): the record execution.linked. */
 enum err incident_link(struct incident *inc, const char *execution, const char *trigger, const char *parent, struct error *e);
 
-/* The end of an execution is durable: its incident is told. cause: what its playbook found, or NULL. */
-void incident_execution_ended(struct execution *x, const char *cause);
+/* The end of an execution is durable: its incident is told, with the cause that its playbook found, and how long its alerts have to be over now. */
+void incident_execution_ended(struct execution *x);
 
 /* Records of the execution could not be stored, and it has left the engine: it is taken up, or begun, again when a minute has passed. */
 void incident_execution_lost(struct execution *x);

@@ -5,6 +5,7 @@
 #include "service/escalation.h"
 #include "service/incidents.h"
 #include "service/intake_start.h"
+#include "service/mitigation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,21 @@ struct incident *incident_open_for_execution(struct execution *x)
 }
 
 /* Who does not know the incident in memory any more tells nobody: it is resolved, and long ago. */
-void incident_execution_ended(struct execution *x, const char *cause)
+static json_t *end_of(struct execution *x)
+{
+	int64_t within_us = mitigation_within(x);
+	json_t *d = json_pack("{s:s,s:s,s:s*}", "execution", x->id, "state", run_state_name(x->flow->state), "cause", json_str(x->conclusion, "cause", NULL));
+	if (within_us) json_object_set_new(d, "within_us", json_integer(within_us));
+	return d;
+}
+
+void incident_execution_ended(struct execution *x)
 {
 	struct incident *inc = incident_of_execution(x->engine, x->id);
 	const struct incident_execution *run = inc ? incident_execution_find(inc->flow, x->id) : NULL;
 	if (!run || run->ended_us) return;
 	failpoint(INCIDENT_EXECUTION_ENDED);
-	json_t *d = json_pack("{s:s,s:s,s:s*}", "execution", x->id, "state", run_state_name(x->flow->state), "cause", cause);
-	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = d}, NULL);
+	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = end_of(x)}, NULL);
 	incident_commit(x->engine);
 }
 
@@ -103,7 +111,12 @@ static void take_up_execution(struct incident *inc, const struct incident_execut
 		take_up_open(inc, run->id);
 		return;
 	}
-	json_t *d = json_pack("{s:s,s:s}", "execution", run->id, "state", run_state_name(state));
+	/* What it found is in its own record. */
+	struct execution *x = NULL;
+	json_t *d = execution_load(inc->engine, inc->engine->reader, run->id, &x, NULL)
+	                ? json_pack("{s:s,s:s}", "execution", run->id, "state", run_state_name(state))
+	                : end_of(x);
+	if (x) execution_free(x);
 	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = d}, NULL);
 }
 

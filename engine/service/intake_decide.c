@@ -4,6 +4,7 @@
 #include "service/incidents.h"
 #include "service/intake_parts.h"
 #include "service/intake_start.h"
+#include "service/mitigation.h"
 #include "service/rail.h"
 #include "service/remembered.h"
 
@@ -308,9 +309,9 @@ static void follow(struct fate *f, bool was_proposed)
 	struct incident *inc = f->inc;
 	if (!is_open(inc)) return;
 	if (strcmp(f->outcome, "proposed") == 0 && !was_proposed) escalation_raise(inc, RAISED_BY_DENIED, NULL, NULL, f->decision.reason);
-	if (incident_is_over(inc->flow))
-		incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = json_pack("{s:s}", "how", "alert"), .t_us = f->now_us},
-		              NULL);
+	if (!incident_is_over(inc->flow)) return;
+	mitigation_alerts_over(inc);
+	incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = json_pack("{s:s}", "how", "alert"), .t_us = f->now_us}, NULL);
 }
 
 static json_t *answer_of(const struct fate *f)

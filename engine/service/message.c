@@ -115,6 +115,18 @@ static json_t *run_object(const struct attempt *a)
 	                 "key", key, "step", attempt_step(a)->id);
 }
 
+/* The alert that started it, and its incident, as they were then: a step that is run again sees the same. */
+static void add_reason(const struct attempt *a, json_t *message)
+{
+	struct execution *x = a->x;
+	size_t n;
+	char *text = x->alert_blob ? execution_read_blob(x, x->alert_blob, &n) : NULL;
+	json_t *alert = text ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
+	if (alert) json_object_set_new(message, "alert", alert);
+	if (x->incident) json_object_set_new(message, "incident", json_pack("{s:s}", "id", x->incident));
+	free(text);
+}
+
 /* The same for the same attempt, so that math.random gives the same again when it is run over its record. */
 static json_t *seed_of(const struct attempt *a)
 {
@@ -134,6 +146,7 @@ json_t *attempt_message(struct attempt *a, struct buf *sources, struct error *e)
 	                            results_for(a->x, &p), "run", run_object(a), "modules", "now_us", (json_int_t)a->now_us, "seed", seed_of(a), "cpu_ms",
 	                            ATTEMPT_CPU_MS, "memory_bytes", ATTEMPT_LUA_BYTES);
 	json_decref(p.list);
+	add_reason(a, message);
 	*sources = p.sources;
 	if (json_dumpb(message, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) <= WIRE_HEAD_BYTES_MAX) return message;
 	error_set(e, ERR_TOO_BIG, "the results that the step asks for are over %d KiB together: name those it needs, as steps.look", WIRE_HEAD_BYTES_MAX >> 10);
