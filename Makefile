@@ -223,6 +223,10 @@ try: packages ## on a fresh Debian 12: install what is needed, build, run a ship
 	$(MAKE) $(if $(findstring j,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	$(O)/rung run runbooks/host-health.md --auto --allow declared
 
+.PHONY: demo
+demo: packages-test all ## an alert from the full disk that raises it to the incident that closes, live, with Debian's Prometheus and Alertmanager
+	@RUNG=$(O)/rung python3 tests/e2e/demo.py
+
 .PHONY: check
 check: packages-test ## install what the tests need, build, run all tests
 	@B=$(B) sh tests/run.sh

@@ -59,7 +59,7 @@ lost=$(($(wc -l <"$work/suites") - $(find "$work" -name '*.result' | wc -l)))
 [ "$lost" -eq 0 ] || { echo "$lost suites left no result" && failed=$((failed + lost)); }
 
 # What each area took of its budget (tests/README.md): one that is over is cut down, or moves to `make torture`.
-sed -n 's/^| `\([a-z]*\)` | \([0-9]*\) min |.*/\1 \2/p' tests/README.md >"$work/budgets"
+sed -n 's/^| `\([a-z0-9]*\)` | \([0-9]*\) min |.*/\1 \2/p' tests/README.md >"$work/budgets"
 echo
 cat "$work"/*.result | awk -v budgets="$work/budgets" '
 	BEGIN { while ((getline line < budgets) > 0) { split(line, part, " "); budget[part[1]] = part[2] } }

@@ -143,6 +143,7 @@ end
 -- Deleted files whose space a process still holds: it comes back when that one closes them or ends.
 -- @option count int = 5: how many
 -- @option min size = "10M": smaller ones are not listed
+-- @option path path?: only those of the file system that this is on
 -- @return list of `{path, bytes, pid}`, the biggest first
 -- @needs sh find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/* (deleted)' -printf '%p\n'
 -- @needs sh stat --dereference **
@@ -151,18 +152,21 @@ end
 -- @example
 --   for _, f in ipairs(disk.held_open()) do log.warn("process " .. f.pid .. " holds " .. text.size(f.bytes)) end
 function disk.held_open(options)
-	options = options_of("held_open", options, {count = true, min = true})
+	options = options_of("held_open", options, {count = true, min = true, path = true})
+	if options.path ~= nil then check_path("held_open", options.path) end
 	local links = look(options, {"find", "/proc", "-mindepth", "3", "-maxdepth", "3", "-path", "/proc/[0-9]*/fd/*", "-lname", "/* (deleted)", "-printf", "%p\\n"}, {0, 1})
 	local paths = open("text").lines(links.stdout)
 	if #paths == 0 then return open("json").array{} end
-	local argv = {"stat", "--dereference", "--format=%s %d:%i %n", "--"}
+	local argv = {"stat", "--dereference", "--format=%s %d:%i %n", "--", options.path}
 	for i, p in ipairs(paths) do
 		if i <= 500 then argv[#argv + 1] = p end
 	end
 	local list, seen, min = {}, {}, open("text").bytes(options.min or "10M")
-	for _, line in ipairs(open("text").lines(look(options, argv, {0, 1}).stdout)) do
+	local lines = open("text").lines(look(options, argv, {0, 1}).stdout)
+	local device = options.path and (lines[1] or ""):match("^%d+ (%d+):")
+	for _, line in ipairs(lines) do
 		local bytes, file, link, pid = line:match("^(%d+) (%S+) (/proc/(%d+)/.*)$")
-		if pid and tonumber(bytes) >= min and not seen[file] then
+		if pid and tonumber(bytes) >= min and not seen[file] and (not options.path or file:match("^%d+") == device) then
 			seen[file] = true
 			list[#list + 1] = {path = link, bytes = tonumber(bytes), pid = tonumber(pid)}
 		end

@@ -95,7 +95,6 @@ class Stage:
         self.work = os.path.join(self.folder, "workspace")
         self.state = os.path.join(self.folder, "state")
         self.environment = dict(os.environ, RUNG_STATE=self.state, XDG_STATE_HOME=os.path.join(self.folder, "home"), NO_COLOR="1")
-        self.client_open = None
         os.mkdir(self.disk)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d,mode=0755" % DISK_BYTES, "stage", self.disk], check=True)
         os.makedirs(self.spool)
@@ -105,8 +104,8 @@ class Stage:
     def start(self):
         self.mail, self.hook = Smtpd(), Hook()
         self.port = free_port()
-        self.workspace()
         self.url = "http://127.0.0.1:%d" % self.port
+        self.workspace()
         self.say("rung serve")
         self.engine = Process(os.path.join(self.folder, "rung"), [RUNG, "serve"], cwd=self.work, env=self.environment)
         self.parts.append(self.engine)
@@ -137,7 +136,7 @@ class Stage:
             shutil.copytree(os.path.join(ROOT, kind), os.path.join(self.work, kind))
         me = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip() or "root"
         config = {
-            "config.yaml": {"version": 1, "http": {"listen": "127.0.0.1:%d" % self.port}},
+            "config.yaml": {"version": 1, "http": {"listen": "127.0.0.1:%d" % self.port, "public": self.url}},
             "secrets.yaml": {"version": 1, "secrets": {"alertmanager-token": {"file": "secrets/alertmanager-token"}}},
             "alerts.yaml": {
                 "version": 1,
@@ -208,6 +207,23 @@ class Stage:
     def json(self, *argv, **more):
         out = self.rung(*argv, "--json", **more)
         return json.loads(out) if out.strip() else None
+
+    def incidents(self):
+        """All there are, the newest last."""
+        lines = self.rung("incidents", "--all", "--json", check=False).splitlines()
+        return sorted((json.loads(l) for l in lines if l.strip()), key=lambda i: i["opened_us"])
+
+    def incident(self, id):
+        return self.json("incidents", id)
+
+    def executions(self):
+        """All there are, the newest last: {execution, title, state, driver, ...}."""
+        lines = self.rung("log", "--json", check=False).splitlines()
+        return sorted((json.loads(l) for l in lines if l.strip()), key=lambda x: x["started_us"])
+
+    def open_link(self, link, method="GET"):
+        with urllib.request.urlopen(urllib.request.Request(link, method=method, data=b"" if method == "POST" else None), timeout=10) as f:
+            return f.status, f.read().decode()
 
     def percent(self):
         s = os.statvfs(self.disk)

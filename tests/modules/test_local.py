@@ -55,9 +55,14 @@ def disk_finds_deleted_files_that_are_held_open(w):
         f.write(b"\1" * (11 << 20))
         f.flush()
         os.unlink(f.name)
-        held = w.lua_result('return disk.held_open{min = "11M", count = 100}', r"sh find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/* (deleted)' -printf '%p\n'",
-                            "sh stat --dereference **")
+        rights = (r"sh find /proc -mindepth 3 -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/* (deleted)' -printf '%p\n'",
+                  "sh stat --dereference **")
+        held = w.lua_result('return disk.held_open{min = "11M", count = 100}', *rights)
         same([(h["bytes"], h["pid"]) for h in held if h["pid"] == os.getpid()], [(11 << 20, os.getpid())])
+        # Of that file system, and of another one.
+        for path, count in ((w.folder, 1), ("/proc", 0)):
+            held = w.lua_result('return disk.held_open{min = "11M", count = 100, path = "%s"}' % path, *rights)
+            same(len([h for h in held if h["pid"] == os.getpid()]), count)
 
 
 @test
