@@ -40,6 +40,31 @@ static void address_of(struct connection *c, const struct sockaddr *a)
 	strcat(c->address, "/64");
 }
 
+static bool has_said_nothing(const struct connection *c)
+{
+	return !c->is_cut && (c->phase == CONNECTION_HEAD || c->phase == CONNECTION_IDLE);
+}
+
+/* Its end is seen by the library, which closes it: a descriptor is never closed from here. */
+static void cut(struct http *h, struct connection *c)
+{
+	if (c->is_cut) return;
+	c->is_cut = true;
+	h->cut[c->phase]++;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+/* Slow ones may not keep others out: where room is short, each new one takes the place of the one that has waited longest without a whole request. */
+static void make_room(struct http *h)
+{
+	enum { FULL = HTTP_CONNECTIONS_MAX - HTTP_CONNECTIONS_MAX / 8 };
+	if (h->connection_count <= FULL) return;
+	struct connection *oldest = NULL;
+	for (struct connection *c = h->connections; c; c = c->next)
+		if (has_said_nothing(c) && (!oldest || c->since_us < oldest->since_us)) oldest = c;
+	if (oldest) cut(h, oldest);
+}
+
 static void link_connection(struct http *h, struct connection *c)
 {
 	pthread_mutex_lock(&h->lock);
@@ -47,6 +72,7 @@ static void link_connection(struct http *h, struct connection *c)
 	if (c->next) c->next->before = c;
 	h->connections = c;
 	h->connection_count++;
+	make_room(h);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -85,31 +111,16 @@ static const int64_t phase_us[CONNECTION_PHASE_N] = {
     [CONNECTION_BODY] = HTTP_BODY_TIME_MAX * INT64_C(1000000),     [CONNECTION_ENGINE] = 0,
     [CONNECTION_ANSWER] = HTTP_ANSWER_TIME_MAX * INT64_C(1000000), [CONNECTION_STREAM] = HTTP_STREAM_TIME_MAX * INT64_C(1000000)};
 
-/* Its end is seen by the library, which closes it: a descriptor is never closed from here. */
-static void cut(struct http *h, struct connection *c)
+/* Has the other end gone in the middle of a request? The library, which is told of an end once, may have read to before it and not look again. */
+static bool has_left(struct connection *c)
 {
-	if (c->is_cut) return;
-	c->is_cut = true;
-	h->cut[c->phase]++;
-	shutdown(c->fd, SHUT_RDWR);
-}
-
-static bool has_said_nothing(const struct connection *c)
-{
-	return !c->is_cut && (c->phase == CONNECTION_HEAD || c->phase == CONNECTION_IDLE);
-}
-
-/* Slow ones may not keep others out: where room is short, those that have waited longest without a whole request go. */
-static void make_room(struct http *h)
-{
-	enum { FULL = HTTP_CONNECTIONS_MAX - HTTP_CONNECTIONS_MAX / 8 };
-	for (size_t over = h->connection_count > FULL ? h->connection_count - FULL : 0; over > 0; over--) {
-		struct connection *oldest = NULL;
-		for (struct connection *c = h->connections; c; c = c->next)
-			if (has_said_nothing(c) && (!oldest || c->since_us < oldest->since_us)) oldest = c;
-		if (!oldest) return;
-		cut(h, oldest);
-	}
+	char byte;
+	bool is_asking = c->phase == CONNECTION_BODY || has_said_nothing(c);
+	bool is_at_end = !c->is_cut && is_asking && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	/* A second look: in between its request may have been read to the end, whose sender needs no more than to hear. */
+	bool is_same = is_at_end && c->ended_since_us == c->since_us;
+	c->ended_since_us = is_at_end ? c->since_us : 0;
+	return is_same;
 }
 
 void server_reap(struct http *h)
@@ -117,8 +128,7 @@ void server_reap(struct http *h)
 	int64_t now_us = clock_monotonic_us();
 	pthread_mutex_lock(&h->lock);
 	for (struct connection *c = h->connections; c; c = c->next)
-		if (phase_us[c->phase] && now_us - c->since_us > phase_us[c->phase]) cut(h, c);
-	make_room(h);
+		if ((phase_us[c->phase] && now_us - c->since_us > phase_us[c->phase]) || has_left(c)) cut(h, c);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -187,6 +197,7 @@ static enum err look_at_head(struct exchange *x, const char *method, const char 
 	*head = (struct head){.bytes = method, .method = method, .version = version, .target = x->target_text};
 	head->n = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, field_came, head);
+	if (head->n > HTTP_HEAD_MAX) return error_set(e, ERR_TOO_BIG, "a request's head has at most %d bytes", HTTP_HEAD_MAX);
 	enum err err = head_check(head, body, e);
 	if (!err) err = target_read(x->target_text, &x->target, e);
 	if (!err) keep_headers(x, head);

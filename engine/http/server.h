@@ -81,6 +81,7 @@ struct connection {
 	int fd;
 	enum connection_phase phase;
 	int64_t since_us;
+	int64_t ended_since_us; /* its since_us when it was seen to have said all that it will; 0: it was not */
 	bool is_cut;
 	char address[INET6_ADDRSTRLEN + 4]; /* of an IPv6 one its /64, which is one customer's */
 };

@@ -248,10 +248,10 @@ static void said(struct client *c, const json_t *head, const void *payload, size
 		return;
 	}
 	if (!s->is_begun) return;
-	bool is_last = strcmp(event, "ended") == 0 || strcmp(event, "detached") == 0;
-	if (is_last) s->is_over = true;
+	if (strcmp(event, "ended") == 0 || strcmp(event, "detached") == 0) s->is_over = true;
+	/* Also where it may not be read any more. */
 	bool is_pumped = pump(s);
-	if (is_last)
+	if (s->is_over)
 		finish_if_over(s, is_pumped);
 	else if (waiting_bytes(s) > HTTP_STREAM_BUFFER_MAX)
 		return; /* it is behind: the view is what the records say, and the whole of it is a request away */

@@ -7,7 +7,7 @@
 
 enum { DRAIN_LOOK_MS = 50 };
 
-/* Requests that are answered while the engine ends get as long at least, even where what runs gets no time. */
+/* Answers to requests hold the end up for so long: a sender that is in the middle of one must not hold it longer. */
 #define DRAIN_ANSWERS_US INT64_C(5000000)
 
 /* ---- the watchdog ---- */
@@ -41,9 +41,9 @@ static bool is_running(const struct engine *en)
 static void look(uv_timer_t *t)
 {
 	struct engine *en = t->data;
-	int64_t over_us = clock_monotonic_us() - en->drain.until_us;
-	bool runs = is_running(en) && over_us < 0;
-	bool answers = en->part->is_busy(en) && over_us < DRAIN_ANSWERS_US;
+	int64_t since_us = clock_monotonic_us() - en->drain.since_us;
+	bool runs = is_running(en) && since_us < en->config->drain_us;
+	bool answers = en->part->is_busy(en) && since_us < DRAIN_ANSWERS_US;
 	if (!runs && !answers) engine_end(en, 0);
 }
 
@@ -57,7 +57,7 @@ void serve_end(struct engine *en)
 	log_line(LOG_INFO, "ending: nothing new begins, what runs has %lld s", (long long)(en->config->drain_us / 1000000));
 	notify_say("STOPPING=1\nSTATUS=ending: what runs may finish");
 	en->drain.is_begun = true;
-	en->drain.until_us = clock_monotonic_us() + en->config->drain_us;
+	en->drain.since_us = clock_monotonic_us();
 	en->part->drain(en);
 	uv_timer_init(&en->loop, &en->drain.timer);
 	en->drain.timer.data = en;

@@ -27,7 +27,7 @@ struct serve_options {
 
 struct drain {
 	bool is_begun;
-	int64_t until_us; /* on the monotonic clock */
+	int64_t since_us; /* on the monotonic clock */
 	uv_timer_t timer;
 };
 
