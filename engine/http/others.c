@@ -67,6 +67,13 @@ static void decided(void *arg, const struct intake_answer *a)
 
 void route_alerts(struct exchange *x)
 {
+	if (x->http->en->drain.is_begun) {
+		/* It would start what this engine does not begin any more: its sender comes again, to the next one. */
+		reply_status(&x->reply, 503, "this engine is ending: send it again");
+		x->reply.retry_after_s = 5;
+		exchange_done(x);
+		return;
+	}
 	struct intake_delivery d = {
 	    .source = x->target.part[2], .headers = x->headers, .header_count = x->header_count, .body = x->body.data ? x->body.data : "", .n = x->body.len};
 	intake_receive(x->http->en, &d, decided, hand_out(x));
