@@ -4,6 +4,7 @@ server and a webhook as this user's processes on loopback, in a folder of its ow
 import os
 import shutil
 import sys
+import textwrap
 import threading
 import time
 
@@ -37,6 +38,7 @@ class Picture:
         self.lock = threading.Lock()
         self.is_over = False
         self.facts = {}
+        self.before = (len(stage.mail.mails), len(stage.hook.messages), {i["incident"] for i in stage.incidents()})
         self.thread = threading.Thread(target=self.follow, daemon=True)
         if TTY:
             self.thread.start()
@@ -47,7 +49,7 @@ class Picture:
             print(line, flush=True)
             return
         with self.lock:
-            self.story.append(line)
+            self.story += textwrap.wrap(line, min(100, shutil.get_terminal_size().columns - 4), subsequent_indent=" " * 9)
         time.sleep(PAUSE)
 
     def follow(self):
@@ -62,12 +64,13 @@ class Picture:
     def look(self):
         s = self.stage
         facts = {"percent": s.percent(), "alerts": s.prometheus.alerts()}
-        incidents = s.incidents()
+        mails, hooks, known = self.before
+        incidents = [i for i in s.incidents() if i["incident"] not in known]
         if incidents:
             i = s.incident(incidents[-1]["incident"])
             facts["incident"] = i
             facts["books"] = [x for x in s.executions() if x["started_us"] >= i["opened_us"]]
-        facts["mails"], facts["hooks"] = len(s.mail.mails), len(s.hook.messages)
+        facts["mails"], facts["hooks"] = len(s.mail.mails) - mails, len(s.hook.messages) - hooks
         with self.lock:
             self.facts = facts
 
@@ -85,7 +88,7 @@ class Picture:
             out.append("  %-14s %s  %s" % ("playbook" if "playbooks/" in x.get("book", "") else "runbook", x["title"], word(x["state"])))
         told = ["Ana by mail" if f.get("mails") else "", "Bo by webhook" if f.get("hooks") else ""]
         out.append("  told           " + (", ".join(t for t in told if t) or "nobody"))
-        return out + [""] + ["  " + l for l in self.story[-8:]] + [""]
+        return out + [""] + ["  " + l for l in self.story[-10:]] + [""]
 
     def draw(self):
         with self.lock:
@@ -102,6 +105,7 @@ class Picture:
         self.is_over = True
         if TTY:
             self.thread.join(5)
+            self.look()
             self.draw()
             self.drawn = 0
 
