@@ -4,6 +4,7 @@
 #include "cli/help_modules.h"
 #include "cli/keys.h"
 #include "cli/print.h"
+#include "flow/escalation.h"
 #include "flow/flow.h"
 #include "flow/incident.h"
 #include "journal/record.h"
@@ -46,11 +47,20 @@ static void print_move(const json_t *row)
 	printf(" -> %s\n", json_str(row, "to", "as the event says"));
 }
 
+static void print_words(const char *heading, const json_t *rows)
+{
+	size_t i;
+	json_t *row;
+	printf("\n%s\n\n", heading);
+	json_array_foreach(rows, i, row) printf("  %-12s %s\n", json_str(row, "name", ""), json_str(row, "means", ""));
+}
+
 static int help_states(bool json)
 {
-	json_t *table = flow_states_json(), *incidents = incident_tables_json(), *row;
+	json_t *table = flow_states_json(), *incidents = incident_tables_json(), *escalations = escalation_tables_json(), *row;
 	size_t i;
 	json_object_set_new(table, "incidents", incidents);
+	json_object_set_new(table, "escalations", escalations);
 	if (json) {
 		print_json(table);
 		json_decref(table);
@@ -60,12 +70,15 @@ static int help_states(bool json)
 	json_array_foreach(json_arr(table, "executions"), i, row) print_state(row, true);
 	printf("\nStates of a step\n\n");
 	json_array_foreach(json_arr(table, "steps"), i, row) print_state(row, false);
-	printf("\nStates of an incident\n\n");
-	json_array_foreach(json_arr(incidents, "states"), i, row) printf("  %-12s %s\n", json_str(row, "name", ""), json_str(row, "means", ""));
+	print_words("States of an incident", json_arr(incidents, "states"));
+	print_words("States of an escalation", json_arr(escalations, "states"));
+	print_words("What raises an escalation", json_arr(escalations, "triggers"));
 	printf("\nWhat moves a step\n\n");
 	json_array_foreach(json_arr(table, "transitions"), i, row) print_move(row);
 	printf("\nWhat moves an incident\n\n");
 	json_array_foreach(json_arr(incidents, "transitions"), i, row) print_move(row);
+	printf("\nWhat moves an escalation\n\n");
+	json_array_foreach(json_arr(escalations, "transitions"), i, row) print_move(row);
 	json_decref(table);
 	return 0;
 }

@@ -27,6 +27,7 @@ const struct command *const commands[] = {
     &command_verify,
     &command_policy,
     &command_oncall,
+    &command_escalate,
     &command_init,
     &command_doctor,
     &command_help,

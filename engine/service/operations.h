@@ -68,6 +68,7 @@ void op_allow(struct request *q);
 void op_rights(struct request *q);
 void op_hosts(struct request *q);
 void op_oncall_test(struct request *q);
+void op_escalate(struct request *q);
 void op_handover(struct request *q);
 void op_elevate(struct request *q);
 void op_review(struct request *q);

@@ -1,0 +1,74 @@
+#include "base/json.h"
+#include "base/text.h"
+#include "service/client.h"
+#include "service/escalation.h"
+#include "service/operations.h"
+#include "service/rights.h"
+
+#include <string.h>
+
+/* A person asks for another one. */
+
+static void stored(struct engine *en, json_t *data)
+{
+	struct client *c = engine_client(en, (uint64_t)json_int(data, "client", 0));
+	const char *error = json_str(data, "error", NULL);
+	struct request q = {.client = c, .engine = en, .id = json_int(data, "id", 0)};
+	if (!c) return;
+	if (error)
+		request_refuse(&q, ERR_FULL, "%s", error);
+	else
+		request_answer(&q, json_incref(json_object_get(data, "value")), NULL, 0);
+}
+
+/* The incident, or that of the execution, whose id begins so. NULL: the request is refused. */
+static struct incident *find(struct request *q, const char **execution)
+{
+	const char *name = json_str(q->args, "id", "");
+	char id[27];
+	struct error e, of_execution;
+	struct incident *inc = incident_lookup(q->engine, name, id, &e);
+	if (inc) return inc;
+	if (id[0]) {
+		request_refuse(q, ERR_CONFLICT, "incident %s is over", id);
+		return NULL;
+	}
+	struct execution *x = e.kind == ERR_NOT_FOUND ? engine_lookup(q->engine, name, id, &of_execution) : NULL;
+	if (!x && id[0]) {
+		inc = incident_of_execution(q->engine, id);
+		if (inc) return inc;
+		request_refuse(q, ERR_CONFLICT, "execution %s is not under way in this engine, and has no incident: `rung resume %s` takes it up", id, id);
+		return NULL;
+	}
+	if (!x) {
+		request_refuse(q, e.kind == ERR_NOT_FOUND ? ERR_NOT_FOUND : e.kind,
+		               e.kind == ERR_NOT_FOUND ? "there is no incident and no execution %.26s" : "%s", e.kind == ERR_NOT_FOUND ? name : e.text);
+		return NULL;
+	}
+	if (rights_verb(x, q->client->principal, VERB_READ, &e)) {
+		request_fail(q, &e);
+		return NULL;
+	}
+	*execution = x->id;
+	return incident_open_for_execution(x);
+}
+
+void op_escalate(struct request *q)
+{
+	const char *reason = json_str(q->args, "reason", ""), *to = json_str(q->args, "to", NULL), *execution = NULL;
+	struct error e;
+	if (!*reason) {
+		request_refuse(q, ERR_USAGE, "who is woken wants to know why: escalate takes a reason");
+		return;
+	}
+	struct incident *inc = find(q, &execution);
+	if (!inc) return;
+	if (escalation_raise_by_hand(inc, q->client->principal, execution, to, reason, &e)) {
+		incident_commit(q->engine); /* it may be one that was opened for this */
+		request_fail(q, &e);
+		return;
+	}
+	json_t *value = json_pack("{s:s,s:o}", "incident", inc->id, "escalation", escalation_view(inc));
+	incident_answer_later(q->engine, stored, json_pack("{s:I,s:I,s:o}", "client", (json_int_t)q->client->id, "id", q->id, "value", value));
+	incident_commit(q->engine);
+}
