@@ -441,6 +441,7 @@ void channels_stop(struct engine *en)
 	if (!en->notifier) return;
 	for (struct sending *s = let_go(en->notifier), *next; s; s = next) {
 		next = s->next;
+		if (s->done) s->done(s->arg, NOTIFICATION_RESULT_N, NULL);
 		sending_free(s);
 	}
 }

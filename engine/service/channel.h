@@ -10,10 +10,10 @@
  * of the messages that it had, and the next one has another. The engine's loop only. source: DESIGN.md 2 (processes), 8 */
 struct notifier;
 
-/* why: a sentence; NULL where it was delivered. Valid in it only. */
+/* why: a sentence; NULL where it was delivered. Valid in it only. result NOTIFICATION_RESULT_N: the engine ends, and arg is to be freed. */
 typedef void channel_done(void *arg, enum escalation_result result, const char *why);
 
-/* Sends n to c. done is called once, never from within this; not after channels_stop. All arguments but arg are borrowed until it returns. root: the workspace
+/* Sends n to c. done is called once, never from within this. All arguments but arg are borrowed until it returns. root: the workspace
  * whose secrets.yaml names the secrets. An error: nothing has left, and done is not called. */
 enum err channel_send(struct engine *en, const char *root, const struct oncall *o, const struct oncall_channel *c, const struct notice *n, channel_done *done,
                       void *arg, struct error *e);
@@ -24,7 +24,7 @@ void channel_forget(struct engine *en, const void *arg);
 /* Are messages under way? */
 bool channels_are_busy(const struct engine *en);
 
-/* The engine ends: the process gets the end of file, and with it ends what it runs. No done is called. */
+/* The engine ends: the process gets the end of file, and with it ends what it runs. */
 void channels_stop(struct engine *en);
 
 #endif

@@ -23,7 +23,7 @@ static void told(void *arg, enum escalation_result result, const char *why)
 	struct incident *inc = incident_find(w->engine, w->incident);
 	uint32_t number = w->number;
 	free(w);
-	if (!inc) return;
+	if (!inc || result == NOTIFICATION_RESULT_N) return;
 	escalation_tell(inc, number, result, why);
 	incident_commit(inc->engine);
 }

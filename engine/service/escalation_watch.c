@@ -30,16 +30,21 @@ static enum flow_wait wait_of(const struct execution *x, size_t i)
 	return wait;
 }
 
-void escalation_watch_fold(struct execution *x, const struct record *r)
+static void note(struct execution *x, int64_t t_us, int64_t steady_us)
 {
 	for (size_t i = 0; i < x->graph->count; i++) {
 		const struct flow_step *s = &x->flow->steps[i];
 		struct step_watch *w = &x->steps[i].watch;
 		enum flow_wait wait = wait_of(x, i);
 		if (w->state == s->state && w->wait == wait && w->attempt == s->attempt) continue;
-		*w = (struct step_watch){.state = s->state, .wait = wait, .attempt = s->attempt, .since_us = r->t_us};
-		w->steady_us = x->is_emitting ? clock_steady_us() : 0;
+		*w = (struct step_watch){.state = s->state, .wait = wait, .attempt = s->attempt, .since_us = t_us, .steady_us = steady_us};
 	}
+}
+
+void escalation_watch_fold(struct execution *x, const struct record *r)
+{
+	note(x, r->t_us, x->is_emitting ? clock_steady_us() : 0);
+	x->folded_us = r->t_us;
 	if (!x->is_emitting) x->read_us = r->t_us;
 }
 
@@ -139,7 +144,7 @@ static void watch_time(struct execution *x, const struct oncall_after *after, si
 	int64_t due_us = began_us(x, w) + l.after_us;
 	if (w->put_off_us > due_us) due_us = w->put_off_us;
 	if (now_us >= due_us && x->flow->mode == FLOW_GUIDED && l.trigger == RAISED_BY_WAITING && is_somebody_attached(x))
-		due_us = w->put_off_us = now_us + ATTACHED_US;
+		due_us = w->put_off_us = now_us + (l.after_us < ATTACHED_US ? l.after_us : ATTACHED_US);
 	if (now_us < due_us) {
 		if (due_us < *next_us) *next_us = due_us;
 		return;
@@ -235,6 +240,8 @@ int64_t escalation_watch(struct execution *x)
 	const struct oncall *o = oncall_now(engine_oncall(x->engine, x->engine->root ? x->engine->root : x->policy_root), NULL);
 	struct oncall_after after = o->after; /* raising may read the file anew */
 	x->is_watching = true;
+	/* How the first steps stand is known behind the first record. */
+	note(x, x->folded_us, x->folded_us == x->read_us ? 0 : clock_steady_us());
 	for (size_t i = 0; i < x->graph->count; i++) watch_step(x, &after, i, now_us, &next_us);
 	if (x->flow->is_finished) watch_end(x);
 	calm_down(x);

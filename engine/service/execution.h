@@ -188,9 +188,10 @@ struct execution {
 	bool is_ahead;              /* of the store, for good: records of it could not be stored */
 	bool is_loaded_for_reading; /* a fold of the records for a view; nothing may move */
 	bool is_terminal_awaited, is_waiting_for_lock, is_gone, is_run_dirty, is_advancing, is_end_told;
-	bool is_watching; /* what somebody must be told of is looked for */
-	int64_t read_us;  /* of the last record that was read back */
-	bool is_emitting; /* the record that is folded is of this moment, not read back */
+	bool is_watching;  /* what somebody must be told of is looked for */
+	int64_t read_us;   /* of the last record that was read back */
+	int64_t folded_us; /* of the last record */
+	bool is_emitting;  /* the record that is folded is of this moment, not read back */
 	struct link *actor;
 	bool is_actor_ready;
 	struct sandbox_child actor_child;

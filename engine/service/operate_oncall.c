@@ -45,7 +45,7 @@ static void told(void *arg, enum escalation_result result, const char *why)
 {
 	struct trial_channel *c = arg;
 	struct trial *t = c->trial;
-	put_result(t, c->at, result, why);
+	if (result != NOTIFICATION_RESULT_N) put_result(t, c->at, result, why);
 	free(c);
 	if (--t->open == 0) answer(t);
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Escalations carried out: what raises one, whom it reaches in which order, who stops it, and what an engine's end leaves of it."""
 # limit: 300
-import json, os, signal, sys, time
+import json, os, re, signal, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
-from host import everything_stored
+import host
 from httpd import Httpd
 from oncall import OnCall, write
 from smtpd import Smtpd
@@ -50,5 +50,398 @@ def a_step_that_fails_reaches_the_levels_one_after_the_other(w):
     same(kinds, ["incident.opened", "execution.linked", "escalation.raised", "level.reached", "notification.started", "execution.ended", "notification.finished", "level.reached",
                  "notification.started", "notification.finished"])
 
+
+def is_stored(w, text):
+    """Does it stand in any file that the engine wrote?"""
+    return any(text.encode() in data for data in host.everything_stored(w).values())
+
+
+def kinds(w, incident):
+    return [k["k"] for k in w.journal(incident)]
+
+
+def state(w, incident, kind, timeout=20):
+    """The record of that kind, once it is there."""
+    return r.deadline(timeout, "%s is recorded" % kind, lambda: next((k for k in w.journal(incident) if k["k"] == kind), None))
+
+
+def quiet(w, names, seconds):
+    """Nobody is notified for that long."""
+    before = {n: len(w.pages(n)) for n in names}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        same({n: len(w.pages(n)) for n in names}, before)
+        time.sleep(0.05)
+
+
+FAILS = 'sh{"false"}'
+
+
+# Links
+
+@test
+def the_second_level_acknowledges_by_its_link_and_the_climb_stops(w):
+    ladder(w, [("ana", 1), ("bo", 2), ("cy", 30)])
+    w.over(w.run(w.lua(FAILS)))
+    ana, bo = reached(w, "ana")[0], reached(w, "bo")[0]
+    assert ana["link"] != bo["link"] and bo["link"].startswith("http://127.0.0.1:%d/a/" % w.engine.port), bo
+    status, headers, text = w.page(bo["link"])
+    same(status, 200)
+    for part in ("Somebody must look", "You acknowledge as bo", bo["incident"], '<form method="post">'):
+        assert part in text, text
+    assert "script" not in text and "http://" not in text and "src=" not in text, text
+    assert "default-src 'none'" in headers["content-security-policy"] and "frame-ancestors 'none'" in headers["content-security-policy"], headers
+    same((headers["referrer-policy"], headers["cache-control"], headers["x-content-type-options"]), ("no-referrer", "no-store", "nosniff"))
+    same(w.page(bo["link"])[0], 200)  # to look changes nothing
+    assert "incident.acknowledged" not in kinds(w, bo["incident"])
+    status, _, text = w.page(bo["link"], "POST")
+    same(status, 200)
+    assert "You have it" in text and "bo has it" in text, text
+    said = state(w, bo["incident"], "incident.acknowledged")
+    same((said["by"], said["d"]["how"]), ("user:bo", "link"))
+    quiet(w, ["ana", "bo", "cy"], 3)
+    for link, method, status, part in ((bo["link"], "POST", 409, "bo has it"), (bo["link"], "GET", 409, "bo has it"), (ana["link"], "POST", 409, "bo has it"), (ana["link"], "GET", 200, "bo has it"),
+                                       (bo["link"][:-1] + ("0" if bo["link"][-1] != "0" else "1"), "POST", 404, "no such link"), (bo["link"][:-5], "GET", 404, "no such link"),
+                                       (bo["link"].replace("~bo~", "~ana~"), "POST", 404, "no such link")):
+        got = w.page(link, method)
+        same((link, method, got[0]), (link, method, status))
+        assert part in got[2], got
+    same(kinds(w, bo["incident"]).count("incident.acknowledged"), 1)
+    for page in (ana, bo):
+        assert not is_stored(w, page["link"].rsplit("~", 1)[1]), "a link is a secret"
+    assert is_stored(w, bo["incident"])
+
+
+@test
+def a_link_expires(w):
+    ladder(w, [("ana", 60)], more="  links: 1s\n".replace("  links", "") and "")
+    w.oncall(open(w.path(".rung/oncall.yaml")).read().replace("version: 1\n", "").replace("defaults: {policy: web}", "defaults: {policy: web, links: 1s}"))
+    w.over(w.run(w.lua(FAILS)))
+    link = reached(w, "ana")[0]["link"]
+    r.deadline(10, "it expires", lambda: w.page(link)[0] == 410)
+    same(w.page(link, "POST")[0], 410)
+    assert "expired" in w.page(link)[2]
+
+
+@test
+def begun_anew_a_used_link_is_used(w):
+    ladder(w, [("ana", 60)])
+    x = w.over(w.run(w.lua(FAILS)))["execution"]
+    first = reached(w, "ana")[0]
+    same(w.page(first["link"], "POST")[0], 200)
+    w.client.ask("escalate", id=first["incident"], reason="it is worse than that")
+    second = reached(w, "ana", 2)[1]
+    same((second["trigger"], second["reason"], second["incident"]), ("hand", "it is worse than that", first["incident"]))
+    got = w.page(first["link"], "POST")
+    same(got[0], 409)
+    assert "used already" in got[2], got
+    same(w.page(second["link"], "POST")[0], 200)
+    same([k["d"].get("link") for k in w.journal(first["incident"]) if k["k"] == "incident.acknowledged"], [1, 2])
+
+
+# Channels one after the other
+
+@test
+def a_channel_that_fails_is_tried_again_and_then_the_next_follows(w):
+    broken = w.pager("broken", "echo no dial tone >&2; exit 1")
+    w.oncall("people:\n  ana: {channels: [%s, %s]}\n" % (broken, w.pager("ana")) + "policies: {web: {levels: [{who: ana, wait: 60s}]}}\n"
+             "defaults: {policy: web, retries: {attempts: 2, delay: 1s, factor: 1}}\n")
+    w.over(w.run(w.lua(FAILS)))
+    page = reached(w, "ana")[0]
+    same((len(w.pages("broken")), page["notification"]), (2, 3))
+    r.deadline(10, "all is told", lambda: kinds(w, page["incident"]).count("notification.finished") == 3)
+    told = [k["d"]["result"] for k in w.journal(page["incident"]) if k["k"] == "notification.finished"]
+    same(told, ["failed", "failed", "delivered"])
+    assert is_stored(w, "no dial tone")
+
+
+@test
+def mail_and_webhook_carry_it(w):
+    with Smtpd() as server, Httpd() as hook:
+        w.oncall("people:\n  ana: {channels: [{mail: ana@example.net}]}\n  bo: {channels: [{webhook: \"%s\"}]}\n" % hook.url("/echo") +
+                 "policies: {web: {levels: [{who: [ana, bo], wait: 60s}]}}\ndefaults: {policy: web}\nmail: {server: 127.0.0.1, port: %d, tls: none, from: rung@example.net}\n" % server.port)
+        nasty = "Evil\\r\\nBcc: everybody@example.net <script> \x1b[2J é"
+        v = w.over(w.run(w.lua(FAILS.replace("false", "false"), head="")))
+        mail = r.deadline(20, "the mail", lambda: server.mails and server.mails[0])
+        r.deadline(20, "the hook", lambda: hook.requests)
+        body = json.loads(hook.requests[0].body)
+        same((body["incident"], hook.requests[0].header("Idempotency-Key")), (body["incident"], body["incident"] + ".2"))
+        same(mail.recipients, ["ana@example.net"])
+        for part in ("rung ack " + body["incident"], "/a/" + body["incident"] + "~1~", "rung attach " + v["execution"], "a step failed or timed out", "step s0"):
+            assert part in mail.text, mail.text
+        same(mail.message["References"], "<%s@example.net>" % body["incident"])
+
+
+@test
+def what_strangers_wrote_begins_no_header(w):
+    with Smtpd() as server:
+        w.oncall("people: {ana: {channels: [{mail: ana@example.net}]}}\npolicies: {web: {levels: [{who: ana, wait: 60s}]}}\ndefaults: {policy: web}\n"
+                 "mail: {server: 127.0.0.1, port: %d, tls: none, from: rung@example.net}\n" % server.port)
+        path = w.lua('fail("out of\\r\\n.\\r\\nBcc: x@example.net\\r\\n\\r\\nspace \\27[2J \\u{202e} é")')
+        text = open(path).read().replace("# Book 1", "# Disk =?utf-8?q?full?= é \u202e and a title that goes on for longer than a line of a mail may be, and on, and on")
+        write(path, text, 0o644)
+        w.over(w.run(path))
+        mail = r.deadline(20, "the mail", lambda: server.mails and server.mails[0])
+        same(sorted(k for k in mail.message.keys()), sorted(["Date", "From", "To", "Subject", "Message-ID", "References", "List-Id", "Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version",
+                                                             "Content-Type", "Content-Transfer-Encoding"]))
+        assert all(len(l) <= 78 for l in mail.data.split(b"\r\n")), "lines are short"
+        assert "\x1b" not in mail.text and "\u202e" not in mail.text and "Bcc: x@example.net" in mail.text, mail.text
+        assert mail.message["Subject"].startswith("[rung] Disk =?utf-8?q?full?= é <202e> and a title"), mail.message["Subject"]
+
+
+# What raises
+
+@test
+def with_nobody_on_call_nothing_is_raised(w):
+    v = w.over(w.run(w.lua(FAILS)))
+    same(v["state"], "failed")
+    assert not is_stored(w, "incident.opened")
+
+
+@test
+def a_person_at_the_run_is_not_called_for_a_failure(w):
+    ladder(w, [("ana", 60)], more="after: {waiting: 1s}\n")
+    x = w.run(w.lua(FAILS), mode="guided")
+    w.client.ask("attach", execution=x)
+    w.client.ask("go", execution=x, step="s0")
+    w.waits(x, "s0", "decision")
+    quiet(w, ["ana"], 2)
+    # Nobody sees it any more.
+    w.client.ask("detach", execution=x)
+    other = w.engine.client()
+    page = r.deadline(90, "ana is reached", lambda: w.pages("ana") and w.pages("ana")[0])
+    same((page["trigger"], page["step"]), ("waiting", "s0"))
+
+
+@test
+def who_waits_too_long_calls_and_an_answer_calms(w):
+    ladder(w, [("ana", 3), ("bo", 60)], more="after: {waiting: 1s}\n")
+    x = w.run(w.book([{"title": "Do it"}, {"fences": [('sh{"true"}', "lua {id=s1}")]}]))
+    page = reached(w, "ana")[0]
+    same((page["trigger"], page["execution"]), ("waiting", x))
+    step = w.view(x)["steps"][0]["id"]
+    w.client.ask("settle", execution=x, step=step, outcome="succeeded", note="done")
+    same(w.over(x)["state"], "succeeded")
+    state(w, page["incident"], "incident.resolved")
+    quiet(w, ["ana", "bo"], 4)
+    same([k["d"].get("how") for k in w.journal(page["incident"]) if k["k"].startswith("incident.") and k["k"] != "incident.opened"], ["answered", "execution"])
+
+
+@test
+def a_step_that_takes_longer_than_expected(w):
+    ladder(w, [("ana", 60)])
+    x = w.run(w.lua(('sh{"sleep", "3"}', "expect_within=1s")))
+    page = reached(w, "ana")[0]
+    same((page["trigger"], page["step"], page["means"] if "means" in page else None), ("overdue", "s0", None))
+    same(w.over(x)["state"], "succeeded")
+    state(w, page["incident"], "incident.resolved")
+
+
+@test
+def a_retry_that_succeeds_calls_nobody(w):
+    ladder(w, [("ana", 60)])
+    v = w.over(w.run(w.lua(('sh{"sh", "-c", "test -e %s || { touch %s; exit 1; }"}' % (w.path("x"), w.path("x")), "retry=2 delay=100ms"), ('sh{"false"}', "on_failure=continue"))))
+    same(v["state"], "succeeded")
+    quiet(w, ["ana"], 0.5)
+
+
+@test
+def an_unknown_call_calls(w):
+    ladder(w, [("ana", 60)])
+    x = w.run(w.lua('sh{"sh", "-c", "touch %s; sleep 1000"}' % w.path("runs")))
+    r.deadline(20, "it runs", lambda: os.path.exists(w.path("runs")))
+    for pid in w.engine.children():
+        with open("/proc/%d/cmdline" % pid) as f:
+            if f.read().split("\0")[1:2] == ["actor"]:
+                os.kill(pid, signal.SIGKILL)
+                break
+    page = reached(w, "ana")[0]
+    same((page["trigger"], page["step"]), ("unknown", "s0"))
+
+
+# By hand
+
+@test
+def by_hand_it_climbs_at_once(w):
+    ladder(w, [("ana", 60), ("bo", 60)], more="")
+    x = w.run(w.book([{"title": "Do it"}]), mode="guided")
+    got = w.client.ask("escalate", id=x[:20], reason="I am lost")
+    same((got["escalation"]["state"], got["escalation"]["level"]), ("climbing", 1))
+    page = reached(w, "ana")[0]
+    same((page["trigger"], page["reason"], page["incident"]), ("hand", "I am lost", got["incident"]))
+    w.client.ask("escalate", id=got["incident"], reason="still")
+    reached(w, "bo")
+    for args, kind in (({"id": got["incident"], "reason": ""}, "usage"), ({"id": "01ZZZZZZZZ", "reason": "x"}, "not_found"), ({"id": got["incident"], "to": "nobody", "reason": "x"}, "not_found")):
+        try:
+            w.client.ask("escalate", **args)
+            raise AssertionError("it was taken")
+        except r.Refused as e:
+            same(e.kind, kind)
+
+
+@test
+def another_policy_from_here_on(w):
+    w.oncall("people:\n" + "".join("  %s: {channels: [%s]}\n" % (n, w.pager(n)) for n in ("ana", "bo", "cy")) +
+             "policies:\n  web: {levels: [{who: ana, wait: 60s}, {who: bo, wait: 60s}]}\n  db: {levels: [{who: cy, wait: 60s}]}\ndefaults: {policy: web}\n")
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w)
+    w.client.ask("escalate", id=incident, to="db", reason="it is the database")
+    page = reached(w, "cy")[0]
+    same((page["policy"], page["level"]), ("db", 1))
+    same(w.pages("bo"), [])
+
+
+@test
+def a_book_names_its_policy(w):
+    w.oncall("people:\n" + "".join("  %s: {channels: [%s]}\n" % (n, w.pager(n)) for n in ("ana", "bo")) +
+             "policies:\n  web: {levels: [{who: ana, wait: 60s}]}\n  db: {levels: [{who: bo, wait: 60s}]}\ndefaults: {policy: web}\n")
+    w.over(w.run(w.lua(FAILS, head="**Escalation POC**: db\n")))
+    same(reached(w, "bo")[0]["policy"], "db")
+
+
+# Time, files, ends
+
+@test
+def maintenance_holds_it(w):
+    now = time.time()
+    stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+    ladder(w, [("ana", 60)], more="maintenance: [{from: %s, to: %s}]\n" % (stamp(now - 60), stamp(now + 4)))
+    v = w.over(w.run(w.lua(FAILS)))
+    quiet(w, ["ana"], 1)
+    reached(w, "ana")
+    assert time.time() >= int(now) + 3.5
+
+
+@test
+def an_edit_of_the_file_is_followed(w):
+    ladder(w, [("ana", 60), ("bo", 60)])
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w)
+    ladder(w, [("ana", 60), ("cy", 60)])
+    state(w, incident, "ladder.changed")
+    w.client.ask("escalate", id=incident, reason="on")
+    reached(w, "cy")
+    same(w.pages("bo"), [])
+    # What is broken changes nothing.
+    write(w.path(".rung/oncall.yaml"), "version: 1\npeople: {\n", 0o644)
+    time.sleep(0)
+    same(w.page(reached(w, "cy")[0]["link"], "POST")[0], 200)
+
+
+@test
+def where_nobody_acknowledges_it_is_exhausted(w):
+    ladder(w, [("ana", 1), ("bo", 1)], repeats=1)
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w)
+    same(state(w, incident, "escalation.exhausted", 30)["d"], {"reached": True})
+    same((len(w.pages("ana")), len(w.pages("bo"))), (2, 2))
+    assert "nobody has acknowledged" in w.log_tail()
+
+
+@test
+def with_nobody_to_reach_it_says_so(w):
+    w.oncall("people: {ana: {channels: [{command: [/no/such/pager]}]}}\npolicies: {web: {repeats: 0, levels: [{who: ana, wait: 1s}]}}\n"
+             "defaults: {policy: web, retries: {attempts: 1}}\n")
+    x = w.over(w.run(w.lua(FAILS)))
+    incident = r.deadline(20, "an incident", lambda: incidents(w))[0]
+    same(state(w, incident, "escalation.exhausted", 30)["d"], {"reached": False})
+
+
+def incidents(w):
+    db = __import__("sqlite3").connect("file:%s?mode=ro" % os.path.join(w.engine.state, "store.db"), uri=True)
+    try:
+        return [row[0] for row in db.execute("SELECT id FROM incident ORDER BY id")]
+    finally:
+        db.close()
+
+
+# The engine's end
+
+@test
+def what_was_under_way_is_unknown_and_the_next_channel_follows(w):
+    w.oncall("people:\n  ana: {channels: [%s, %s]}\n" % (w.pager("hangs", "sleep 1000"), w.pager("ana")) + "policies: {web: {levels: [{who: ana, wait: 60s}]}}\n"
+             "defaults: {policy: web}\n")
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w, "hangs")
+    w.restart()
+    page = reached(w, "ana")[0]
+    same((page["incident"], page["notification"], len(w.pages("hangs"))), (incident, 2, 1))
+
+
+@test
+def a_wait_is_what_remained_of_it(w):
+    ladder(w, [("ana", 6), ("bo", 60)])
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w)
+    state(w, incident, "notification.finished")
+    time.sleep(2)  # time that must pass
+    w.client.ask("escalate", id="0" * 26, reason="x") if False else None
+    w.client.close()
+    w.engine.kill()
+    time.sleep(2)
+    started = time.monotonic()
+    w.engine.start()
+    w.client = w.engine.client()
+    reached(w, "bo")
+    took = time.monotonic() - started
+    assert 2 < took < 8, took  # of six seconds at most what was left when the log was last written to
+
+
+PLACES = ["escalation.raise", "escalation.emit:1", "escalation.emit:2", "escalation.emit:3", "escalation.send", "channel.send", "channel.sent", "channel.told", "escalation.told", "escalation.timer",
+          "escalation.emit:5", "escalation.send:2", "incident.commit:2", "incident.durable", "incident.told:2", "ack.posted", "ack.stored", "escalation.take_up"]
+
+
+def killed_at(place):
+    def run(w):
+        ladder(w, [("ana", 2), ("bo", 60)])
+        # One that was under way when the engine died may have arrived: the other channel follows.
+        text = open(w.path(".rung/oncall.yaml")).read()
+        write(w.path(".rung/oncall.yaml"), re.sub(r"bo: {channels: \[(.*)\]}", r"bo: {channels: [\1, \1]}", text), 0o644)
+        name, _, n = place.partition(":")
+        take_up = name == "escalation.take_up"
+        w.client.close()
+        w.engine.stop()
+        w.engine.fail = None if take_up else "%s=die:%s" % (name, n or 1)
+        w.engine.start()
+        w.client = w.engine.client()
+        path = w.lua(FAILS)
+
+        def died():
+            try:
+                w.run(path)
+                if take_up:
+                    reached(w, "ana")
+                    w.engine.kill()
+                    w.engine.fail = "escalation.take_up=die:1"
+                    try:
+                        w.engine.start()
+                    except AssertionError:
+                        pass
+                if name.startswith("ack"):
+                    w.page(reached(w, "bo")[0]["link"], "POST")
+            except (r.Closed, OSError, __import__("http.client").client.HTTPException):
+                pass
+            w.engine.process.wait(20)
+        died()
+        w.engine.fail = None
+        w.engine.start()
+        w.client = w.engine.client()
+        # What the engine did not finish is taken up as a person does.
+        for x in w.client.ask("log", open=True)["executions"]:
+            if x.get("interrupted"):
+                w.client.ask("resume", execution=x["execution"])
+        page = r.deadline(30, "bo is reached", lambda: w.pages("bo") and w.pages("bo")[-1])
+        keys = [p["key"] for n in ("ana", "bo") for p in w.pages(n)]
+        same(sorted(set(keys)), sorted(keys))  # no notification twice
+        if "incident.acknowledged" not in kinds(w, page["incident"]):
+            same(w.page(page["link"], "POST")[0], 200)
+        state(w, page["incident"], "incident.acknowledged")
+        same(kinds(w, page["incident"]).count("incident.acknowledged"), 1)
+    run.__name__ = "killed_at_" + place.replace(".", "_").replace(":", "_")
+    return run
+
+
+for place in PLACES:
+    tests.append(killed_at(place))
 
 sys.exit(run_tests(tests, world=OnCall))
