@@ -28,11 +28,12 @@ static size_t number_length(const char *p, const char *end, bool *is_long)
 	return (size_t)(at - p);
 }
 
-/* Copies the text with its long integers in quotes and counts its values. What is wrong with it in other ways is left for the parser to say. */
+/* The text with its long integers in quotes in out, where it has any, and how many values it has. What is wrong with it in other ways is left for the parser to
+ * say. */
 static size_t quote_long_integers(const char *bytes, size_t n, struct buf *out)
 {
 	size_t values = 1;
-	const char *end = bytes + n;
+	const char *end = bytes + n, *copied = bytes;
 	for (const char *p = bytes; p < end;) {
 		bool is_long = false;
 		size_t step = 1;
@@ -44,11 +45,16 @@ static size_t quote_long_integers(const char *bytes, size_t n, struct buf *out)
 		} else {
 			values += *p == ',' || *p == '[' || *p == '{';
 		}
-		if (is_long) buf_char(out, '"');
-		buf_add(out, p, step);
-		if (is_long) buf_char(out, '"');
+		if (is_long) {
+			buf_add(out, copied, (size_t)(p - copied));
+			buf_char(out, '"');
+			buf_add(out, p, step);
+			buf_char(out, '"');
+			copied = p + step;
+		}
 		p += step;
 	}
+	if (copied != bytes) buf_add(out, copied, (size_t)(end - copied));
 	return values;
 }
 
@@ -66,7 +72,7 @@ json_t *body_parse(const char *bytes, size_t n, struct error *e)
 	if (values > ALERT_VALUES_MAX)
 		error_set(e, ERR_TOO_BIG, "a delivery has at most %d values, this one has %zu", ALERT_VALUES_MAX, values);
 	else
-		v = json_parse(b.data ? b.data : "", b.len, ALERT_DEPTH_MAX, e);
+		v = json_parse(b.len ? b.data : n ? bytes : "", b.len ? b.len : n, ALERT_DEPTH_MAX, e);
 	buf_clear(&b);
 	return v;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 8192 };
+enum { BLOCK_BYTES_MIN = 1024, BLOCK_BYTES_MAX = 8192 }; /* many arenas stay small */
 
 struct block {
 	struct block *next;
@@ -92,7 +92,9 @@ void *arena_alloc(struct arena *a, size_t n)
 	must(need >= n);
 	if (need == 0) need = alignof(max_align_t);
 	if (!a->head || a->head->size - a->head->used < need) {
-		size_t size = need > BLOCK_BYTES ? need : BLOCK_BYTES;
+		size_t size = !a->head ? BLOCK_BYTES_MIN : a->head->size < BLOCK_BYTES_MAX ? 2 * a->head->size : BLOCK_BYTES_MAX;
+		if (size > BLOCK_BYTES_MAX) size = BLOCK_BYTES_MAX;
+		if (size < need) size = need;
 		struct block *b = mem_zero(sizeof *b + size);
 		b->size = size;
 		b->next = a->head;

@@ -62,6 +62,14 @@ bool json_escape(struct buf *b, uint32_t code)
 	return buf_printf(b, "\\u%04x\\u%04x", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + ((code - 0x10000) & 0x3ff));
 }
 
+/* How many bytes are seen as they are: nearly all. */
+static size_t plain_length(const char *p, const char *end)
+{
+	const char *at = p;
+	while (at < end && *at >= ' ' && *at < 0x7f) at++;
+	return (size_t)(at - p);
+}
+
 /* jansson hands out whole code points, and line feeds between members where it indents. */
 static int add_inert(const char *data, size_t n, void *arg)
 {
@@ -69,7 +77,13 @@ static int add_inert(const char *data, size_t n, void *arg)
 	bool fits = true;
 	for (const char *p = data, *end = data + n; p < end && fits;) {
 		uint32_t code;
-		size_t step = text_decode(p, end, &code);
+		size_t step = plain_length(p, end);
+		if (step) {
+			fits = buf_add(b, p, step);
+			p += step;
+			continue;
+		}
+		step = text_decode(p, end, &code);
 		must(step > 0);
 		fits = code != '\n' && text_is_hidden(code) ? json_escape(b, code) : buf_add(b, p, step);
 		p += step;

@@ -18,14 +18,27 @@ static bool put_code(struct buf *b, uint32_t code, const char *bytes, size_t n)
 	return json_escape(b, code);
 }
 
+/* How many bytes stand as they are: nearly all. */
+static size_t plain_length(const char *p, const char *end)
+{
+	const char *at = p;
+	while (at < end && *at >= ' ' && *at < 0x7f && *at != '"' && *at != '\\') at++;
+	return (size_t)(at - p);
+}
+
 static bool put_string(struct buf *b, const char *s, size_t n)
 {
 	buf_char(b, '"');
 	for (const char *p = s, *end = s + n; p < end;) {
 		uint32_t code;
-		size_t step = text_decode(p, end, &code);
-		if (step == 0) return false;
-		put_code(b, code, p, step);
+		size_t step = plain_length(p, end);
+		if (step) {
+			buf_add(b, p, step);
+		} else {
+			step = text_decode(p, end, &code);
+			if (step == 0) return false;
+			put_code(b, code, p, step);
+		}
 		p += step;
 	}
 	return buf_char(b, '"');

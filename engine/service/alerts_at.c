@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LOOK_US = 2000000, LOOKS_COST_AT_MOST = 50 }; /* the books are looked at that often, and a share of the time at most */
+enum { YOUNG_AGAIN_US = 20000, LOOK_US = 2000000, LOOKS_COST_AT_MOST = 50 }; /* the books are looked at that often, and a share of the time at most */
 
 struct alerts_at {
 	struct arena *arena; /* of what was read last */
@@ -23,7 +23,7 @@ struct alerts_at {
 	struct arena *books_arena;
 	const struct book_index *books;
 	unsigned char books_digest[DIGEST_BYTES]; /* of paths, sizes and times */
-	int64_t look_again_us;
+	int64_t look_again_us, read_us;
 };
 
 static struct alerts_at *at_of(struct engine *en)
@@ -70,6 +70,20 @@ static void read_it(struct alerts_at *at, const char *path, const struct stat *n
 	buf_clear(&b);
 }
 
+/* One that was written a moment ago may be written again and bear the same time: it is read often for a while, but not for each of a thousand deliveries a
+ * second.
+ */
+static bool is_to_be_read(struct alerts_at *at, const struct stat *now)
+{
+	struct file_watch old = at->watch;
+	int64_t now_us = clock_monotonic_us();
+	if (file_watch_is_same(&at->watch, now)) return false;
+	old.is_young = false;
+	if (file_watch_is_same(&old, now) && now_us - at->read_us < YOUNG_AGAIN_US) return false;
+	at->read_us = now_us;
+	return true;
+}
+
 enum err alerts_now(struct engine *en, const struct alerts_file **out, struct error *e)
 {
 	struct alerts_at *at = at_of(en);
@@ -80,7 +94,7 @@ enum err alerts_now(struct engine *en, const struct alerts_file **out, struct er
 		none(at);
 	else if (stat(path, &now) != 0)
 		begin_anew(at), at->is_there = true, at->watch.is_read = false, at->err = error_errno(&at->error, "%s", path);
-	else if (!file_watch_is_same(&at->watch, &now))
+	else if (is_to_be_read(at, &now))
 		read_it(at, path, &now);
 	free(path);
 	if (at->err && e) *e = at->error;

@@ -373,7 +373,8 @@ static void write_rows(struct incidents *all, struct store_batch *b)
 		                                                 .priority = f->priority,
 		                                                 .alerts = f->alert_count,
 		                                                 .is_open = is_open,
-		                                                 .is_live = is_open || f->running > 0});
+		                                                 .is_live = is_open || f->running > 0,
+		                                                 .is_new = !inc->has_row});
 		next = inc->next_dirty;
 		inc->next_dirty = NULL;
 		inc->is_dirty = false;
@@ -422,6 +423,18 @@ void incident_commit(struct engine *en)
 	struct store_batch *b = c->batch;
 	c->batch = NULL;
 	store_submit(en->store, b, committed, c);
+}
+
+void incident_commit_soon(struct engine *en)
+{
+	en->incidents->is_commit_due = true;
+}
+
+void incidents_end_of_round(struct engine *en)
+{
+	if (!en->incidents || !en->incidents->is_commit_due) return;
+	en->incidents->is_commit_due = false;
+	incident_commit(en);
 }
 
 /* ---- the timer ---- */

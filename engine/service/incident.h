@@ -135,6 +135,10 @@ void incidents_when_durable(struct engine *en, void (*fn)(void *arg, const struc
 /* Submits what was emitted. Called once at the end of whatever happened. */
 void incident_commit(struct engine *en);
 
+/* The same at the end of this round of the loop, for what comes many times in one round: deliveries share a batch then. */
+void incident_commit_soon(struct engine *en);
+void incidents_end_of_round(struct engine *en);
+
 /* Asks for escalation_woken(inc) when the steady clock (clock_steady_us) has come to at_us; the last call counts, 0: not any more. */
 void incident_wake(struct incident *inc, int64_t at_us);
 

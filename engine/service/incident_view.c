@@ -1,5 +1,5 @@
-#include "service/incident.h"
 #include "service/escalation.h"
+#include "service/incident.h"
 #include "service/incidents.h"
 
 #include <stdlib.h>

@@ -39,7 +39,8 @@ struct incidents {
 	struct incident_commit *filling;               /* NULL: nothing was emitted since the last commit */
 	struct incident_commit *flying, **last_flying; /* submitted, in order */
 	uint64_t generation;
-	bool is_loading, is_reset; /* is_reset: what is in memory is not what is stored: to be read back */
+	bool is_commit_due;
+	bool is_reset;             /* is_reset: what is in memory is not what is stored: to be read back */
 	int64_t swept_us, lost_us; /* lost: when an execution of an incident left the engine for want of space; 0: none did */
 };
 

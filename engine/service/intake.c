@@ -17,6 +17,7 @@ struct intake *intake_of(struct engine *en)
 	if (en->intake) return en->intake;
 	en->intake = mem_zero(sizeof *en->intake);
 	en->intake->by_digest = table_new();
+	en->intake->by_reason = table_new();
 	return en->intake;
 }
 
@@ -94,7 +95,7 @@ static void take(const struct refusing *r, const struct alerts_file *f, const st
 	*w = (struct answering){en, json_pack("{s:o,s:I}", "decisions", decisions, "truncated", (json_int_t)delivery->truncated), r->done, r->arg};
 	incidents_when_durable(en, answer, w);
 	failpoint(INTAKE_DECIDED);
-	incident_commit(en);
+	incident_commit_soon(en);
 }
 
 /* What stands against taking anything now. */
@@ -174,6 +175,7 @@ void intake_free(struct engine *en)
 		buf_wipe(&in->keys[i].value);
 	}
 	table_free(in->by_digest);
+	table_free(in->by_reason);
 	free(in);
 	en->intake = NULL;
 }

@@ -262,7 +262,7 @@ static json_t *data_of(const struct fate *f, const json_t *parameters)
 	set_text(o, "owner", d->owner);
 	set_text(o, "escalation", d->escalation);
 	set_number(o, "priority", d->priority);
-	set_text(o, "reason", blob_of(f, d->reason, strlen(d->reason)));
+	set_text(o, "reason", intake_reason(f->engine, d->reason));
 	if (*f->at->file->digest) set_text(o, "alerts", f->at->file->digest);
 	return o;
 }

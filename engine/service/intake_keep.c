@@ -47,9 +47,18 @@ enum err intake_keys(struct engine *en, const struct alert_source *s, struct ale
 
 /* ---- bodies ---- */
 
+static void forget_reason(struct intake *in, struct kept_text *k)
+{
+	if (!k->text) return;
+	table_remove(in->by_reason, k->text);
+	free(k->text);
+	k->text = NULL;
+}
+
 void intake_forget_bodies(struct engine *en)
 {
 	struct intake *in = en->intake;
+	for (size_t i = 0; in && i < REASONS_MAX; i++) forget_reason(in, &in->reasons[i]);
 	for (size_t i = 0; in && i < BODIES_MAX; i++) {
 		struct kept_body *k = &in->bodies[i];
 		if (!k->names) continue;
@@ -84,4 +93,17 @@ json_t *intake_body(struct engine *en, const struct alert_delivery *d, const cha
 	k->names = store_body(en, bytes, d->bytes);
 	table_put(in->by_digest, k->digest, k);
 	return k->names;
+}
+
+const char *intake_reason(struct engine *en, const char *text)
+{
+	struct intake *in = intake_of(en);
+	struct kept_text *k = table_get(in->by_reason, text);
+	if (k) return k->name;
+	k = &in->reasons[in->next_reason++ % REASONS_MAX];
+	forget_reason(in, k);
+	k->text = mem_strdup(text);
+	store_batch_blob(incident_batch(en), NULL, text, strlen(text), k->name);
+	table_put(in->by_reason, k->text, k);
+	return k->name;
 }

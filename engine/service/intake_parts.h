@@ -5,7 +5,7 @@
 
 /* What intake*.c share. */
 
-enum { SOURCE_KEYS_MAX = 64, BODIES_MAX = 512 };
+enum { SOURCE_KEYS_MAX = 64, BODIES_MAX = 512, REASONS_MAX = 64 };
 
 /* A secret of a source, read a moment ago. */
 struct source_key {
@@ -22,13 +22,21 @@ struct kept_body {
 	json_t *names; /* of its blobs */
 };
 
+/* A sentence of the engine's that came before, likewise. */
+struct kept_text {
+	char *text, name[STORE_BLOB_NAME_BYTES];
+};
+
 struct intake {
 	struct intake_counters counters;
 	struct source_key keys[SOURCE_KEYS_MAX];
 	size_t key_count, next_key;
 	struct kept_body bodies[BODIES_MAX]; /* a ring */
 	size_t next_body;
-	struct table *by_digest; /* struct kept_body */
+	struct table *by_digest;               /* struct kept_body */
+	struct kept_text reasons[REASONS_MAX]; /* a ring */
+	size_t next_reason;
+	struct table *by_reason; /* struct kept_text */
 	int64_t told_us;         /* when the log last heard of refused deliveries */
 	uint64_t untold;
 };
@@ -40,6 +48,9 @@ enum err intake_keys(struct engine *en, const struct alert_source *s, struct ale
 
 /* The names of the blobs that hold a delivery's bytes, made where they are not there. Borrowed, until a batch fails. */
 json_t *intake_body(struct engine *en, const struct alert_delivery *d, const char *bytes);
+
+/* The name of a blob that holds this sentence, made where it is not there: no text of an alert. Borrowed, as above. */
+const char *intake_reason(struct engine *en, const char *text);
 
 /* Decides about every alert of a delivery and records that; the answer's "decisions". New reference. */
 struct intake_around {

@@ -135,7 +135,7 @@ static enum err apply_incident(struct store *s, struct progress *p, const struct
 	buf_init(&row, ROW_BYTES_MAX);
 	sqlite3_stmt *q = s->sql[SQL_INCIDENT_GET];
 	bind_text(q, 1, o->execution);
-	int rc = sqlite3_step(q);
+	int rc = o->incident.is_new ? SQLITE_DONE : sqlite3_step(q);
 	if (rc == SQLITE_ROW) {
 		row_read_incident(q, &old);
 		row_of_incident(&row, &old);

@@ -52,6 +52,7 @@ struct store_incident {
 	int priority;                                                /* 1 to 5; 0: not said */
 	uint64_t alerts;
 	bool is_open, is_live; /* open: not resolved; live: open, or an execution of it runs */
+	bool is_new;           /* to be written: there is no row of it yet */
 };
 
 struct store_batch;
