@@ -134,7 +134,7 @@
 	X(CHILD_CHANGED, "child.changed", false, "before the parent records that it waits, or goes on")                                                        \
 	X(CHILD_OUTCOME, "child.outcome", false, "its end is durable, the call's outcome is not recorded")                                                     \
 	X(CHILD_CANCEL, "child.cancel", false, "before it is cancelled with its parent")                                                                       \
-	X(MITIGATION_LATE, "mitigation.late", false, "an alert still fires: before somebody is told")                                                            \
+	X(MITIGATION_LATE, "mitigation.late", false, "an alert still fires: before somebody is told")                                                          \
 	X(PLAYBOOK_CONCLUDE, "playbook.conclude", false, "before playbook.concluded")                                                                          \
 	X(QUESTION_ASKED, "question.asked", false, "before a question to a person is recorded")                                                                \
 	X(QUESTION_ANSWERED, "question.answered", false, "before its answer is recorded")                                                                      \

@@ -29,9 +29,11 @@ static void print_execution(struct use *u, const json_t *x)
 		return;
 	}
 	struct arena *a = u->arena;
+	const char *title = json_str(x, "title", "");
+	if (json_str(x, "parent", NULL)) title = arena_printf(a, "< %s", title); /* another one has started it */
 	printf("%s  %s  %-9s  %3lld/%-3lld  %s  %s\n", json_str(x, "execution", ""), local_time(a, json_int(x, "started_us", 0)),
 	       line_safe(a, json_str(x, "state", "")), (long long)json_int(x, "steps_done", 0), (long long)json_int(x, "steps", 0),
-	       line_fit(a, line_safe(a, json_str(x, "title", "")), 32, true), line_safe(a, json_str(x, "driver", "")));
+	       line_fit(a, line_safe(a, title), 32, true), line_safe(a, json_str(x, "driver", "")));
 }
 
 /* Pages of the list, newest first, until so many were printed. */

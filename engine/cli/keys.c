@@ -88,8 +88,8 @@ static unsigned when_of_waiting(const char *waiting)
 	static const struct {
 		const char *waiting;
 		unsigned when;
-	} table[] = {{"person", WHEN_PERSON},     {"go", WHEN_GO},         {"answer", WHEN_ANSWER},    {"resolve", WHEN_RESOLVE},
-	             {"decision", WHEN_DECISION}, {"retry", WHEN_RUNNING}, {"approval", WHEN_APPROVAL}};
+	} table[] = {{"person", WHEN_PERSON},     {"go", WHEN_GO},         {"answer", WHEN_ANSWER}, {"resolve", WHEN_RESOLVE},
+	             {"decision", WHEN_DECISION}, {"retry", WHEN_RUNNING}, {"child", WHEN_RUNNING}, {"approval", WHEN_APPROVAL}};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (strcmp(waiting, table[i].waiting) == 0) return table[i].when;
 	return 0;

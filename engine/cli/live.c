@@ -105,8 +105,9 @@ static json_t *summary(const json_t *view)
 		if (json_obj(step, "diverged")) json_object_set(o, "diverged", json_obj(step, "diverged"));
 		json_array_append_new(steps, o);
 	}
-	return json_pack("{s:s,s:s,s:s,s:o}", "execution", json_str(view, "execution", ""), "book", json_str(json_obj(view, "book"), "path", ""), "state",
-	                 json_str(view, "state", ""), "steps", steps);
+	return json_pack("{s:s,s:s,s:s,s:o,s:O*,s:O*,s:O*}", "execution", json_str(view, "execution", ""), "book", json_str(json_obj(view, "book"), "path", ""),
+	                 "state", json_str(view, "state", ""), "steps", steps, "findings", json_arr(view, "findings"), "conclusion",
+	                 json_obj(view, "conclusion"), "children", json_arr(view, "children"));
 }
 
 static int finish(struct live *l)

@@ -136,6 +136,7 @@ static const char *right_end(struct arena *a, const json_t *step, const struct s
 	const char *took = screen_duration(a, step, s->now_us);
 	bool is_open = strcmp(state, "pending") == 0 || strcmp(state, "ready") == 0 || strcmp(state, "waiting") == 0;
 	if (is_open && strcmp(waiting, "answer") == 0) return "asks";
+	if (is_open && strcmp(waiting, "child") == 0) return "its runbook waits";
 	if (is_open) return json_bool(step, "manual", false) ? "by hand" : line_safe(a, json_str(step, "risk", ""));
 	if (strcmp(state, "running") == 0) return took;
 	size_t room = (size_t)s->columns / 3;
@@ -286,6 +287,9 @@ void screen_ending(struct lines *out, const json_t *view, const struct screen *s
 		done += strcmp(state, "succeeded") == 0;
 		skipped += strcmp(state, "skipped") == 0;
 	}
+	screen_findings(out, view, s);
+	screen_children(out, view, NULL, s);
+	screen_conclusion(out, view, s);
 	const char *state = json_str(view, "state", ""), *took = screen_duration(a, view, s->now_us);
 	const char *word = strcmp(state, "timed_out") == 0 ? "timed out" : line_safe(a, state);
 	const char *sgr = strcmp(state, "succeeded") == 0 ? "1;32" : "1;31";

@@ -264,11 +264,13 @@ static void make_facts(struct lines *out, const struct panel *p, const struct sc
 		add_running(&facts, p, s);
 		add_trouble(&facts, p, s);
 		add_unknown(&facts, p, s);
+		screen_children(&facts, p->view, json_str(p->step, "id", ""), s);
 		if (strcmp(waiting, "approval") == 0) add_approval(&facts, p, s);
 		if (strcmp(waiting, "answer") == 0) add_question(&facts, p, s);
 		if (is_open || strcmp(waiting, "decision") == 0) add_next_command(&facts, p, s);
 		if (is_open && *expect) wrap_fact(&facts, s, "You should see:", expect);
 	}
+	screen_findings(&facts, p->view, s);
 	if (json_bool(p->view, "interrupted", false))
 		lines_wrap(&facts, "The engine ended while this was open. Everything recorded is safe; nothing moves until you go on.", (size_t)s->columns - 1,
 		           "  ", "");

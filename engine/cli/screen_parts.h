@@ -23,6 +23,11 @@ void screen_tail(struct lines *out, struct tail *tail, size_t most, const struct
 /* How many lines at the start say the title over again, and the blank ones behind them. */
 size_t screen_title_lines(const struct lines *text, const char *title);
 
+/* What was found so far, the last ones; the runbooks that the step (NULL: any) has started; what a playbook came to. Nothing where there is nothing. */
+void screen_findings(struct lines *out, const json_t *view, const struct screen *s);
+void screen_children(struct lines *out, const json_t *view, const char *step, const struct screen *s);
+void screen_conclusion(struct lines *out, const json_t *view, const struct screen *s);
+
 /* The step's text without the sources of its actions, and without its first paragraph where that is the title again. */
 void screen_step_text(struct lines *out, const json_t *step, const struct screen *s);
 

@@ -69,6 +69,20 @@ static const char *approval_words(struct arena *a, const json_t *view, const cha
 	return "waits until others agree";
 }
 
+/* Which of its runbooks: there a person is needed. */
+static const char *child_words(const json_t *view, const char *step, struct lines *below)
+{
+	size_t i;
+	json_t *c;
+	json_array_foreach(json_arr(view, "children"), i, c)
+	{
+		const char *state = json_str(c, "state", "");
+		bool is_stuck = strcmp(state, "waiting") == 0 || strcmp(state, "attention") == 0;
+		if (is_stuck && strcmp(json_str(c, "step", ""), step) == 0) lines_printf(below, "  rung attach %s", json_str(c, "execution", ""));
+	}
+	return "waits for a runbook that it started, which waits for a person:";
+}
+
 static void say_step(struct arena *a, const json_t *view, const json_t *step)
 {
 	static const struct {
@@ -81,6 +95,7 @@ static void say_step(struct arena *a, const json_t *view, const json_t *step)
 		if (strcmp(waiting, words[k].waiting) == 0) what = words[k].what;
 	if (strcmp(waiting, "approval") == 0) what = approval_words(a, view, id, &below);
 	if (strcmp(waiting, "answer") == 0) what = question_words(a, view, id, &below);
+	if (strcmp(waiting, "child") == 0) what = child_words(view, id, &below);
 	if (strcmp(waiting, "resolve") == 0) what = unknown_words(a, view, step, &below);
 	message("step %s (%s) %s", id, line_safe(a, json_str(step, "title", "")), what);
 	for (size_t i = 0; i < below.count; i++) message_more("%s", below.line[i]);

@@ -21,6 +21,9 @@ static void head(const json_t *r, struct buf *out)
 	markdown_time(out, "Began", json_int(r, "started_us", 0));
 	markdown_time(out, "Ended", json_int(r, "finished_us", 0));
 	markdown_duration(out, "Took", json_int(r, "duration_us", 0));
+	if (json_obj(r, "parent")) markdown_field(out, "Started by", json_str(json_obj(r, "parent"), "execution", ""));
+	if (json_obj(r, "conclusion")) markdown_field(out, "Came to", json_str(json_obj(r, "conclusion"), "outcome", ""));
+	if (json_str(json_obj(r, "conclusion"), "cause", NULL)) markdown_field(out, "Cause", json_str(json_obj(r, "conclusion"), "cause", ""));
 	buf_printf(out, "| Steps done | %lld, of them %lld by hand |\n", (long long)json_int(r, "steps_done", 0), (long long)json_int(r, "steps_by_hand", 0));
 }
 
@@ -129,10 +132,58 @@ static void timeline(const json_t *r, struct buf *out)
 	}
 }
 
+static void data_cell(struct buf *out, const json_t *data)
+{
+	struct buf text;
+	if (!data || json_is_null(data)) return;
+	buf_init(&text, 1 << 20);
+	if (json_canonical(data, &text)) markdown_inert(out, text.data, text.len, true);
+	buf_clear(&text);
+}
+
+static void findings(const json_t *r, struct buf *out)
+{
+	size_t i;
+	json_t *f;
+	if (json_array_size(json_arr(r, "findings")) == 0) return;
+	buf_str(out, "\n## What was found\n\n| | What | Certainty | Step | |\n|---|---|---|---|---|\n");
+	json_array_foreach(json_arr(r, "findings"), i, f)
+	{
+		bool is_cause = strcmp(json_str(f, "kind", ""), "cause") == 0;
+		buf_str(out, is_cause ? "| cause | " : "| evidence | ");
+		markdown_cell(out, f, is_cause ? "cause" : "name");
+		buf_str(out, " | ");
+		if (is_cause) buf_printf(out, "%lld %%", (long long)json_int(f, "certainty", 100));
+		buf_str(out, " | ");
+		markdown_cell(out, f, "step");
+		buf_str(out, " | ");
+		data_cell(out, json_object_get(f, is_cause ? "evidence" : "data"));
+		buf_str(out, " |\n");
+	}
+}
+
+static void children(const json_t *r, struct buf *out)
+{
+	size_t i;
+	json_t *c;
+	if (json_array_size(json_arr(r, "children")) == 0) return;
+	buf_str(out, "\n## Runbooks that it started\n\n| Runbook | Step | State | Execution |\n|---|---|---|---|\n");
+	json_array_foreach(json_arr(r, "children"), i, c)
+	{
+		buf_str(out, "| ");
+		markdown_cell(out, c, "runbook");
+		buf_str(out, " | ");
+		markdown_cell(out, c, "step");
+		buf_printf(out, " | %s | %s |\n", json_str(c, "state", "has not begun"), json_str(c, "execution", ""));
+	}
+}
+
 void report_markdown(const json_t *r, struct buf *out)
 {
 	head(r, out);
 	steps(r, out);
+	findings(r, out);
+	children(r, out);
 	fleets(r, out);
 	timeline(r, out);
 	markdown_proof(out, json_str(r, "checkpoint", ""));

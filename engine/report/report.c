@@ -46,7 +46,9 @@ static void add_call_words(struct line *l)
 		if (i) buf_char(&words, ' ');
 		if (json_is_string(v)) buf_add(&words, json_string_value(v), json_string_length(v));
 	}
-	if (!argv) buf_str(&words, json_str(form, "command", json_str(json_obj(form, "arguments"), "prompt", "")));
+	const json_t *arguments = json_obj(form, "arguments");
+	const char *found = json_str(arguments, "id", json_str(arguments, "name", "")); /* of cause and evidence */
+	if (!argv) buf_str(&words, json_str(form, "command", json_str(arguments, "prompt", found)));
 	if (words.len) add_cut(l->out, words.data, words.len, CALL_BYTES_MAX);
 	buf_clear(&words);
 	json_decref(form);
@@ -70,6 +72,7 @@ static void of_started(struct line *l)
 {
 	buf_printf(l->out, "began: %s, %s, %lld steps, plan %.12s", json_str(l->d, "book", "?"), json_str(l->d, "mode", "?"),
 	           (long long)json_int(l->d, "steps", 0), json_str(l->d, "plan", "?"));
+	if (json_str(l->d, "parent", NULL)) buf_printf(l->out, ", started by step %s of %s", json_str(l->d, "parent_step", "?"), json_str(l->d, "parent", "?"));
 }
 
 static void of_finished(struct line *l)
@@ -176,6 +179,27 @@ static void of_call(struct line *l)
 	add_rule_of_call(l);
 	buf_str(l->out, ": ");
 	add_call_words(l);
+	if (json_str(l->d, "child", NULL)) buf_printf(l->out, ", as execution %s", json_str(l->d, "child", "?"));
+}
+
+static void of_child(struct line *l)
+{
+	bool is_stuck = strcmp(json_str(l->d, "state", ""), "running") != 0;
+	buf_printf(l->out, "its runbook, execution %s, %s", json_str(l->d, "execution", "?"), is_stuck ? "waits for a person" : "goes on");
+}
+
+static void of_conclusion(struct line *l)
+{
+	static const struct {
+		const char *outcome, *words;
+	} rows[] = {{"mended", "the cause was found, and its runbook succeeded"},
+	            {"proposed", "the cause was found; nothing was run for it"},
+	            {"failed", "the cause was found; its runbook did not succeed"},
+	            {"no_cause", "no root cause was found"}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(rows[i].outcome, json_str(l->d, "outcome", "")) == 0) buf_str(l->out, rows[i].words);
+	if (json_str(l->d, "cause", NULL)) buf_printf(l->out, ": %s", json_str(l->d, "cause", "?"));
+	if (json_str(l->d, "execution", NULL)) buf_printf(l->out, " (execution %s)", json_str(l->d, "execution", "?"));
 }
 
 static void of_call_finished(struct line *l)
@@ -304,6 +328,8 @@ static const struct {
     {"approval.refused", of_approval_refused},
     {"approval.withdrawn", of_approval_withdrawn},
     {"driver.changed", of_driver},
+    {"child.changed", of_child},
+    {"playbook.concluded", of_conclusion},
     {"note.added", of_note},
 };
 
@@ -360,6 +386,9 @@ json_t *report_build(const json_t *view, const json_t *records, const char *chec
 	                      to ? to - from : (json_int_t)0, "steps_done", (json_int_t)done, "steps_by_hand", (json_int_t)manual, "steps", steps, "notes",
 	                      json_object_get(view, "notes"), "fleets", fleets, "timeline", b.timeline, "checkpoint", checkpoint);
 	must(o != NULL);
+	static const char *const taken[] = {"trigger", "parent", "findings", "conclusion", "children"};
+	for (i = 0; i < sizeof taken / sizeof *taken; i++)
+		if (json_object_get(view, taken[i])) json_object_set(o, taken[i], json_object_get(view, taken[i]));
 	json_decref(b.members);
 	return o;
 }

@@ -11,7 +11,8 @@ typedef char *report_blob_fn(void *arg, const char *name, size_t *n);
 /* Builds the report from an execution's view (service/protocol.h) and its records in order. checkpoint: the signed note that covers them.
  * {"execution","book":{...},"state","driver","started_us","finished_us","duration_us","manual_share","steps":[{id,title,phase,manual,state,attempts,duration_us,why,note}],
  *  "fleets":[{"step","attempt","command","hosts","groups","not_started",...}...]
- * (report/fleet.h),"timeline":[{"t","seq","kind","step","by","text","fleet"?}...],"notes":[...],"findings":[...],"checkpoint":text}. New reference. */
+ * (report/fleet.h),"timeline":[{"t","seq","kind","step","by","text","fleet"?}...],"notes":[...],"trigger","parent","findings":[...],"conclusion","children":[...],
+ *  "checkpoint":text}. New reference. */
 json_t *report_build(const json_t *view, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg);
 
 /* What one record of an execution says, as a line of its timeline; nothing for a kind that says nothing. */

@@ -65,6 +65,8 @@ const char *call_words_of(struct arena *a, const json_t *form)
 	const json_t *arguments = json_obj(form, "arguments");
 	if (json_array_size(json_arr(arguments, "argv"))) return of_command(a, json_arr(arguments, "argv"));
 	const char *query = json_str(arguments, "query", NULL); /* of hosts */
+	const char *cause = json_str(arguments, "id", NULL), *found = json_str(arguments, "name", NULL);
+	if (cause || found) return cut(a, arena_printf(a, "%s %s", cause ? "cause" : "evidence", cause ? cause : found));
 	return cut(a, query ? arena_printf(a, "hosts %s", query) : json_str(form, "command", json_str(arguments, "prompt", "")));
 }
 

@@ -116,10 +116,10 @@ static bool list_one(void *arg, const struct store_execution *x)
 	struct listing *l = arg;
 	bool is_live = json_object_get(l->live, x->id) != NULL;
 	snprintf(l->last, sizeof l->last, "%s", x->id);
-	json_array_append_new(l->list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b}", "execution", x->id, "book", x->book, "title", x->title,
-	                                         "state", x->state, "driver", x->driver, "started_us", (json_int_t)x->started_us, "finished_us",
+	json_array_append_new(l->list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?,s:I,s:I,s:I,s:I,s:b,s:b,s:s*}", "execution", x->id, "book", x->book, "title",
+	                                         x->title, "state", x->state, "driver", x->driver, "started_us", (json_int_t)x->started_us, "finished_us",
 	                                         (json_int_t)x->finished_us, "steps_done", (json_int_t)x->steps_done, "steps", (json_int_t)x->steps, "open",
-	                                         x->is_open, "interrupted", x->is_open && !is_live));
+	                                         x->is_open, "interrupted", x->is_open && !is_live, "parent", x->parent));
 	return true;
 }
 

@@ -93,11 +93,15 @@
  *             "calls":[{"call","of":"action"|"condition"|"terminal"|"proof","nth","attempt","words":"systemctl restart nginx","module","function","effect",
  *                       "state":"running"|"ok"|"failed"|"denied"|"unknown","code","started_us","finished_us","stdout_bytes","stderr_bytes"}...]}...],
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],
+ *   "trigger":WORD,"parent":{"execution","step","attempt","call"} or null: whose call runs it,
+ *   "children":[{"step","attempt","call","execution","runbook":words,"state" or null: it has not begun}...],
+ *   "findings":[{"kind":"evidence","step","attempt","call","t_us","name","data"} or {"kind":"cause",...,"cause":id,"text","evidence","parameters","certainty":0..100}...],
+ *   "conclusion":{"outcome":"mended"|"proposed"|"failed"|"no_cause","cause","runbook","execution","count","within_us"} or null,
  *   "denied":[{"step","by":"policy"|"book"|"person","words","pattern","allowable":bool}],"approvals":[APPROVAL...]}
  * APPROVAL: {"step","title","risk","needed":N,"given":[{"by","until_us"}...],"from":text,"rules":[ids],"targets":[...] or null,"binding":digest}, and "prompt"
  * where the step's code asked A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only,
  * the last 200. WHY is "approval" (others must agree), "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open),
- * "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
+ * "child" (a runbook that it started waits for a person), "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
  *
  * UNKNOWN: {"step","title","attempt","unknown":N,"selected":N,"can_verify":bool,"proof":PROOF or null,"readers":[ids of steps to come that read its result],
  *   "calls":[{"call","selected":bool,"words","module","function","effect","host","cwd","env":[names],"stdin_bytes","body_bytes","stdin_secret","started_us","unknown_us",

@@ -63,4 +63,20 @@ def write(folder):
         paths[name] = os.path.join(folder, name + ".md")
         with open(paths[name], "w") as f:
             f.write("\n".join(out))
+    paths.update(write_family(folder))
     return paths
+
+
+def write_family(folder):
+    """A playbook that finds a cause, and the runbook to which that leads: it asks a person, and appends its line to a file of its own."""
+    pages = {
+        "family": "# Family\n\n## Playbook Info\n\n| Playbook ID |\n|---|\n| PLAY001 |\n\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| oracle | string | | the file |\n\n"
+                  "## Permissions\n\n- read: `sh sh -c *`\n\n## Diagnosis\n\n1. Look\n\n   ```lua {id=s0}\n   %s\n   ```\n\n"
+                  "## Root Causes\n\n| Cause | Runbook | Mode | Parameters |\n|---|---|---|---|\n| `full` | mend.md | automatic | oracle={evidence:file} |\n"
+                  % "\n   ".join((LINE + 'line("a") evidence("load", {one = 1}) cause("full", {evidence = {file = params.oracle .. ".child"}})').split("\n")),
+        "mend": "# Mend\n\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| oracle | string | | the file |\n\n## Permissions\n\n- `sh sh -c *`\n\n"
+                "## Steps\n\n1. Mend\n\n   ```lua {id=m0 effect=idempotent retry=9}\n   local said = ask{prompt = \"Which?\"}\n   sh({\"sh\", \"-c\", \"echo \" .. run.id .. \" >> \" .. params.oracle})\n   return {said = said}\n   ```\n"}
+    for name, text in pages.items():
+        with open(os.path.join(folder, name + ".md"), "w") as f:
+            f.write(text)
+    return {name: os.path.join(folder, name + ".md") for name in pages}

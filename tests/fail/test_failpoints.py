@@ -38,13 +38,14 @@ ALERTS = """version: 1
 sources: {probe: {kind: generic, bearer: {secret: token}}}
 defaults: {as: bot}
 bindings:
+  - {id: late, match: {kind: late}, playbook: playbooks/late.md, cooldown: 0s, breaker: false, runs: false}
   - {id: run, match: {kind: run}, playbook: playbooks/run.md, cooldown: 0s, breaker: false, runs: false, parameters: {line: {label: line}}}
   - {id: gone, match: {kind: gone}, playbook: playbooks/gone.md, breaker: false, runs: false}
 """
 ALERT_POLICY = """version: 1
 services: {bot: {max_running: 50}}
 rules:
-  - {id: bot, allow: [run], who: ["service:bot"], books: ["playbooks/**"], grants: ["sh sh -c *"]}
+  - {id: bot, allow: [run], who: ["service:bot"], books: ["playbooks/**"], grants: ["sh sh -c *", "runbook **"]}
   - {id: root, allow: [run, read, respond], who: ["user:*"], books: ["**"], grants: ["sh sh -c *"]}
 """
 random.seed(SEED)
@@ -78,12 +79,17 @@ class World:
         with open(os.open(os.path.join(self.folder, "token"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
             f.write("not to be seen\n")
         self.client = self.armed = self.waker = self.x = None
-        if name == "alerts":
+        if name in ("alerts", "late"):
             self.write("alerts.yaml", ALERTS)
             self.write("policy.yaml", ALERT_POLICY)
             os.makedirs(os.path.join(self.folder, "playbooks"))
             with open(os.path.join(self.folder, "playbooks", "run.md"), "w") as f:
                 f.write(alertworld.playbook("Run", 'sh("echo " .. params.line .. " >> %s", {effect = "idempotent"})' % self.oracle, parameters=("line",)))
+            with open(os.path.join(self.folder, "playbooks", "late.md"), "w") as f:
+                f.write(alertworld.playbook("Late", 'cause("late")', parameters=()) + "\n\n## Root Causes\n\n| Cause | Runbook | Mode | Parameters | Within |\n|---|---|---|---|---|\n"
+                        "| `late` | playbooks/mend.md | automatic | | 1s |\n")
+            with open(os.path.join(self.folder, "playbooks", "mend.md"), "w") as f:
+                f.write(alertworld.playbook("Mend", "return {}", parameters=()))
 
     def write(self, name, text):
         with open(os.path.join(self.folder, ".rung", name), "w") as f:
@@ -583,8 +589,108 @@ def alerts(w):
     w.verify()
 
 
+def child_of(w):
+    """The view of the runbook that the playbook has started, or None. There is one, however often the engine ends."""
+    view = w.turn()
+    if not view:
+        return None
+    children = view["children"]
+    assert len({c["execution"] for c in children}) <= 1, "it was started twice: %r" % children
+    try:
+        return w.client.ask("attach", execution=children[0]["execution"]) if children and children[0]["state"] else None
+    except r.Refused as e:
+        assert w.is_failing() or e.kind == "not_found", e  # decided, and not begun
+    except r.Closed:
+        w.again()
+
+
+def answer_child(w):
+    """Says what the runbook asks, until it is over."""
+    def is_over():
+        child = child_of(w)
+        try:
+            for q in child["questions"] if child else ():
+                w.client.ask("answer", execution=child["execution"], step=q["step"], call=q["call"], value="seven")
+        except r.Refused as e:
+            assert e.kind in ("conflict", "not_found") or w.is_failing(), e
+        except r.Closed:
+            w.again()
+        return child if child and child["state"] in ENDS else None
+    return r.deadline(60, "the runbook to end", is_over, 0.01)
+
+
+def judge_child(w, child):
+    """What became of the playbook is what became of its runbook."""
+    w.finish()
+    with open(w.oracle + ".child") as f:
+        made = set(f.read().split())
+    assert made == {child["execution"]}, "%r is not by %s alone" % (made, child["execution"])
+    same([x["d"]["outcome"] for x in w.journal.of("playbook.concluded")], ["mended" if child["state"] == "succeeded" else "failed"])
+    if not w.is_failing():
+        same(child["state"], "succeeded")
+    os.unlink(w.oracle + ".child")
+
+
+@scenario
+def family(w):
+    """A playbook finds a cause, and its runbook, an execution of its own, asks a person."""
+    prepared(w)
+    w.arm()
+    w.begin("family")
+    judge_child(w, answer_child(w))
+
+
+@scenario
+def family_lost(w):
+    """The engine is killed while the runbook waits; the next one takes up both."""
+    prepared(w)
+    w.begin("family")
+    r.deadline(30, "the runbook to wait", lambda: (child_of(w) or {}).get("questions"), 0.01)
+    w.arm()
+    w.is_expected_down = True
+    w.engine.kill()
+    w.again()
+    judge_child(w, answer_child(w))
+
+
+@scenario
+def family_stopped(w):
+    """A playbook is cancelled while its runbook waits."""
+    prepared(w)
+    w.begin("family")
+    w.must_succeed = False
+    r.deadline(30, "the runbook to wait", lambda: (child_of(w) or {}).get("questions"), 0.01)
+    w.arm()
+    try:
+        w.person("cancel", reason="enough")
+    except r.Closed:
+        w.again()
+        w.person("cancel", reason="enough")
+    w.finish()
+    child = r.deadline(30, "the runbook", lambda: child_of(w), 0.01)
+    same(child["state"], "cancelled")
+
+
+@scenario
+def late(w):
+    """What was to mend an alert's cause has run, and the alert fires on: somebody is told, once. Then it is over."""
+    prepared(w)
+    w.x = None
+    alert = {"id": "late-%d-%d" % (w.uses, time.monotonic_ns()), "name": "Late", "labels": {"kind": "late"}}
+    w.arm()
+    (d,) = w.deliver(alert)
+
+    def told():
+        i = w.ask("incident.show", incident=d["incident"])
+        return i.get("raised")
+    r.deadline(60, "somebody to be told", told, 0.02)
+    w.deliver(dict(alert, state="resolved"))
+    same(w.ask("incident.show", incident=d["incident"])["state"], "resolved")
+    w.verify()
+
+
 NEEDS_ROOT = ("groups", "approval")
-QUICK = ("alerts", "groups", "cancelled", "approval", "worker_lost", "actor_lost")
+QUICK = ("alerts", "family", "family_lost", "groups", "cancelled", "approval", "worker_lost", "actor_lost")
 ONE_EACH = ("fresh", "set_aside")  # a world of its own each time
 WORLDS_MAX, USES_MAX = 4, 40  # each has a reserve of 64 MiB; and a journal that is verified at each death
 
