@@ -12,6 +12,9 @@ void digest_hmac(unsigned char out[DIGEST_BYTES], const void *key, size_t key_le
 /* The same as 64 lower-case hex digits and a NUL. */
 void digest_sha256_hex(char out[DIGEST_HEX_BYTES], const void *data, size_t n);
 
+/* SHAKE128, as many bytes as are wanted. */
+void digest_shake128(void *out, size_t out_n, const void *data, size_t n);
+
 /* SHA-256 over pieces: new, add ..., finish (which frees). */
 struct digest;
 struct digest *digest_new(void);

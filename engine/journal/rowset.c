@@ -2,8 +2,6 @@
 #include "base/digest.h"
 #include "base/error.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
 #include <string.h>
 
 void rowset_init(struct rowset *r)
@@ -11,28 +9,10 @@ void rowset_init(struct rowset *r)
 	memset(r, 0, sizeof *r);
 }
 
-static EVP_MD *shake;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* Looked up once: that takes longer than the rest for a short row. */
-static void fetch(void)
-{
-	shake = EVP_MD_fetch(NULL, "SHAKE128", NULL);
-	must(shake != NULL);
-}
-
-static void stretch(unsigned char out[ROWSET_BYTES], const void *row, size_t n)
-{
-	pthread_once(&once, fetch);
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	must(c && EVP_DigestInit_ex2(c, shake, NULL) == 1 && EVP_DigestUpdate(c, row, n) == 1 && EVP_DigestFinalXOF(c, out, ROWSET_BYTES) == 1);
-	EVP_MD_CTX_free(c);
-}
-
 static void combine(struct rowset *r, const void *row, size_t n, bool is_added)
 {
 	unsigned char wide[ROWSET_BYTES];
-	stretch(wide, row, n);
+	digest_shake128(wide, sizeof wide, row, n);
 	for (size_t i = 0; i < ROWSET_BYTES; i += 2) {
 		unsigned have = r->sum[i] | (unsigned)r->sum[i + 1] << 8, more = wide[i] | (unsigned)wide[i + 1] << 8;
 		unsigned now = is_added ? have + more : have - more;
