@@ -18,9 +18,12 @@ static bool has(const char *s)
 	return s && *s;
 }
 
-void notice_key(const struct notice *n, char out[64])
+void notice_key(const struct notice *n, char out[NOTICE_KEY_BYTES])
 {
-	snprintf(out, 64, "%.40s.%u", n->incident, n->number);
+	if (n->key)
+		snprintf(out, NOTICE_KEY_BYTES, "%s", n->key);
+	else
+		snprintf(out, NOTICE_KEY_BYTES, "%.40s.%u", n->incident, n->number);
 }
 
 bool notice_subject(const struct notice *n, struct buf *b)
@@ -149,7 +152,7 @@ static json_t *time_json(int64_t us)
 json_t *notice_json(const struct notice *n)
 {
 	static const char *const kinds[] = {[NOTICE_ESCALATION] = "escalation", [NOTICE_MESSAGE] = "message", [NOTICE_TEST] = "test"};
-	char key[64];
+	char key[NOTICE_KEY_BYTES];
 	struct buf subject, body;
 	buf_init(&subject, NOTICE_BYTES_MAX);
 	buf_init(&body, NOTICE_BYTES_MAX);

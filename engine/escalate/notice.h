@@ -11,6 +11,7 @@
  * NOTICE_BYTES_MAX. source: DESIGN.md 8 */
 
 enum {
+	NOTICE_KEY_BYTES = 96,
 	NOTICE_LINE_BYTES_MAX = 200,   /* of one thing on a line */
 	NOTICE_REASON_BYTES_MAX = 800, /* why it was raised */
 	NOTICE_TEXT_BYTES_MAX = 4096,  /* what a step has to say */
@@ -29,6 +30,7 @@ struct notice {
 	enum notice_kind kind;
 	const char *incident; /* its ULID; of a message that belongs to none, the execution's; of a test one of its own */
 	uint32_t number;      /* of the notification */
+	const char *key;      /* NULL: of these two */
 	const char *person;
 	const char *title; /* what the incident is, or the book's title */
 	const char *priority;
@@ -44,7 +46,7 @@ struct notice {
 };
 
 /* "INCIDENT.NUMBER": the same for each attempt at sending one notification, and for no other. Receivers that get it twice can tell. */
-void notice_key(const struct notice *n, char out[64]);
+void notice_key(const struct notice *n, char out[NOTICE_KEY_BYTES]);
 
 /* One line without control characters, for a mail's subject and a pager's first line. */
 bool notice_subject(const struct notice *n, struct buf *b);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-static const struct module *const modules[] = {&module_approve, &module_ask,    &module_cause,   &module_evidence, &module_hosts, &module_http,
-                                               &module_notify,  &module_remedy, &module_runbook, &module_sh,       &module_ssh};
+static const struct module *const modules[] = {&module_approve, &module_ask,    &module_cause,  &module_escalate, &module_evidence, &module_hosts,
+                                               &module_http,    &module_notify, &module_remedy, &module_runbook,  &module_sh,       &module_ssh};
 
 static const struct module *module_find(const char *name)
 {

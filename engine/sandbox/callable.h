@@ -66,8 +66,8 @@ struct module {
 	const struct hand *hand; /* NULL: nothing that an actor makes */
 };
 
-extern const struct module module_approve, module_ask, module_cause, module_evidence, module_hosts, module_http, module_notify, module_remedy, module_runbook,
-    module_sh, module_ssh;
+extern const struct module module_approve, module_ask, module_cause, module_escalate, module_evidence, module_hosts, module_http, module_notify, module_remedy,
+    module_runbook, module_sh, module_ssh;
 
 /* The row, or NULL where no module declares it. *module is its module. */
 const struct callable *callable_find(const char *module_name, const char *function, const struct module **module);

@@ -5,6 +5,7 @@
 #include "service/child.h"
 #include "service/finding.h"
 #include "service/inventory.h"
+#include "service/notify_call.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,11 +85,8 @@ void answer_call(struct execution *x, struct call *c)
 		const char *module;
 		void (*answer)(struct execution *x, struct call *c);
 		bool is_at_once; /* its outcome is recorded when that returns */
-	} answers[] = {{"hosts", answer_hosts, false},
-	               {"evidence", finding_answer, true},
-	               {"cause", finding_answer, true},
-	               {"remedy", finding_lead, true},
-	               {"runbook", child_start, false}};
+	} answers[] = {{"hosts", answer_hosts, false},  {"evidence", finding_answer, true}, {"cause", finding_answer, true},     {"remedy", finding_lead, true},
+	               {"runbook", child_start, false}, {"notify", notify_answer, false},   {"escalate", escalate_answer, false}};
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		if (strcmp(answers[i].module, c->module) != 0) continue;
 		answers[i].answer(x, c);
@@ -102,6 +100,10 @@ void answer_cancel(struct execution *x, struct call *c)
 {
 	if (c->child) {
 		child_cancel(x, c);
+		return;
+	}
+	if (strcmp(c->module, "notify") == 0) {
+		notify_cancel(x, c);
 		return;
 	}
 	if (c->state == CALL_STARTED && c->is_dispatched) finish(x, c, "the step was stopped before the inventory was there", NULL);

@@ -62,7 +62,7 @@ static enum err start_record(struct asking *q, int again, struct error *e)
 	if (q->right.is_allowed) right_record(&q->right, d);
 	/* Another execution is to do it: the same one, however often it is asked for. */
 	const struct call *known = execution_call(x, q->a->step, q->a->replay.attempt, q->number);
-	if (q->what->by == CALLABLE_ENGINE && q->what->request && (q->right.is_allowed || known))
+	if (q->module == &module_runbook && (q->right.is_allowed || known))
 		json_object_set_new(d, "child", json_string(known && known->child ? known->child : child_id_new(x)));
 	return execution_emit(x, (struct emit){.kind = RECORD_CALL_STARTED, .step = q->a->step, .attempt = q->a->replay.attempt, .call = q->number, .data = d},
 	                      e);
@@ -151,7 +151,8 @@ static void make(struct asking *q, struct call *c)
 static const char *read_request(struct asking *q)
 {
 	struct call_site site;
-	if (q->what->by == CALLABLE_ENGINE && q->is_in_verify) return "a proof or a condition starts no runbook: call it in the step's action";
+	if (q->what->by == CALLABLE_ENGINE && q->is_in_verify)
+		return "a proof or a condition starts no runbook and sends no message: call it in the step's action";
 	call_site_make(q->a->x, q->a->step, &site);
 	return q->what->request(q->words, q->arguments, &site, &q->request);
 }
@@ -240,7 +241,7 @@ static enum err call_of_record(struct asking *q, struct call *c, struct error *e
 	if (met == MEETS_UNKNOWN) return error_set(e, ERR_CONFLICT, "call %u is unknown: it is not made again", c->number);
 	q->effect = c->effect;
 	failpoint(CALL_AGAIN);
-	if (q->what->by == CALLABLE_ENGINE) return ask_engine(q, 1, e);
+	if (q->what->by == CALLABLE_ENGINE && q->module != &module_notify) return ask_engine(q, 1, e);
 	/* Made again, it needs the right that holds now: the driver may be another, the policy too. */
 	const char *impossible = read_request(q);
 	if (impossible) {

@@ -281,7 +281,7 @@ static void variable(json_t *env, const char *name, const char *value)
 static json_t *environment_of(const struct outgoing *out)
 {
 	const struct notice *n = out->notice;
-	char key[64], number[16];
+	char key[NOTICE_KEY_BYTES], number[16];
 	struct buf subject;
 	buf_init(&subject, NOTICE_BYTES_MAX);
 	notice_subject(n, &subject);
@@ -325,7 +325,7 @@ static enum err put_webhook(struct outgoing *out, struct error *e)
 	struct arena *a = arena_new();
 	struct url u;
 	struct buf body;
-	char key[64], now[32];
+	char key[NOTICE_KEY_BYTES], now[32];
 	enum err err = url_parse(a, out->channel->address, &u, e);
 	if (err) {
 		arena_free(a);
@@ -352,7 +352,7 @@ static enum err put_webhook(struct outgoing *out, struct error *e)
 static enum err put_mail(struct outgoing *out, struct error *e)
 {
 	const struct oncall_mail *m = out->oncall->mail;
-	char key[64];
+	char key[NOTICE_KEY_BYTES];
 	struct buf subject, body;
 	if (!m)
 		return error_set(e, ERR_NOT_FOUND,

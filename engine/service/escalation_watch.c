@@ -89,7 +89,7 @@ static void raise_it(struct execution *x, enum escalation_trigger trigger, size_
 /* Of a child its parent decides. */
 static bool is_child(const struct execution *x)
 {
-	return x->trigger && strcmp(x->trigger, "parent") == 0;
+	return x->parent.execution != NULL;
 }
 
 /* A step that ended badly where the book does not go on by itself. */

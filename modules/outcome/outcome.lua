@@ -53,8 +53,7 @@ go = rung.export(function(id)
 end)
 
 local absent = {
-	notify = "messages",
-	escalate = "escalations", update = "messages to stakeholders",
+	update = "messages to stakeholders",
 	wait = "durable waits", poll = "durable waits",
 }
 

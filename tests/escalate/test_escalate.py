@@ -299,6 +299,55 @@ def a_book_names_its_policy(w):
     same(reached(w, "bo")[0]["policy"], "db")
 
 
+# Calls of steps
+
+@test
+def a_step_calls_a_person(w):
+    ladder(w, [("ana", 60), ("bo", 60)])
+    v = w.over(w.run(w.lua('return escalate("every server is down")')))
+    same(v["state"], "succeeded")
+    page = reached(w, "ana")[0]
+    same((page["trigger"], page["reason"], page["step"], page["incident"]), ("step", "every server is down", "s0", v["steps"][0]["result"]["incident"]))
+
+
+@test
+def a_step_sends_a_message(w):
+    ladder(w, [("ana", 60), ("bo", 60)])
+    broken = w.pager("broken", "exit 1")
+    w.oncall("people:\n  ana: {channels: [%s, %s]}\n  bo: {channels: [%s]}\n  cy: {channels: [%s]}\n  dee: {channels: [%s]}\n" %
+             (broken, w.pager("ana"), w.pager("bo"), broken, w.pager("dee", "sleep 60")) +
+             "policies: {web: {levels: [{who: [ana, bo, cy]}]}}\ndefaults: {policy: web, retries: {timeout: 2s}}\n")
+    may = ["notify {web|ana|cy|dee}"]
+    v = w.over(w.run(w.lua('return notify("web", "it begins\\nnow")', permissions=may)))
+    same(v["steps"][0]["result"], {"delivered": v["steps"][0]["result"]["delivered"], "failed": [{"person": "cy", "why": "the command ended with exit status 1"}], "unknown": []})
+    same(sorted(v["steps"][0]["result"]["delivered"]), ["ana", "bo"])
+    page = w.pages("ana")[0]
+    same((page["kind"], page["text"], page["execution"], "link" in page), ("message", "it begins\nnow", v["execution"], False))
+    assert "rung ack" not in page["body"], page
+    v = w.over(w.run(w.lua('notify("cy", "x")', permissions=may)))
+    assert "exit status 1" in v["steps"][0]["why"], v["steps"][0]
+    v = w.over(w.run(w.lua('notify("nobody", "x")', permissions=["notify nobody"])))
+    assert 'no person and no policy "nobody"' in v["steps"][0]["why"], v["steps"][0]
+    v = w.over(w.run(w.lua('notify("dee", "x")', permissions=may)))
+    same((v["state"], v["steps"][0]["state"]), ("attention", "unknown"))
+    try:
+        w.run(w.lua('notify("bo", "x")', permissions=may))  # not declared: denied when it is called
+    except r.Refused:
+        pass
+    same(len([p for p in w.pages("bo") if p["kind"] == "message"]), 1)
+
+
+@test
+def a_message_that_was_under_way_is_unknown(w):
+    w.oncall("people: {ana: {channels: [%s]}}\npolicies: {web: {levels: [{who: ana, wait: 60s}]}}\ndefaults: {policy: web}\n" % w.pager("ana", "sleep 1000"))
+    x = w.run(w.lua('notify("ana", "x")', permissions=["notify ana"]))
+    reached(w, "ana")
+    w.restart()
+    w.client.ask("resume", execution=x)
+    v = w.over(x)
+    same((v["steps"][0]["state"], len([p for p in w.pages("ana") if p["kind"] == "message"])), ("unknown", 1))
+
+
 # Time, files, ends
 
 @test

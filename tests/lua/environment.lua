@@ -43,9 +43,9 @@ expect(first == math.random(1000000))
 expect(tostring(1.5) == "1.5")
 
 -- What later versions have says so; it is not a nil value.
-raises(function() notify("sre", "x") end, "notify: messages are not in this version of rung")
+raises(function() update{text = "x"} end, "update: messages to stakeholders are not in this version of rung")
 raises(function() return poll "x" end, "poll: durable waits are not in this version")
-raises(function() notify("ops", "x") end, "notify: ")
+raises(function() wait("5m") end, "wait: ")
 
 -- skip and go end the step: no pcall keeps them. Everything else can be caught, with its fields.
 local ok, why = pcall(fail, "no space")
