@@ -193,7 +193,7 @@ probes: $(O)/policy-decide $(O)/simulate $(O)/rung-clock $(O)/ssh-peer ## build 
 
 # Fuzz targets: tests/fuzz/fuzz_<subject>.c. FUZZ=1 fuzzers links them with libFuzzer, replays with a main that runs them over their seeds.
 FUZZ_SUBJECTS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_LAYERS   := $(foreach l,base book policy flow journal store sandbox alert escalate,$(O)/lib/$(l).a)
+FUZZ_LAYERS   := $(foreach l,base book policy flow journal store sandbox alert escalate report service http,$(O)/lib/$(l).a)
 FUZZ_LINK      = -Wl,--start-group $(FUZZ_LAYERS) -Wl,--end-group $(LDFLAGS) $(LIBS)
 
 $(O)/target/%: tests/fuzz/fuzz_%.c $(FUZZ_LAYERS)
@@ -263,12 +263,15 @@ cover: packages-test ## line coverage of all tests, as text
 	@B=$(B) sh tests/cover.sh
 
 .PHONY: install
-install: all ## install the program, its fork server and the books (DESTDIR= PREFIX=/usr/local)
+install: all ## install the program, its fork server, the books and a unit for systemd (DESTDIR= PREFIX=/usr/local)
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec' '$(DESTDIR)$(PREFIX)/share/rung/runbooks' '$(DESTDIR)$(PREFIX)/share/rung/playbooks'
 	install -m 0755 $(O)/rung '$(DESTDIR)$(PREFIX)/bin/rung'
 	install -m 0755 $(O)/rung-forkd '$(DESTDIR)$(PREFIX)/libexec/rung-forkd'
 	install -m 0644 runbooks/*.md '$(DESTDIR)$(PREFIX)/share/rung/runbooks/'
 	install -m 0644 playbooks/*.md '$(DESTDIR)$(PREFIX)/share/rung/playbooks/'
+	install -d '$(DESTDIR)$(PREFIX)/lib/systemd/system'
+	sed 's|@PREFIX@|$(PREFIX)|' engine/http/rung.service > '$(DESTDIR)$(PREFIX)/lib/systemd/system/rung.service'
+	chmod 0644 '$(DESTDIR)$(PREFIX)/lib/systemd/system/rung.service'
 
 .PHONY: clean help
 clean: ## remove build/

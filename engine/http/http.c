@@ -47,6 +47,7 @@ static enum err start(struct engine *en, struct error *e)
 {
 	struct http *h = en->part_data = mem_zero(sizeof *h);
 	h->en = en;
+	h->started_us = clock_now_us();
 	h->listen_fd = -1;
 	h->last = &h->first;
 	must(pthread_mutex_init(&h->lock, NULL) == 0);

@@ -104,9 +104,3 @@ void route_acknowledge(struct exchange *x)
 	const char *method = x->route->method == HTTP_POST ? "POST" : x->is_head ? "HEAD" : "GET";
 	ack_page(x->http->en, method, x->target.part[1], acknowledged, hand_out(x));
 }
-
-void route_metrics(struct exchange *x)
-{
-	reply_status(&x->reply, 501, "this engine has no metrics yet");
-	exchange_done(x);
-}

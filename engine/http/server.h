@@ -103,7 +103,7 @@ struct http {
 	struct handed *handed;  /* of the loop: those that wait for another part of the engine (others.c) */
 	struct stream *streams; /* of the loop */
 	size_t stream_count;
-	bool is_stopping;
+	int64_t started_us; /* on the wall clock */
 
 	pthread_mutex_t lock;
 	/* Under the lock. */

@@ -45,6 +45,8 @@ enum err store_batch_record(struct store_batch *b, const struct record *r, struc
 		o->record.n = tail.len;
 		o->record.t_us = r->t_us;
 		o->record.epoch = r->epoch;
+		o->record.kind = r->kind;
+		o->record.word = arena_strdup(b->arena, stats_word(r));
 		b->bytes += tail.len;
 		b->records++;
 	}

@@ -6,6 +6,7 @@
 #include "journal/rowset.h"
 #include "store/guard.h"
 #include "store/rows.h"
+#include "store/stats.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -28,6 +29,8 @@ struct op {
 			size_t n;
 			int64_t t_us;
 			uint64_t epoch;
+			enum record_kind kind;
+			const char *word; /* how it ended, for the statistics */
 		} record;
 		struct store_execution row;
 		struct store_incident incident;
@@ -62,6 +65,7 @@ struct store_batch {
 	struct error error;
 	uint64_t first_seq;
 	int64_t t_us;
+	int64_t submitted_us; /* on the monotonic clock */
 	struct store_batch *next;
 };
 
@@ -132,6 +136,7 @@ struct store {
 	size_t open_batches; /* submitted and not delivered */
 	bool is_stopping, is_broken, is_reserve_released;
 	struct error broken;
+	struct store_stats stats;
 };
 
 /* writer.c */

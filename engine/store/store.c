@@ -237,6 +237,7 @@ void store_submit(struct store *s, struct store_batch *b, store_done *done, void
 {
 	must(s->has_writer);
 	b->done = done, b->arg = arg;
+	b->submitted_us = clock_monotonic_us();
 	failpoint(STORE_SUBMIT);
 	pthread_mutex_lock(&s->mutex);
 	queue_add(&s->queue, b);

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "store/internal.h"
 #include "store/schema.h"
@@ -241,6 +242,7 @@ static struct store_batch *take_group(struct store *s)
 static void answer_group(struct store *s, struct store_batch *group)
 {
 	pthread_mutex_lock(&s->mutex);
+	stats_count_group(&s->stats, group, clock_monotonic_us());
 	for (struct store_batch *b = group, *next; b; b = next) {
 		next = b->next;
 		queue_add(&s->answers, b);

@@ -315,6 +315,54 @@ class Events(unittest.TestCase):
             self.assertEqual([e[1] for e in events(w, x, token, last=10 ** 15).all()], ["view", "ended"])
 
 
+def metrics(w, token):
+    """{name with labels: value}"""
+    status, headers, body = w.http("GET", "/metrics", token)
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4"), (status, headers)
+    return {l.rsplit(" ", 1)[0]: float(l.rsplit(" ", 1)[1]) for l in body.decode().splitlines() if l and l[0] != "#"}
+
+
+class Metrics(unittest.TestCase):
+    def test_promtool_has_nothing_to_say(self):
+        promtool = shutil.which("promtool")
+        if not promtool:
+            self.skipTest("prometheus is not installed")
+        with Served() as w:
+            token = w.token()
+            w.over(w.run(w.lua("sh('true')", "fail('no')")))
+            w.http("GET", "/nothing")
+            done = subprocess.run([promtool, "check", "metrics"], input=w.http("GET", "/metrics", token)[2], capture_output=True)
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, b""))
+
+    def test_they_count_what_happened(self):
+        with Served() as w:
+            token = w.token()
+            before = metrics(w, token)
+            self.assertEqual(before['rung_build_info{version="%s"}' % w.client.ask("hello")["version"]], 1)
+            w.over(w.run(w.lua("sh('true')\nsh('false', {check = false})")))
+            w.over(w.run(w.lua("fail('no')")))
+            waits = w.run(w.lua("ask{prompt = 'well?'}"))
+            w.waits(waits, "s0", "answer")
+            for _ in range(3):
+                w.http("GET", "/nothing")
+            w.raw(b"GET / HTTP/1.1\nHost: x\n\n")
+            now = metrics(w, token)
+
+            def grew(name):
+                return now.get(name, 0) - before.get(name, 0)
+            self.assertEqual(grew("rung_executions_started_total"), 3)
+            self.assertEqual(grew('rung_executions_finished_total{state="succeeded"}'), 1)
+            self.assertEqual(now['rung_executions{state="waiting"}'], 1)
+            self.assertGreaterEqual(grew("rung_calls_started_total"), 2)
+            self.assertEqual(grew('rung_http_requests_total{code="404"}'), 3)
+            self.assertEqual((grew('rung_http_requests_total{code="400"}'), grew("rung_http_malformed_requests_total")), (1, 1))
+            self.assertEqual(grew("rung_store_commit_seconds_count"), now['rung_store_commit_seconds_bucket{le="+Inf"}'] - before['rung_store_commit_seconds_bucket{le="+Inf"}'])
+            self.assertGreater(grew("rung_store_records_total"), 10)
+            self.assertEqual((now["rung_store_queue"], now["rung_store_reserve_spent"], now["rung_socket_clients"]), (0, 0, 1))
+            self.assertEqual(w.http("GET", "/metrics")[0], 401)
+            w.client.ask("answer", execution=waits, step="s0", call=1, value="yes")
+
+
 class Ending(unittest.TestCase):
     def kept(self, w):
         c = http.client.HTTPConnection("127.0.0.1", w.port, timeout=20)
@@ -524,4 +572,4 @@ class Listening(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.main(Tokens, Operations, Events, Ending, Manage, Listening)
+    tap.main(Tokens, Operations, Events, Metrics, Ending, Manage, Listening)
