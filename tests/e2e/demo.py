@@ -123,8 +123,8 @@ def main():
     if why:
         print("make demo: " + why, file=sys.stderr)
         return 2
-    if not stages.enter():
-        print("make demo needs a mount namespace of its own for a small file system: run it as root, or where user namespaces are allowed", file=sys.stderr)
+    if not stages.enter(may_ask=True):
+        print("make demo needs a mount namespace of its own for a small file system: run it as root, or install sudo", file=sys.stderr)
         return 2
     print("Starting: ", end="", flush=True)
     with stages.Stage(lambda text: print(text + " ... ", end="", flush=True)) as stage:

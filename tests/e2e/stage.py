@@ -2,6 +2,7 @@
 people who can be reached: one by mail, one by a webhook. All of it belongs to this process; nothing of the host's is touched.
 
 Has to run in a mount namespace of its own: enter() starts the program again in one."""
+import hashlib
 import http.server
 import json
 import os
@@ -38,13 +39,18 @@ def missing():
     return None
 
 
-def enter():
-    """Goes on in a mount namespace of its own: as root, or as who looks like root in a user namespace. False where neither can be had."""
+def enter(may_ask=False):
+    """Goes on in a mount namespace of its own, as root; where this user is another one, by sudo if may_ask. False where it cannot be had. (In a user namespace the system's programs belong to
+    nobody, and rung runs none that others than root or its own user own.)"""
     if os.environ.get("RUNG_STAGE") == "entered":
         return True
-    for unshare in (["unshare", "--mount", "--propagation", "private"], ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]):
-        if subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL).returncode == 0:
-            os.execvpe(unshare[0], unshare + [sys.executable] + sys.argv, dict(os.environ, RUNG_STAGE="entered"))
+    os.environ["RUNG_STAGE"] = "entered"
+    unshare = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() == 0 and subprocess.run(unshare + ["true"], stderr=subprocess.DEVNULL).returncode == 0:
+        os.execvp(unshare[0], unshare + [sys.executable] + sys.argv)
+    if os.geteuid() != 0 and may_ask and shutil.which("sudo"):
+        kept = ["%s=%s" % (n, os.environ[n]) for n in ("RUNG", "RUNG_STAGE", "NO_COLOR", "TERM", "LANG") if n in os.environ]
+        os.execvp("sudo", ["sudo", "env"] + kept + unshare + [sys.executable] + sys.argv)
     return False
 
 
@@ -137,10 +143,9 @@ class Stage:
         me = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip() or "root"
         config = {
             "config.yaml": {"version": 1, "http": {"listen": "127.0.0.1:%d" % self.port, "public": self.url}},
-            "secrets.yaml": {"version": 1, "secrets": {"alertmanager-token": {"file": "secrets/alertmanager-token"}}},
             "alerts.yaml": {
                 "version": 1,
-                "sources": {"prometheus": {"kind": "alertmanager", "bearer": {"secret": "alertmanager-token"}}},
+                "sources": {"prometheus": {"kind": "alertmanager", "bearer": {"sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}}},
                 "defaults": {"as": "alert-bot", "owner": "ops", "priority": 2, "escalation": "ops", "cooldown": "1s"},
                 "bindings": [{
                     "id": "disk",
@@ -167,7 +172,6 @@ class Stage:
         }
         for name, value in config.items():
             write(os.path.join(self.work, ".rung", name), json.dumps(value, indent=1) + "\n")
-        write(os.path.join(self.work, "secrets", "alertmanager-token"), TOKEN + "\n", 0o600)
 
     def approve_books(self):
         """Whoever answers for the workspace agrees to what services may run of it."""
