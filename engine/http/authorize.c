@@ -1,5 +1,6 @@
 #include "http/authorize.h"
 #include "base/clock.h"
+#include "service/config.h"
 #include "service/rights.h"
 #include "service/token.h"
 
@@ -70,21 +71,22 @@ struct rates {
 	size_t count;
 };
 
-static struct rate *rate_of(struct rates *r, const char *principal)
+static struct rate *rate_of(struct rates *r, const char *principal, double burst)
 {
 	for (size_t i = 0; i < r->count; i++)
 		if (strcmp(r->of[i].principal, principal) == 0) return &r->of[i];
 	r->of = mem_realloc(r->of, (r->count + 1) * sizeof *r->of);
-	r->of[r->count] = (struct rate){mem_strdup(principal), clock_monotonic_us(), HTTP_BURST_MAX};
+	r->of[r->count] = (struct rate){mem_strdup(principal), clock_monotonic_us(), burst};
 	return &r->of[r->count++];
 }
 
 static bool take_from_rate(struct exchange *x)
 {
-	struct rate *r = rate_of(x->http->rates, x->principal);
+	double rate = (double)x->http->en->config->rate, burst = rate * HTTP_BURST_MAX;
+	struct rate *r = rate_of(x->http->rates, x->principal, burst);
 	int64_t now_us = clock_monotonic_us();
-	r->left += (double)(now_us - r->at_us) * HTTP_RATE_MAX / 1e6;
-	if (r->left > HTTP_BURST_MAX) r->left = HTTP_BURST_MAX;
+	r->left += (double)(now_us - r->at_us) * rate / 1e6;
+	if (r->left > burst) r->left = burst;
 	r->at_us = now_us;
 	if (r->left < 1) return false;
 	r->left -= 1;

@@ -24,8 +24,7 @@
 	X(ANSWER_TIME, 60, "seconds", "to take an answer")                                                                                                     \
 	X(STREAM_TIME, 30, "seconds", "in which the reader of a stream takes something of what waits for it")                                                  \
 	X(HEARTBEAT, 15, "seconds", "a stream is never silent for longer: proxies cut what is, and who left is noticed")                                       \
-	X(RATE, 500, "requests a second", "of one principal, on average: the engine has one loop")                                                             \
-	X(BURST, 1000, "requests", "of one principal at once, before RATE counts")                                                                             \
+	X(BURST, 2, "seconds", "whose requests one principal may make at once, of the rate that http: {rate} gives it: the engine has one loop")               \
 	X(WRONG_TOKENS, 10, "wrong tokens a minute", "of one address: then it is told to wait, those with a right one are not")                                \
 	X(WRONG_ADDRESSES, 4096, "addresses", "whose wrong tokens are counted; the oldest make room")
 

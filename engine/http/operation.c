@@ -147,17 +147,18 @@ void route_operation(struct exchange *x)
 	json_decref(args);
 }
 
-void route_executions(struct exchange *x)
+/* Operations that look, as a path: what the query says of them goes beside what the path does. */
+void route_look(struct exchange *x)
 {
+	struct error e;
 	json_t *args = json_object();
-	operation_ask(x, "log", args);
-	json_decref(args);
-}
-
-void route_execution(struct exchange *x)
-{
-	json_t *args = json_pack("{s:s}", "execution", x->target.part[2]);
-	operation_ask(x, "attach", args);
+	if (target_read_query(x->target.query, args, &e)) {
+		reply_status(&x->reply, 400, e.text);
+		exchange_done(x);
+	} else {
+		if (x->route->argument) json_object_set_new(args, x->route->argument, json_string(x->target.part[2]));
+		operation_ask(x, x->route->operation, args);
+	}
 	json_decref(args);
 }
 

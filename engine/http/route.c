@@ -4,18 +4,24 @@
 
 /* What there is. A path that ends in a star has its last part from the request. */
 const struct route routes[] = {
-    {HTTP_GET, "/healthz", false, 0, route_health},
-    {HTTP_GET, "/readyz", false, 0, route_ready},
-    {HTTP_GET, "/metrics", true, 0, route_metrics},
-    {HTTP_GET, "/v1", true, 0, route_index},
-    {HTTP_GET, "/v1/executions", true, 0, route_executions},
-    {HTTP_GET, "/v1/executions/*", true, 0, route_execution},
-    {HTTP_GET, "/v1/executions/*/events", true, 0, route_events},
-    {HTTP_POST, "/v1/alerts/*", false, HTTP_INTAKE_BODY_MAX, route_alerts},
-    {HTTP_POST, "/v1/*", true, HTTP_OPERATION_BODY_MAX, route_operation},
-    {HTTP_GET, "/a/*", false, 0, route_acknowledge},
-    {HTTP_POST, "/a/*", false, HTTP_OPERATION_BODY_MAX, route_acknowledge},
-    {HTTP_GET, NULL, false, 0, NULL},
+    {HTTP_GET, "/healthz", false, 0, route_health, NULL, NULL},
+    {HTTP_GET, "/readyz", false, 0, route_ready, NULL, NULL},
+    {HTTP_GET, "/metrics", true, 0, route_metrics, NULL, NULL},
+    {HTTP_GET, "/v1", true, 0, route_index, NULL, NULL},
+    {HTTP_GET, "/v1/executions", true, 0, route_look, "log", NULL},
+    {HTTP_GET, "/v1/executions/*", true, 0, route_look, "attach", "execution"},
+    {HTTP_GET, "/v1/executions/*/events", true, 0, route_events, NULL, NULL},
+    {HTTP_GET, "/v1/executions/*/records", true, 0, route_look, "records", "execution"},
+    {HTTP_GET, "/v1/executions/*/report", true, 0, route_look, "report", "execution"},
+    {HTTP_GET, "/v1/incidents", true, 0, route_look, "incidents", NULL},
+    {HTTP_GET, "/v1/incidents/*", true, 0, route_look, "incident.show", "incident"},
+    {HTTP_GET, "/v1/incidents/*/report", true, 0, route_look, "incident.report", "incident"},
+    {HTTP_GET, "/v1/alerts", true, 0, route_look, "alerts.list", NULL},
+    {HTTP_POST, "/v1/alerts/*", false, HTTP_INTAKE_BODY_MAX, route_alerts, NULL, NULL},
+    {HTTP_POST, "/v1/*", true, HTTP_OPERATION_BODY_MAX, route_operation, NULL, NULL},
+    {HTTP_GET, "/a/*", false, 0, route_acknowledge, NULL, NULL},
+    {HTTP_POST, "/a/*", false, HTTP_OPERATION_BODY_MAX, route_acknowledge, NULL, NULL},
+    {HTTP_GET, NULL, false, 0, NULL, NULL, NULL},
 };
 
 static bool is_path(const struct target *t, const char *path)

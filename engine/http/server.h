@@ -30,6 +30,7 @@ struct route {
 	bool needs_token;
 	size_t body_max; /* 0: it has none */
 	void (*run)(struct exchange *x);
+	const char *operation, *argument; /* of route_look: which looks, and what the path's star is to it; or NULL */
 };
 
 /* All of them; ends with a NULL path. */

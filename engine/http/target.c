@@ -1,6 +1,7 @@
 #include "http/target.h"
 #include "http/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(sizeof((struct target *)0)->text >= HTTP_TARGET_MAX, "the limit of targets is what is kept of one");
@@ -45,6 +46,40 @@ enum err target_read(const char *text, struct target *out, struct error *e)
 		enum err err = add_part(out, at, (size_t)(end - at), e);
 		if (err || is_last) return err;
 	}
+}
+
+static bool is_name(const char *s, size_t n)
+{
+	return n > 0 && n <= 32 && strspn(s, "abcdefghijklmnopqrstuvwxyz_") >= n;
+}
+
+/* What a value of plain characters is. A new reference. */
+static json_t *query_value(const char *s, size_t n)
+{
+	if (n == 4 && memcmp(s, "true", 4) == 0) return json_true();
+	if (n == 5 && memcmp(s, "false", 5) == 0) return json_false();
+	if (n == 0 || n > 18 || strspn(s, "0123456789") < n) return json_stringn(s, n);
+	json_int_t number = 0;
+	for (size_t i = 0; i < n; i++) number = number * 10 + (s[i] - '0');
+	return json_integer(number);
+}
+
+enum err target_read_query(const char *query, json_t *args, struct error *e)
+{
+	for (const char *at = query; at && *at;) {
+		const char *end = at + strcspn(at, "&"), *equals = memchr(at, '=', (size_t)(end - at));
+		if (!equals || !is_name(at, (size_t)(equals - at))) return error_set(e, ERR_PROTOCOL, "a query is name=value, with an ampersand between two");
+		for (const char *p = equals + 1; p < end; p++)
+			if (!is_plain(*p))
+				return error_set(e, ERR_PROTOCOL,
+				                 "a query's value has letters, digits and -._~:@ only, nothing encoded: POST takes everything");
+		char name[33];
+		snprintf(name, sizeof name, "%.*s", (int)(equals - at), at);
+		if (json_object_get(args, name)) return error_set(e, ERR_PROTOCOL, "a query names nothing twice");
+		json_object_set_new(args, name, query_value(equals + 1, (size_t)(end - equals - 1)));
+		at = *end ? end + 1 : end;
+	}
+	return ERR_OK;
 }
 
 enum err target_read_event_id(const char *text, size_t n, uint64_t *out, struct error *e)

@@ -2,6 +2,7 @@
 #define RUNG_HTTP_TARGET_H
 
 #include "base/error.h"
+#include "base/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,10 @@ struct target {
 
 /* ERR_PROTOCOL with what is wrong. The struct is about itself: it must not be copied. */
 enum err target_read(const char *text, struct target *out, struct error *e);
+
+/* Arguments of an operation from a query (NULL: none): name=value, an ampersand between two; a value of digits is a number, true and false are what they say.
+ * Plain characters only, as in a path. ERR_PROTOCOL. */
+enum err target_read_query(const char *query, json_t *args, struct error *e);
 
 /* The number of a Last-Event-ID: 1 to 18 digits. ERR_PROTOCOL. */
 enum err target_read_event_id(const char *text, size_t n, uint64_t *out, struct error *e);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 16 };
+enum { KEYS_MAX = 16, RATE_DEFAULT = 500, RATE_MAX = 1000000 };
 #define DRAIN_US_DEFAULT INT64_C(30000000)
 #define DRAIN_US_MAX INT64_C(3600000000)
 
@@ -153,6 +153,11 @@ static enum err read_drain(struct reading *r, const struct yaml *v)
 	return err;
 }
 
+static enum err read_rate(struct reading *r, const struct yaml *v)
+{
+	return yaml_int(v, r->name, 1, RATE_MAX, &r->config->rate, r->error);
+}
+
 static const struct key tls_keys[] = {
     {"certificate", "PATH", "the server's certificate and those between it and its authority (PEM)", read_tls_certificate, NULL},
     {"key", "PATH", "its private key (PEM)", read_tls_key, NULL},
@@ -181,6 +186,7 @@ static const struct key http_keys[] = {
     {"listen", "ADDRESS:PORT", "where `rung serve` listens; 127.0.0.1:7864 where nothing is said; an address that is not loopback takes tls", read_listen,
      NULL},
     {"tls", "MAP", "how `rung serve` is reached from other hosts; needs both keys", NULL, tls_keys},
+    {"rate", "NUMBER", "requests a second that one principal may make of `rung serve`, on average; 500 where nothing is said", read_rate, NULL},
     {"drain", "DURATION", "how long executions may go on when `rung serve` is told to end; 30s where nothing is said", read_drain, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -295,7 +301,7 @@ static enum err read_map(struct reading *r, const struct yaml *map, const char *
 enum err config_read(struct arena *a, const char *path, struct config *out, struct error *e)
 {
 	struct yaml *y;
-	*out = (struct config){.drain_us = DRAIN_US_DEFAULT};
+	*out = (struct config){.rate = RATE_DEFAULT, .drain_us = DRAIN_US_DEFAULT};
 	command_rules_init(&out->rules);
 	out->ssh.agent = getenv("SSH_AUTH_SOCK");
 	if (out->ssh.agent && !*out->ssh.agent) out->ssh.agent = NULL;
@@ -339,11 +345,11 @@ json_t *config_json(const struct config *c)
 	json_t *ssh = json_pack("{s:s?,s:s?,s:o*,s:o*,s:b}", "login", c->ssh.login, "files", c->ssh.files, "identities",
 	                        files_json(c->ssh.has_identities, c->ssh.identities, c->ssh.identity_count), "known_hosts",
 	                        files_json(c->ssh.has_known_hosts, c->ssh.known_hosts, c->ssh.known_host_count), "agent", c->ssh.agent != NULL);
-	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?,s:s?,s:s?,s:{s:s?,s:s?},s:I},s:o,s:o}", "sandbox",
+	return json_pack("{s:s,s:{s:s?,s:b,s:o},s:{s:s?,s:s?},s:{s:s?,s:s?,s:s?,s:{s:s?,s:s?},s:I,s:I},s:o,s:o}", "sandbox",
 	                 c->is_sandbox_required ? "require" : "offered", "commands", "as", c->commands_as, "no_new_privileges", c->rules.no_new_privileges,
 	                 "limits", limits, "socket", "path", c->socket_path, "group", c->socket_group, "http", "ca", c->http_ca, "public", c->http_public,
-	                 "listen", c->listen, "tls", "certificate", c->tls_certificate, "key", c->tls_key, "drain_us", (json_int_t)c->drain_us, "environment",
-	                 environment, "ssh", ssh);
+	                 "listen", c->listen, "tls", "certificate", c->tls_certificate, "key", c->tls_key, "rate", (json_int_t)c->rate, "drain_us",
+	                 (json_int_t)c->drain_us, "environment", environment, "ssh", ssh);
 }
 
 static size_t count_of(const struct key *keys)

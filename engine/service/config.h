@@ -26,6 +26,7 @@ struct config {
 	const char *http_ca;                                /* a file of certificates in PEM; NULL: the system's */
 	const char *listen;                                 /* where `rung serve` listens: "127.0.0.1:7864"; NULL: where nothing is said */
 	const char *tls_certificate, *tls_key, *tls_at;     /* files in PEM; NULL: no TLS */
+	int64_t rate;                                       /* requests a second that one principal may make over HTTP */
 	int64_t drain_us;                                   /* what runs gets that long to finish when `rung serve` is told to end */
 	const char **environment;                           /* names that commands get from the engine's environment */
 	size_t environment_count;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the release build: books read a second, output redacted a second beside memcpy, microseconds a decision over 1,000 rules, what starting an attempt costs beside /bin/true, then steps a second beside a shell loop, then a restart with 10,000 open executions, then HTTP requests a second beside curl, then alerts received a second beside Alertmanager, then a command on up to 300 hosts beside ansible, pssh, clush and a floor (ssh/bench.py; SSH=no leaves it out). Figures hold for this machine and this run only; the ratios travel.
+# Measures the release build: books read a second, output redacted a second beside memcpy, microseconds a decision over 1,000 rules, what starting an attempt costs beside /bin/true, then steps a second beside a shell loop, then a restart with 10,000 open executions, then HTTP requests a second beside curl, then alerts received a second beside Alertmanager, then operations by HTTP a second, then a command on up to 300 hosts beside ansible, pssh, clush and a floor (ssh/bench.py; SSH=no leaves it out). Figures hold for this machine and this run only; the ratios travel.
 set -eu
 cd "$(dirname "$0")/../.."
 B=${B:-build}
@@ -18,6 +18,7 @@ RUNG_BUILD="$B" python3 tests/bench/restart.py
 RUNG_BUILD="$B" python3 tests/bench/http.py
 ${CC:-gcc} -O2 -D_GNU_SOURCE -o "$B/bench-post" tests/bench/post.c
 RUNG_BUILD="$B" python3 tests/bench/intake.py
+RUNG_BUILD="$B" python3 tests/bench/serve.py
 [ "${SSH:-yes}" = yes ] || exit 0
 ${CC:-gcc} -O2 -D_GNU_SOURCE -o "$B/ssh-floor" tests/bench/ssh/floor.c $(pkg-config --libs libssh)
 RUNG_BUILD="$B" python3 tests/bench/ssh/bench.py

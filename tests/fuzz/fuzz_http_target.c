@@ -35,6 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		int status = route_find(&t, "GET", &route, &allow);
 		must(status == 404 || status == 405 || (status == 0 && route->method == HTTP_GET));
 	}
+	json_t *args = json_object();
+	if (target_read_query(text, args, &e) == ERR_OK) must(strlen(text) == 0 || json_object_size(args) > 0 || strspn(text, "&") == strlen(text));
+	json_decref(args);
 	if (target_read_event_id(text, strlen(text), &id, &e) == ERR_OK) must(id < UINT64_C(1000000000000000000));
 	free(text);
 	return 0;

@@ -180,6 +180,42 @@ class Operations(unittest.TestCase):
             self.assertEqual((v["bytes"], v["payload"]), (3, {"b64": "Yf9i"}))
             self.assertEqual([e["execution"] for e in json.loads(w.http("GET", "/v1/executions", token)[2])["executions"]], [x])
 
+    def test_what_looks_is_a_path_too(self):
+        with Served() as w:
+            token = w.token()
+            xs = [w.run(w.lua("sh('true')")) for _ in range(3)]
+            for x in xs:
+                w.over(x)
+
+            def get(path):
+                status, _, body = w.http("GET", path, token)
+                self.assertEqual(status, 200, body)
+                return json.loads(body)
+            page = get("/v1/executions?limit=2")
+            self.assertEqual([e["execution"] for e in page["executions"]], xs[:0:-1])
+            self.assertEqual([e["execution"] for e in get("/v1/executions?limit=2&before=" + page["next"])["executions"]], xs[:1])
+            self.assertEqual(get("/v1/executions?open=true")["executions"], [])
+            self.assertEqual(get("/v1/executions/" + xs[0])["state"], "succeeded")
+            self.assertEqual(get("/v1/executions/%s/records?from=0&limit=1" % xs[0])["lines"], w.client.ask("records", execution=xs[0], limit=1)["lines"])
+            self.assertIn("Book 1", get("/v1/executions/%s/report" % xs[0])["text"])
+            self.assertEqual(get("/v1/incidents")["incidents"], [])
+            i = w.ask(token, "incident.open", title="The till is on fire", priority=1)["incident"]
+            self.assertEqual([n["incident"] for n in get("/v1/incidents?all=true")["incidents"]], [i])
+            self.assertEqual(get("/v1/incidents/" + i)["title"], "The till is on fire")
+            self.assertEqual(get("/v1/alerts")["alerts"], [])
+            for bad in ("a", "=b", "A=b", "a=%20", "a=b&a=c", "a=b;c", "a" * 40 + "=b"):
+                self.assertEqual(w.http("GET", "/v1/executions?" + bad, token)[0], 400, bad)
+
+    def test_a_principal_has_its_rate(self):
+        with Served(config="version: 1\nhttp: {rate: 5}\n") as w:
+            token = w.token()
+            got = [w.http("POST", "/v1/hello", token) for _ in range(40)]
+            self.assertEqual([g[0] for g in got[:10]], [200] * 10)
+            self.assertIn(429, [g[0] for g in got])
+            self.assertEqual(next(g for g in got if g[0] == 429)[1]["Retry-After"], "1")
+            self.assertEqual(w.http("GET", "/healthz")[0], 200)
+            r.deadline(10, "it may ask again", lambda: w.http("POST", "/v1/hello", token)[0] == 200, 0.3)
+
     def test_a_question_is_answered_from_afar(self):
         with Served() as w:
             token = w.token()
