@@ -28,7 +28,7 @@ void escalation_woken(struct incident *inc);
 /* After a restart, once the engine runs. */
 void escalation_take_up(struct incident *inc);
 
-/* Is that person on the ladder of its escalation? Then they may see and acknowledge it, whatever the policy says. */
+/* Is that person on a level of its ladder that was reached? Then they may see and acknowledge it, whatever the policy says: a message says `rung ack`. */
 bool escalation_concerns(const struct incident *inc, const char *who);
 
 /* The incident is forgotten, by a sweep or since it is read back: what it has of an escalation goes. */

@@ -21,19 +21,27 @@ static void stored(struct engine *en, json_t *data)
 		request_answer(&q, json_incref(json_object_get(data, "value")), NULL, 0);
 }
 
-/* The incident, or that of the execution, whose id begins so. NULL: the request is refused. */
+/* The incident, or that of the execution, whose id begins so: for those who may see the one, or read the other. NULL: the request is refused. */
 static struct incident *find(struct request *q, const char **execution)
 {
 	const char *name = json_str(q->args, "id", "");
 	char id[27];
 	struct error e, of_execution;
 	struct incident *inc = incident_lookup(q->engine, name, id, &e);
+	if (inc && rights_see_incident(inc, q->client->principal, &e)) {
+		request_fail(q, &e);
+		return NULL;
+	}
 	if (inc) return inc;
 	if (id[0]) {
 		request_refuse(q, ERR_CONFLICT, "incident %s is over", id);
 		return NULL;
 	}
 	struct execution *x = e.kind == ERR_NOT_FOUND ? engine_lookup(q->engine, name, id, &of_execution) : NULL;
+	if (!x && id[0] && rights_read_stored(q->engine, id, q->client->principal, &e)) {
+		request_fail(q, &e);
+		return NULL;
+	}
 	if (!x && id[0]) {
 		inc = incident_of_execution(q->engine, id);
 		if (inc) return inc;

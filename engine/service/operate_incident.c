@@ -1,6 +1,6 @@
 #include "base/clock.h"
 #include "service/client.h"
-#include "service/escalation.h"
+#include "service/incident.h"
 #include "service/operations.h"
 #include "service/rights.h"
 
@@ -15,8 +15,7 @@ enum { LIST_MAX = 500, TEXT_BYTES_MAX = 64 << 10, NAME_BYTES_MAX = 256 };
 
 static enum err may_see(struct request *q, const struct incident *inc, struct error *e)
 {
-	if (escalation_concerns(inc, q->client->principal)) return ERR_OK;
-	return rights_respond(q->engine, inc->book, q->client->principal, e);
+	return rights_see_incident(inc, q->client->principal, e);
 }
 
 /* The incident that args name, in memory and not resolved (is_open), which who asks may respond to; else NULL with the request failed. */

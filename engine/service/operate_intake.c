@@ -38,8 +38,8 @@ static void done(void *arg, const struct intake_answer *a)
 	free(w);
 }
 
-/* The engine's own user could read the source's secret, and write the journal: to ask for proof would keep nobody out. Others prove that they are the source.
- */
+/* The engine's own user, at its socket, could read the source's secret, and write the journal: to ask for proof would keep nobody out. Others prove that they
+ * are the source, and so does who has a token for that user. */
 void op_alerts_receive(struct request *q)
 {
 	struct alert_header headers[HEADERS_MAX];
@@ -56,6 +56,6 @@ void op_alerts_receive(struct request *q)
 	                            .body = q->payload ? q->payload : "",
 	                            .n = q->payload_len,
 	                            .by = q->client->principal,
-	                            .is_trusted = count == 0 && strcmp(q->client->account, q->engine->principal) == 0};
+	                            .is_trusted = count == 0 && q->client->link && strcmp(q->client->account, q->engine->principal) == 0};
 	intake_receive(q->engine, &d, done, w);
 }

@@ -79,7 +79,7 @@ static const struct operation {
     {"incident.resolve", NEEDS_NOTHING, FOR_ALL, op_incident_resolve},
     {"records", NEEDS_EXECUTION, FOR_READERS, op_records},
     {"report", NEEDS_EXECUTION, FOR_READERS, op_report},
-    {"incident.report", NEEDS_NOTHING, FOR_ALL, op_incident_report}, /* without what who asks may not read of its executions */
+    {"incident.report", NEEDS_NOTHING, FOR_ALL, op_incident_report}, /* who may see it, without what they may not read of its executions */
 };
 
 /* A request that runs on a thread of the pool, with copies of what it needs. */

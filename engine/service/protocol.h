@@ -80,6 +80,7 @@
  * incident.assign  {"incident","to":"user:NAME","reason"}
  * incident.prioritise {"incident","priority","reason"}
  * incident.resolve {"incident","reason"}
+ * escalate         {"id":incident or execution,"reason","to":policy} -> {"incident","escalation"}      who may see the incident, or read the execution
  *
  * INCIDENT: {"incident","title","state","priority","origin","opened_us","changed_us","acknowledged_us","acknowledged_by","mitigated_us","resolved_us",
  *   "resolved_by","assigned_to","owner","escalation","source","book","alerts":N,"firing":N,"running":N}     what is not there yet is left out

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "report/incident.h"
+#include "service/client.h"
 #include "service/incident.h"
 #include "service/operations.h"
 #include "service/protocol.h"
@@ -172,12 +173,22 @@ static void finish(struct client *c, json_t *head)
 	buf_clear(&text);
 }
 
+/* As for incident.show: what strangers wrote in it is for those who may see it. */
+static enum err may_see(struct request *q, const struct incident *inc, const char *id, struct error *e)
+{
+	struct incident *old = NULL;
+	enum err err = inc ? ERR_OK : incident_load_view(q->engine, id, &old, e);
+	if (!err) err = rights_see_incident(inc ? inc : old, q->client->principal, e);
+	if (old) incident_free_view(old);
+	return err;
+}
+
 void op_incident_report(struct request *q)
 {
 	char id[INCIDENT_ID_BYTES];
 	struct error e;
 	struct incident *inc = incident_lookup(q->engine, json_str(q->args, "incident", NULL), id, &e);
-	if (!inc && e.kind)
+	if ((!inc && e.kind) || may_see(q, inc, id, &e))
 		request_fail(q, &e);
 	else
 		request_query_then(q, build, json_pack("{s:s}", "incident", id), finish);

@@ -4,6 +4,8 @@
 #include "policy/policy.h"
 #include "service/execution.h"
 
+struct incident;
+
 /* Who may do what with an execution: the book's bounds, the policy that governs it as it is now, and, where there is none, what its driver allowed.
  * source: DESIGN.md 7 */
 
@@ -84,6 +86,9 @@ bool rights_may_read(struct engine *en, const char *who, const char *driver, con
 
 /* May who see incidents of that playbook (NULL: of none) and respond to them? */
 enum err rights_respond(struct engine *en, const char *book, const char *who, struct error *e);
+
+/* May who see it: by that right, or since its escalation has called them? */
+enum err rights_see_incident(const struct incident *inc, const char *who, struct error *e);
 
 /* Breaks the glass: the elevation's name. ERR_DENIED, ERR_NOT_FOUND. Emits the record. */
 enum err rights_elevate(struct execution *x, const char *name, const char *who, const char *reason, struct error *e);

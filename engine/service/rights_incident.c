@@ -22,3 +22,8 @@ enum err rights_respond(struct engine *en, const char *book, const char *who, st
 	arena_free(a);
 	return err;
 }
+
+enum err rights_see_incident(const struct incident *inc, const char *who, struct error *e)
+{
+	return escalation_concerns(inc, who) ? ERR_OK : rights_respond(inc->engine, inc->book, who, e);
+}
