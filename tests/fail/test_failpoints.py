@@ -8,7 +8,7 @@ SEED=n draws them (21 in every check; the long loop draws others). ANYWHERE=1 dr
 lines; exit status.
 
 limit: 500"""
-import contextlib, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import contextlib, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
@@ -79,6 +79,7 @@ class World:
         with open(os.open(os.path.join(self.folder, "token"), os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
             f.write("not to be seen\n")
         self.client = self.armed = self.waker = self.x = None
+        self.options = self.on_call() if name == "paged" else []
         if name in ("alerts", "late"):
             self.write("alerts.yaml", ALERTS)
             self.write("policy.yaml", ALERT_POLICY)
@@ -90,6 +91,28 @@ class World:
                         "| `late` | playbooks/mend.md | automatic | | 1s |\n")
             with open(os.path.join(self.folder, "playbooks", "mend.md"), "w") as f:
                 f.write(alertworld.playbook("Mend", "return {}", parameters=()))
+
+    def on_call(self):
+        """Two levels whose pager keeps what it gets, and links that lead to this engine: its options."""
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            self.port = s.getsockname()[1]
+        pager = os.path.join(self.folder, "pager")
+        with open(os.open(pager, os.O_CREAT | os.O_WRONLY, 0o755), "w") as f:
+            f.write("#!/bin/sh\ncat >> %s\n" % os.path.join(self.folder, "pages"))
+        person = "{channels: [{command: [%s]}, {command: [%s]}, {command: [%s]}]}" % (pager, pager, pager)
+        self.write("oncall.yaml", "version: 1\npeople: {ana: %s, bo: %s}\npolicies: {web: {levels: [{who: ana, wait: 1s}, {who: bo, wait: 60s}]}}\ndefaults: {policy: web}\n" % (person, person))
+        self.write("config.yaml", "version: 1\nhttp: {public: \"http://127.0.0.1:%d\"}\n" % self.port)
+        self.books["paged"] = os.path.join(self.folder, "paged.md")
+        with open(self.books["paged"], "w") as f:
+            f.write('# Paged\n\n## Parameters\n\n| Name | Type |\n|---|---|\n| oracle | string |\n\n## Steps\n\n1. Fail\n\n   ```lua {id=fails}\n   fail("nothing helps")\n   ```\n')
+        return ["--serve", "http", "--listen", "127.0.0.1:%d" % self.port]
+
+    def pages(self, person):
+        try:
+            with open(os.path.join(self.folder, "pages")) as f:
+                return [p for p in map(json.loads, f) if p["person"] == person and p["execution"] == self.x]
+        except FileNotFoundError:
+            return []
 
     def write(self, name, text):
         with open(os.path.join(self.folder, ".rung", name), "w") as f:
@@ -157,7 +180,7 @@ class World:
         a, b = os.pipe()
         os.set_blocking(a, False)
         e = self.engine
-        e.process = subprocess.Popen(e.prefix + [e.program, "engine", "--state", e.state, "--ready-fd", str(b)], pass_fds=[b], stdin=subprocess.DEVNULL, stdout=e.log,
+        e.process = subprocess.Popen(e.prefix + [e.program, "engine", "--state", e.state, "--ready-fd", str(b)] + self.options, pass_fds=[b], stdin=subprocess.DEVNULL, stdout=e.log,
                                      stderr=e.log, start_new_session=True, env=e.environment())
         os.close(b)
         said = b""
@@ -689,8 +712,49 @@ def late(w):
     w.verify()
 
 
+def press(w, link):
+    """The button of a link: its status, or None where the engine has gone meanwhile."""
+    u = urllib.parse.urlsplit(link)
+    c = http.client.HTTPConnection(u.hostname, u.port, timeout=20)
+    try:
+        c.request("POST", u.path, headers={"Content-Length": "0"})
+        return c.getresponse().status
+    except (OSError, http.client.HTTPException):
+        if not w.is_down():
+            r.deadline(5, "engine to be gone", w.is_down, 0.002)
+        w.again()
+    finally:
+        c.close()
+
+
+@scenario
+def paged(w):
+    """A step fails, and two levels are reached one after the other, the second under another engine; it acknowledges by its link. Nobody gets a notification twice."""
+    prepared(w)
+    w.arm()
+    w.begin("paged")
+    w.must_succeed = False
+
+    def reached(person):
+        if w.is_down():
+            w.again()
+        w.turn()
+        return w.pages(person)
+    r.deadline(60, "ana to be reached", lambda: reached("ana"), 0.01)
+    w.is_expected_down = True
+    w.engine.kill()
+    w.again()
+    page = r.deadline(60, "bo to be reached", lambda: reached("bo"), 0.01)[0]
+    r.deadline(60, "the link to acknowledge", lambda: press(w, page["link"]) in (200, 409), 0.01)
+    w.finish()
+    shown = w.ask("incident.show", incident=page["incident"])
+    same([shown["state"], shown["acknowledged_by"]], ["acknowledged", "user:bo"])
+    keys = [p["key"] for person in ("ana", "bo") for p in w.pages(person)]
+    same(sorted(set(keys)), sorted(keys))
+
+
 NEEDS_ROOT = ("groups", "approval")
-QUICK = ("alerts", "family", "family_lost", "groups", "cancelled", "approval", "worker_lost", "actor_lost")
+QUICK = ("alerts", "paged", "family", "family_lost", "groups", "cancelled", "approval", "worker_lost", "actor_lost")
 ONE_EACH = ("fresh", "set_aside")  # a world of its own each time
 WORLDS_MAX, USES_MAX = 4, 40  # each has a reserve of 64 MiB; and a journal that is verified at each death
 
