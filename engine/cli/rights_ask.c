@@ -1,7 +1,12 @@
 #include "cli/rights_ask.h"
+#include "base/fs.h"
+#include "book/book_names.h"
+#include "cli/inventory_use.h"
 #include "cli/lines.h"
 #include "cli/print.h"
+#include "policy/book_children.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +22,59 @@ static void list_rights(const struct book *b)
 	arena_free(a);
 }
 
+/* Books below a book, each once. */
+struct below {
+	struct arena *arena;
+	const char *root;
+	json_t *seen;
+};
+
+/* What "all" allows besides: the runbooks that it starts are bound by what they declare. */
+static void list_below(struct below *l, const struct book *b, int depth)
+{
+	struct book_children all;
+	book_children_find(l->arena, b, &all);
+	for (size_t i = 0; i < all.count && depth < BOOK_CHILD_DEPTH_MAX; i++) {
+		const char *path;
+		struct book *child;
+		if (book_name_find(l->arena, l->root, all.list[i].name, &path, NULL) || json_object_get(l->seen, path)) continue;
+		json_object_set_new(l->seen, path, json_true());
+		if (book_open(arena_printf(l->arena, "%s/%s", l->root, path), &child, NULL)) continue;
+		child->path = path;
+		if (child->permission_count) fprintf(stderr, "  With all of them, its runbook %s:\n", line_exact(l->arena, path));
+		for (size_t k = 0; k < child->permission_count; k++)
+			print_wrapped(stderr, arena_printf(l->arena, "      %-7s  ", child->permissions[k].is_read ? "reads" : "changes"),
+			              line_exact(l->arena, child->permissions[k].pattern));
+		list_below(l, child, depth + 1);
+		book_free(child);
+	}
+}
+
+/* Links lead from where the book stands in its workspace. */
+static void list_runbooks(struct book *b)
+{
+	char whole[PATH_MAX];
+	struct below l = {.arena = arena_new(), .seen = json_object()};
+	const char *given = b->path, *root = inventory_use_root_of(l.arena, b->path);
+	if (realpath(b->path, whole)) {
+		char *folder = fs_dirname(whole);
+		l.root = root ? root : arena_strdup(l.arena, folder);
+		free(folder);
+		if (strncmp(whole, l.root, strlen(l.root)) == 0) b->path = whole + strlen(l.root) + 1;
+		list_below(&l, b, 1);
+		b->path = given;
+	}
+	json_decref(l.seen);
+	arena_free(l.arena);
+}
+
 /* The terminal's list before the first step: all, some of them, none. */
-static enum err ask_list(const struct book *b, json_t *wish, struct error *e)
+static enum err ask_list(struct book *b, json_t *wish, struct error *e)
 {
 	json_t *allow = json_array();
 	json_object_set_new(wish, "allow", allow);
 	list_rights(b);
+	list_runbooks(b);
 	for (;;) {
 		char *text = use_ask("Allow for this execution: a all, n none, or numbers (1 3): ");
 		if (!text) return error_set(e, ERR_INTERRUPTED, "no answer about the rights: nothing was started");
@@ -80,7 +132,7 @@ static enum err ask_about_missing(const json_t *missing, struct error *e)
 	return goes_on ? ERR_OK : error_set(e, ERR_INTERRUPTED, "nothing was started");
 }
 
-enum err rights_ask(struct use *u, const struct book *b, json_t *wish, bool may_list, struct error *e)
+enum err rights_ask(struct use *u, struct book *b, json_t *wish, bool may_list, struct error *e)
 {
 	struct answer a = {0};
 	enum err err = client_request(u->client, "rights", json_incref(wish), &a, e);

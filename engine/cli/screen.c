@@ -213,6 +213,8 @@ void screen_header(struct lines *out, const json_t *view, const json_t *hello, c
 	add_word(a, &origin, line_safe(a, json_str(view, "driver", "")), s);
 	lines_add(out, screen_paint(a, s, "2", line_clip(a, origin, (size_t)s->columns - 1, s->unicode)));
 	header_params(out, view, s);
+	const json_t *parent = json_obj(view, "parent");
+	if (parent) lines_printf(out, "started by step %s of execution %s", line_safe(a, json_str(parent, "step", "")), json_str(parent, "execution", ""));
 	lines_add(out, "");
 }
 

@@ -48,6 +48,20 @@ static int64_t targets_of(const struct execution *x, size_t step)
 	return s->target_count;
 }
 
+/* Rights that were taken for a time, for it or for the executions that it is a child of: who drives is the same. */
+static void add_elevated(struct execution *x, struct policy_request *q, struct arena *a)
+{
+	size_t capacity = 0;
+	const char **elevated = NULL;
+	for (const struct execution *at = x; at; at = at->parent.execution ? engine_find(x->engine, at->parent.execution) : NULL)
+		for (size_t i = 0; i < at->elevation_count; i++) {
+			if (clock_has_passed(&at->elevations[i].until) || strcmp(at->elevations[i].by, x->driver) != 0) continue;
+			elevated = arena_grow(a, elevated, q->elevated_count, &capacity, sizeof *elevated);
+			elevated[q->elevated_count++] = at->elevations[i].name;
+		}
+	q->elevated = elevated;
+}
+
 struct policy_request rights_request(struct execution *x, size_t step, struct arena *a)
 {
 	struct policy_request q = {.who = x->driver, .verb = VERB_RUN, .book = x->book_name, .targets = POLICY_TARGETS_OF_NO_STEP, .now_us = clock_now_us()};
@@ -59,11 +73,7 @@ struct policy_request rights_request(struct execution *x, size_t step, struct ar
 		q.met = x->steps[step].approval.met;
 		q.met_count = x->flow->steps[step].is_approved ? x->steps[step].approval.met_count : 0;
 	}
-	const char **elevated = arena_alloc(a, (x->elevation_count + 1) * sizeof *elevated);
-	for (size_t i = 0; i < x->elevation_count; i++)
-		if (!clock_has_passed(&x->elevations[i].until) && strcmp(x->elevations[i].by, x->driver) == 0)
-			elevated[q.elevated_count++] = x->elevations[i].name;
-	q.elevated = elevated;
+	add_elevated(x, &q, a);
 	return q;
 }
 

@@ -2,7 +2,7 @@
 """Executions that a step of another one runs: started once, found again, waited for without a worker, cancelled and handed over with their parent.
 
 limit: 240"""
-import json, os, sys, time
+import json, os, pwd, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.dont_write_bytecode = True
@@ -11,6 +11,7 @@ from awkward import lines, there, touch
 from world import World, run_tests, same, states
 
 tests = []
+USER = pwd.getpwuid(os.getuid()).pw_name
 SH = ("sh sh -c *", "sh true", "sh false", "sh echo *")
 
 
@@ -321,11 +322,34 @@ def a_proof_starts_no_runbook(w):
 
 @test
 def a_parent_that_is_handed_over_hands_over_its_child(w):
+    with open(w.path(".rung/policy.yaml"), "w") as f:
+        f.write("version: 1\nrules:\n  - {id: all, allow: [run, read], who: ['user:%s', 'user:daemon'], books: ['**'], grants: ['sh sh -c *', 'sh echo *', 'sh true', 'sh false', 'runbook **']}\n" % USER)
     w.write("asks", "return {a = ask('go on?')}")
-    x = w.run(w.parent("runbook('asks')", permissions=["runbook asks"]))
+    w.write("middle", "return runbook('asks').outputs.s0", permissions=["runbook asks"])
+    x = w.run(w.parent("return runbook('middle').outputs.s0", permissions=["runbook middle"]), declared=False)
     w.waits(x, "s0", "child")
-    child = w.child(x)
-    same(w.view(child)["driver"], w.view(x)["driver"])
+    middle = w.child(x)
+    grandchild = w.child(middle)
+    w.client.ask("handover", execution=x, to="user:daemon", reason="I go home")
+    for e in (x, middle, grandchild):
+        same(w.view(e)["driver"], "user:daemon")
+    same([k["d"]["why"] for k in w.records(grandchild) if k["k"] == "driver.changed"], ["parent"])
+
+
+@test
+def a_right_that_the_parent_took_for_a_time_is_its_childs_too(w):
+    with open(w.path(".rung/policy.yaml"), "w") as f:
+        f.write("version: 1\nelevations: {glass: {who: ['user:%s'], for: 1h}}\nrules:\n"
+                "  - {id: some, allow: [run, read], who: ['user:%s'], books: ['**'], grants: ['sh true', 'runbook **']}\n"
+                "  - {id: more, allow: [run], who: ['user:%s'], books: ['**'], grants: ['sh echo *'], when: {grant: glass}}\n" % (USER, USER, USER))
+    w.write("echo", "return {said = sh({'echo', 'hi'}).stdout}", permissions=["sh echo *"])
+    path = w.write("parent", "return runbook('echo', {}, {check = false})", permissions=["sh true", "runbook echo"])
+    x = w.run(path, declared=False)
+    w.over(x)
+    same(w.result(x)["state"], "failed")
+    x = w.run(path, declared=False, elevate="glass", reason="it burns")
+    same((w.over(x)["state"], w.why(x)), ("succeeded", None))
+    same(w.result(x)["outputs"], {"s0": {"said": "hi\n"}})
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def write_family(folder):
     """A playbook that finds a cause, and the runbook to which that leads: it asks a person, and appends its line to a file of its own."""
     pages = {
         "family": "# Family\n\n## Playbook Info\n\n| Playbook ID |\n|---|\n| PLAY001 |\n\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| oracle | string | | the file |\n\n"
-                  "## Permissions\n\n- read: `sh sh -c *`\n\n## Diagnosis\n\n1. Look\n\n   ```lua {id=s0}\n   %s\n   ```\n\n"
+                  "## Permissions\n\n- read: `sh sh -c *`\n\n## Diagnosis\n\n1. Look\n\n   ```lua {id=s0 effect=idempotent retry=9}\n   %s\n   ```\n\n"
                   "## Root Causes\n\n| Cause | Runbook | Mode | Parameters |\n|---|---|---|---|\n| `full` | mend.md | automatic | oracle={evidence:file} |\n"
                   % "\n   ".join((LINE + 'line("a") evidence("load", {one = 1}) cause("full", {evidence = {file = params.oracle .. ".child"}})').split("\n")),
         "mend": "# Mend\n\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n| oracle | string | | the file |\n\n## Permissions\n\n- `sh sh -c *`\n\n"

@@ -235,6 +235,90 @@ static void the_deadline_stands_still_while_a_question_is_open(void **state)
 	flow_free(w.flow);
 }
 
+/* An event of a call that another execution does. */
+static void child(struct world *w, enum flow_event_kind kind, bool is_waiting)
+{
+	struct error e;
+	struct flow_event ev = {.kind = kind, .step = 0, .t_us = w->now, .to = SIZE_MAX, .by = SIZE_MAX, .is_child = true, .is_waiting = is_waiting};
+	assert_int_equal(flow_apply(w->flow, &ev, &e), ERR_OK);
+}
+
+static void the_deadline_stands_still_while_a_child_runs(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	w.steps[0].timeout_us = 500;
+	begin(&w, FLOW_AUTO);
+	ok(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	w.now += 100;
+	child(&w, FLOW_CALL_STARTED, false);
+	assert_int_equal(w.flow->state, RUN_RUNNING);
+	assert_int_equal(w.flow->steps[0].state, STEP_RUNNING);
+	w.now += 100000;
+	assert_int_equal(decide(&w), 0);
+	child(&w, FLOW_CALL_FINISHED, false);
+	must_be(&w, FLOW_DO_WAKE, 0);
+	assert_int_equal(w.commands[0].at_us, w.now + 400);
+	flow_free(w.flow);
+}
+
+static void a_step_waits_while_its_child_waits_for_a_person(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	begin(&w, FLOW_AUTO);
+	ok(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	child(&w, FLOW_CALL_STARTED, false);
+	child(&w, FLOW_CHILD_CHANGED, true);
+	assert_int_equal(w.flow->state, RUN_WAITING);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_CHILD);
+	child(&w, FLOW_CHILD_CHANGED, false);
+	assert_int_equal(w.flow->state, RUN_RUNNING);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_NONE);
+	/* One of two waits: a person is needed, whatever the other one does. */
+	child(&w, FLOW_CALL_STARTED, false);
+	child(&w, FLOW_CHILD_CHANGED, true);
+	assert_int_equal(w.flow->state, RUN_WAITING);
+	child(&w, FLOW_CALL_FINISHED, false);
+	assert_int_equal(w.flow->state, RUN_WAITING);
+	/* Cancelled, say, while it waits. */
+	child(&w, FLOW_CALL_FINISHED, true);
+	assert_int_equal(w.flow->state, RUN_RUNNING);
+	assert_int_equal(w.flow->steps[0].open_children + w.flow->steps[0].waiting_children, 0);
+	flow_free(w.flow);
+}
+
+static void a_child_whose_execution_cannot_go_on_is_an_unknown_call(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	begin(&w, FLOW_AUTO);
+	ok(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	child(&w, FLOW_CALL_STARTED, false);
+	child(&w, FLOW_CHILD_CHANGED, true);
+	child(&w, FLOW_CALL_UNKNOWN, true);
+	assert_int_equal(flow_waits_for(w.flow, 0), WAIT_RESOLVE);
+	assert_int_equal(w.flow->steps[0].waiting_children, 0);
+	flow_free(w.flow);
+}
+
+static void cancelling_stops_a_step_whose_child_waits(void **state)
+{
+	(void)state;
+	struct world w;
+	world_make(&w, 1);
+	begin(&w, FLOW_AUTO);
+	ok(&w, FLOW_ATTEMPT_STARTED, 0, 0);
+	child(&w, FLOW_CALL_STARTED, false);
+	child(&w, FLOW_CHILD_CHANGED, true);
+	ok(&w, FLOW_CANCEL, SIZE_MAX, 0);
+	must_be(&w, FLOW_DO_STOP, 0);
+	flow_free(w.flow);
+}
+
 static void goto_starts_its_target_again_and_is_bounded(void **state)
 {
 	(void)state;
@@ -653,6 +737,10 @@ int main(void)
 	    cmocka_unit_test(a_retry_waits_its_growing_delay),
 	    cmocka_unit_test(a_deadline_stops_a_running_step),
 	    cmocka_unit_test(the_deadline_stands_still_while_a_question_is_open),
+	    cmocka_unit_test(the_deadline_stands_still_while_a_child_runs),
+	    cmocka_unit_test(a_step_waits_while_its_child_waits_for_a_person),
+	    cmocka_unit_test(a_child_whose_execution_cannot_go_on_is_an_unknown_call),
+	    cmocka_unit_test(cancelling_stops_a_step_whose_child_waits),
 	    cmocka_unit_test(goto_starts_its_target_again_and_is_bounded),
 	    cmocka_unit_test(go_forward_skips_what_stands_between),
 	    cmocka_unit_test(go_backward_is_a_bounded_loop),
