@@ -178,9 +178,10 @@ $(O)/simulate: $(SIMULATE:%.c=$(O)/obj/%.o) $(O)/lib/flow.a $(O)/lib/policy.a $(
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(SIMULATE:%.c=$(O)/obj/%.o) -Wl,--start-group $(O)/lib/flow.a $(O)/lib/policy.a $(O)/lib/book.a $(O)/lib/base.a -Wl,--end-group $(LIBS)
 
 .PHONY: simulate
-simulate: $(O)/simulate ## drive decisions, recovery and escalations through random worlds (SEEDS=n from FIRST=n)
+simulate: $(O)/simulate ## drive decisions, recovery, escalations and alerts through random worlds (SEEDS=n from FIRST=n)
 	$(O)/simulate $(FIRST) $(SEEDS)
 	$(O)/simulate escalation $(FIRST) $(SEEDS)
+	$(O)/simulate incident $(FIRST) $(SEEDS)
 
 # The SSH server that misbehaves as it is told.
 SSH_PEER := $(wildcard tests/ssh/peer*.c)

@@ -1,4 +1,5 @@
 #include "escalation.h"
+#include "incident.h"
 #include "simulate.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 /* simulate FIRST COUNT          worlds of the seeds FIRST..FIRST+COUNT-1
  * simulate FIRST seconds=N      as many as N seconds allow
  * simulate loud SEED            one, told line by line
- * simulate escalation ...       the same of escalations */
+ * simulate escalation ...       the same of escalations
+ * simulate incident ...         the same of alerts and their incidents */
 
 static double seconds_now(void)
 {
@@ -21,8 +23,9 @@ static double seconds_now(void)
 int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "escalation") == 0) return climb_main(argc - 2, argv + 2);
+	if (argc > 1 && strcmp(argv[1], "incident") == 0) return alarm_main(argc - 2, argv + 2);
 	if (argc != 3) {
-		fprintf(stderr, "usage: simulate [escalation] FIRST COUNT | simulate [escalation] FIRST seconds=N | simulate [escalation] loud SEED\n");
+		fprintf(stderr, "usage: simulate [escalation|incident] FIRST COUNT | ... FIRST seconds=N | ... loud SEED\n");
 		return 2;
 	}
 	struct world *w = mem_zero(sizeof *w);

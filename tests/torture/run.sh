@@ -119,6 +119,11 @@ escalation() {
 		round "escalation seeds=20000 from=$((n * 20000 - 19999))" "20000 escalation seeds" "$B/simulate" escalation $((n * 20000 - 19999)) 20000
 	done
 }
+incident() {
+	for n in $(seeds 50); do
+		round "incident seeds=20000 from=$((n * 20000 - 19999))" "20000 incident seeds" "$B/simulate" incident $((n * 20000 - 19999)) 20000
+	done
+}
 flow() { round "flow seeds=1000000" "1000000 flow seeds" env SEEDS=1000000 "$B/san/test/flow/test_flow"; }
 policy() {
 	for seed in $(seeds 20); do
@@ -143,7 +148,7 @@ ssh() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation cuts disk kills order receipts ssh memory failpoints
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order receipts ssh memory failpoints
 for area in "$@"; do
 	$area
 done
