@@ -218,7 +218,7 @@ enum err session_refresh(struct session *s, struct error *e)
 static void take_output(struct session *s, const json_t *head, const char *payload, size_t n)
 {
 	const char *step = json_str(head, "step", "");
-	tail_add(tail_of(s, step, json_int(head, "attempt", 0)), payload, n);
+	tail_add_from(tail_of(s, step, json_int(head, "attempt", 0)), json_int(head, "call", 0), json_str(head, "host", NULL), payload, n);
 	if (s->hooks && s->hooks->output) s->hooks->output(s->arg, head, payload, n);
 }
 

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,11 +55,21 @@ static void end_line(struct tail *t)
 	t->is_restarted = t->is_overwritten = false;
 }
 
-void tail_add(struct tail *t, const char *data, size_t n)
+static void begin_line(struct tail *t, const char *label)
 {
+	if (t->partial_len || !label) return;
+	int n = snprintf(t->partial, sizeof t->partial, "%.*s | ", TAIL_LABEL_BYTES_MAX, label);
+	t->partial_len = (size_t)n;
+}
+
+void tail_add_from(struct tail *t, int64_t source, const char *label, const char *data, size_t n)
+{
+	if (n && t->source != source && t->partial_len) end_line(t);
+	t->source = source;
 	t->byte_count += n;
 	for (size_t i = 0; i < n; i++) {
 		if (data[i] == '\n') {
+			begin_line(t, label);
 			end_line(t);
 		} else if (data[i] == '\r') {
 			t->is_restarted = true;
@@ -66,9 +77,15 @@ void tail_add(struct tail *t, const char *data, size_t n)
 			if (t->is_restarted) t->is_overwritten |= t->partial_len > 0, t->partial_len = 0, t->is_restarted = false;
 			/* A line without an end is shown in pieces. */
 			if (t->partial_len == sizeof t->partial) end_line(t);
+			begin_line(t, label);
 			t->partial[t->partial_len++] = data[i];
 		}
 	}
+}
+
+void tail_add(struct tail *t, const char *data, size_t n)
+{
+	tail_add_from(t, 0, NULL, data, n);
 }
 
 void tail_clear(struct tail *t)

@@ -46,6 +46,27 @@ static void a_progress_bar_is_one_line(void **state)
 	tail_clear(&t);
 }
 
+static void from(struct tail *t, int64_t source, const char *label, const char *text)
+{
+	tail_add_from(t, source, label, text, strlen(text));
+}
+
+static void those_that_print_at_the_same_time_have_lines_of_their_own(void **state)
+{
+	static const char *const wanted[] = {"web-1 | one", "web-2 | two", "web-1 | more of", "web-2 | ", "␍web-2 | 90 %", "here", "there"};
+	struct tail t = {0};
+	(void)state;
+	from(&t, 1, "web-1", "one\n");
+	from(&t, 2, "web-2", "two\n");
+	from(&t, 1, "web-1", "more of");
+	from(&t, 2, "web-2", "\n10 %\r90 %");
+	from(&t, 3, NULL, "here");
+	from(&t, 4, NULL, "there");
+	assert_int_equal(tail_count(&t), sizeof wanted / sizeof *wanted);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) assert_string_equal(tail_line(&t, i), wanted[i]);
+	tail_clear(&t);
+}
+
 static void only_the_last_lines_are_kept(void **state)
 {
 	struct tail t = {0};
@@ -125,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lines_come_whole_and_the_last_one_unfinished),
 	    cmocka_unit_test(a_progress_bar_is_one_line),
+	    cmocka_unit_test(those_that_print_at_the_same_time_have_lines_of_their_own),
 	    cmocka_unit_test(only_the_last_lines_are_kept),
 	    cmocka_unit_test(nothing_that_steers_a_terminal_passes),
 	    cmocka_unit_test(a_line_says_how_much_of_it_is_left_out),
