@@ -23,6 +23,7 @@
 	X(STORE_DELIVERED, "store.delivered", false, "after they were delivered")                                                                              \
 	/* the store: writer thread */                                                                                                                         \
 	X(STORE_TAKEN, "store.taken", false, "the writer has taken a group of batches")                                                                        \
+	X(STORE_FULL, "store.full", true, "before a group is written, which a full disk refuses")                                                              \
 	X(STORE_EPOCH, "store.epoch", false, "before the leases of a batch are looked at")                                                                     \
 	X(STORE_APPLY, "store.apply", true, "before a batch's changes are made in the transaction")                                                            \
 	X(STORE_RECORD, "store.record", true, "a record is in the transaction")                                                                                \

@@ -34,7 +34,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000 };
+enum { TICK_MS = 1000, RESERVE_EVERY_US = 10000000 };
 
 /* How often a fork server is started for one request: its end is chance once or twice, and a fault of this host after that. */
 enum { FORKD_STARTS_MAX = 3 };
@@ -195,6 +195,14 @@ static bool is_busy(struct engine *en)
 	return false;
 }
 
+/* A disk that was full may have room again: then alerts are taken again. */
+static void regain_reserve(struct engine *en, int64_t now_us)
+{
+	if (now_us - en->reserve_sought_us < RESERVE_EVERY_US || !store_is_reserve_spent(en->store)) return;
+	en->reserve_sought_us = now_us;
+	store_regain_reserve(en->store);
+}
+
 static void tick(uv_timer_t *t)
 {
 	struct engine *en = t->data;
@@ -202,6 +210,7 @@ static void tick(uv_timer_t *t)
 	leftover_sweep(en);
 	listen_again(en);
 	supervise(en);
+	regain_reserve(en, now);
 	mitigations_tick(en);
 	incidents_tick(en);
 	escalations_tick(en);

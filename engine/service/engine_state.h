@@ -69,7 +69,7 @@ struct engine {
 	struct drain drain;
 	struct tokens *tokens;
 	size_t queries; /* on threads of the pool */
-	int64_t idle_us, idle_since_us;
+	int64_t idle_us, idle_since_us, reserve_sought_us;
 	bool is_ending;
 	int exit_status;
 };

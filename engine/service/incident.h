@@ -64,8 +64,12 @@ enum err incidents_load(struct engine *en, struct error *e);
  * escalation_take_up for each that is open). */
 void incidents_take_up(struct engine *en);
 
-/* The last part of that alone: after incidents were read back in the middle of a run. */
-void incidents_take_up_escalations(struct engine *en);
+/* After incidents were read back in the middle of a run: what ended, or was to begin, and was not recorded; and escalations. What is open and has left this
+ * engine waits for incidents_tick. */
+void incidents_take_up_again(struct engine *en);
+
+/* Only the executions, those that have left this engine too. */
+void incidents_take_up_executions(struct engine *en);
 
 void incidents_free(struct engine *en);
 

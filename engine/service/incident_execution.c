@@ -97,14 +97,19 @@ static void take_up_open(struct incident *inc, const char *id)
 	execution_commit(x);
 }
 
-static void take_up_execution(struct incident *inc, const struct incident_execution *run)
+static void take_up_execution(struct incident *inc, const struct incident_execution *run, bool is_again)
 {
 	enum run_state state = RUN_FAILED;
 	bool is_open = false;
-	if (engine_find(inc->engine, run->id)) return;
+	const struct execution *here = engine_find(inc->engine, run->id);
+	if (here && !here->is_gone) return;
 	if (!has_row(inc->engine, run->id, &is_open, &state)) {
 		/* A child that its parent had decided on and not begun is its parent's to begin. */
 		if (run->alert != SIZE_MAX) intake_start_again(inc, run->id);
+		return;
+	}
+	if (is_open && is_again) {
+		inc->engine->incidents->lost_us = clock_monotonic_us();
 		return;
 	}
 	if (is_open) {
@@ -121,12 +126,22 @@ static void take_up_execution(struct incident *inc, const struct incident_execut
 }
 
 /* What an execution's end does to the incident may add to its list: the ids are taken before. */
-static void take_up_executions(struct incident *inc)
+static void take_up_each(struct incident *inc, bool is_again)
 {
 	for (size_t i = 0; inc->flow->running && i < inc->flow->execution_count; i++) {
 		struct incident_execution run = inc->flow->executions[i];
-		if (!run.ended_us) take_up_execution(inc, &run);
+		if (!run.ended_us) take_up_execution(inc, &run, is_again);
 	}
+}
+
+static void take_up_executions(struct incident *inc)
+{
+	take_up_each(inc, false);
+}
+
+static void take_up_ended(struct incident *inc)
+{
+	take_up_each(inc, true);
 }
 
 void incident_execution_lost(struct execution *x)
@@ -150,9 +165,15 @@ static void take_up_escalation(struct incident *inc)
 	if (inc->flow->state != INCIDENT_RESOLVED) escalation_take_up(inc);
 }
 
-void incidents_take_up_escalations(struct engine *en)
+void incidents_take_up_again(struct engine *en)
 {
+	each(en, take_up_ended);
 	each(en, take_up_escalation);
+}
+
+void incidents_take_up_executions(struct engine *en)
+{
+	each(en, take_up_executions);
 }
 
 void incidents_take_up(struct engine *en)

@@ -11,7 +11,7 @@
 
 /* All incidents that the engine has in memory: found by what they are asked for, read back when it starts, forgotten when they are old. */
 
-enum { SWEEP_US = 10000000, LOST_US = 60000000 };
+enum { SWEEP_US = 10000000, LOST_US = 60000000, PAUSE_US = 5000000, PAUSE_FACTOR = 20 };
 #define LATE_US INT64_C(3600000000) /* a delivery that a source repeats comes within that time */
 
 static struct incident *incident_alloc(struct incidents *all, const char *id)
@@ -249,16 +249,27 @@ static void drop_tables(struct incidents *all)
 	remembered_free(all);
 }
 
+/* What follows from reading them back is written, too: on a disk that is full still, that fails, and they are to be read back. */
+static bool is_too_soon(const struct incidents *all)
+{
+	return all->read_back_us && clock_monotonic_us() - all->read_back_us < all->read_back_pause_us;
+}
+
 void incidents_reset(struct incidents *all)
 {
 	struct error e;
+	int64_t began_us = clock_monotonic_us();
+	if (is_too_soon(all)) return;
 	drop_tables(all);
 	make_tables(all);
 	all->is_reset = false;
 	all->generation++;
 	intake_forget_bodies(all->engine);
-	if (incidents_read(all, &e) == ERR_OK) {
-		incidents_take_up_escalations(all->engine);
+	enum err err = incidents_read(all, &e);
+	all->read_back_us = clock_monotonic_us();
+	all->read_back_pause_us = PAUSE_US + PAUSE_FACTOR * (all->read_back_us - began_us);
+	if (!err) {
+		incidents_take_up_again(all->engine);
 		return;
 	}
 	log_line(LOG_ERROR, "incidents cannot be read back, the engine ends: %s", e.text);
@@ -297,9 +308,11 @@ void incidents_tick(struct engine *en)
 	struct incidents *all = en->incidents;
 	int64_t now_us = clock_monotonic_us(), since_us = clock_now_us() - incidents_memory_us(all);
 	if (all->flying || all->filling) return;
+	if (all->is_reset) incidents_reset(all);
+	if (all->is_reset || all->flying) return;
 	if (all->lost_us && now_us - all->lost_us > LOST_US) {
 		all->lost_us = 0;
-		incidents_take_up(en);
+		incidents_take_up_executions(en);
 		return;
 	}
 	if (now_us - all->swept_us < SWEEP_US) return;

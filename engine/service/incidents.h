@@ -40,8 +40,9 @@ struct incidents {
 	struct incident_commit *flying, **last_flying; /* submitted, in order */
 	uint64_t generation;
 	bool is_commit_due;
-	bool is_reset;             /* is_reset: what is in memory is not what is stored: to be read back */
-	int64_t swept_us, lost_us; /* lost: when an execution of an incident left the engine for want of space; 0: none did */
+	bool is_reset;                            /* is_reset: what is in memory is not what is stored: to be read back */
+	int64_t read_back_us, read_back_pause_us; /* when that was done last, and how long it waits before it is done once more */
+	int64_t swept_us, lost_us;                /* lost: when an execution of an incident left the engine for want of space; 0: none did */
 };
 
 /* An incident that is in no table but by_id yet. */
@@ -53,7 +54,8 @@ void incident_forget(struct incident *inc);
 /* Reads back all that are open or changed lately. */
 enum err incidents_read(struct incidents *all, struct error *e);
 
-/* Drops what is in memory and reads it back: where a batch could not be stored. */
+/* Drops what is in memory and reads it back: where a batch could not be stored. At once, but not again and again on a disk that stays full: then
+ * incidents_tick comes back to it. */
 void incidents_reset(struct incidents *all);
 
 /* How far back guard rails look, and no less than what makes a delivery late. */

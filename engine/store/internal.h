@@ -134,7 +134,7 @@ struct store {
 	pthread_cond_t submitted, answered;
 	struct batch_queue queue, answers;
 	size_t open_batches; /* submitted and not delivered */
-	bool is_stopping, is_broken, is_reserve_released;
+	bool is_stopping, is_broken, is_reserve_released, is_reserve_wanted;
 	struct error broken;
 	struct store_stats stats;
 };
@@ -157,6 +157,7 @@ enum err keys_read_vkey(const char *dir, char out[NOTE_VKEY_BYTES], struct error
 /* reserve.c */
 enum err reserve_make(const char *dir, struct error *e);
 bool reserve_release(const char *dir);
+bool reserve_has_room(const char *dir); /* for it, and as much again */
 
 /* The little steps that a fault can hit, one function each. */
 int sql_step(sqlite3_stmt *q);                                                       /* and reset */

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Space that is held so that open executions can still be recorded on a full disk. source: DESIGN.md 5.8. */
@@ -23,6 +25,12 @@ enum err reserve_make(const char *dir, struct error *e)
 	if (fd >= 0) close(fd);
 	free(path);
 	return err;
+}
+
+bool reserve_has_room(const char *dir)
+{
+	struct statvfs fs;
+	return statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= (uint64_t)2 * RESERVE_BYTES;
 }
 
 bool reserve_release(const char *dir)

@@ -233,6 +233,14 @@ bool store_is_reserve_spent(struct store *s)
 	return is_spent;
 }
 
+void store_regain_reserve(struct store *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->is_reserve_wanted = s->is_reserve_released && !s->is_broken;
+	if (s->is_reserve_wanted) pthread_cond_signal(&s->submitted);
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void store_submit(struct store *s, struct store_batch *b, store_done *done, void *arg)
 {
 	must(s->has_writer);

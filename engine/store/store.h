@@ -92,8 +92,12 @@ typedef void store_done(void *arg, enum err err, uint64_t first_seq, int64_t t_u
  * gets ERR_IO, so does every later batch, and the engine must stop. source: DESIGN.md 2 (threads), 5, 6. */
 void store_submit(struct store *s, struct store_batch *b, store_done *done, void *arg);
 
-/* Has the disk been full, so that the reserve was spent? Intake is refused then; the reserve is made again by the next store_open that finds space. */
+/* Has the disk been full, so that the reserve was spent? Intake is refused then, until there is a reserve again: by store_regain_reserve, or the next
+ * store_open that finds space. */
 bool store_is_reserve_spent(struct store *s);
+
+/* Has the writer look whether there is room for a reserve again, twice over, and make it then. Nothing where it is there. */
+void store_regain_reserve(struct store *s);
 
 /* Loop thread: runs the callbacks of the batches that were answered. Returns how many. */
 int store_deliver(struct store *s);

@@ -155,6 +155,16 @@ static bool use_reserve(struct store *s)
 	return is_released;
 }
 
+/* Holds it again, where there is room by now. */
+static void regain_reserve(struct store *s)
+{
+	struct error full;
+	bool is_back = reserve_has_room(s->dir) && reserve_make(s->dir, &full) == ERR_OK;
+	pthread_mutex_lock(&s->mutex);
+	if (is_back) s->is_reserve_released = false;
+	pthread_mutex_unlock(&s->mutex);
+}
+
 /* Copies the WAL into the database. A reader in the way only puts it off, and so does a full disk, for the records are in the WAL; anything else breaks the
  * store, as in a commit: the batches before are durable, no later one is taken. */
 static void checkpoint_wal(struct store *s, int mode)
@@ -190,8 +200,10 @@ static void write_group(struct store *s, struct store_batch *group)
 	struct buf note;
 	buf_init(&note, NOTE_BYTES_MAX);
 	enum err err = s->is_broken ? ERR_IO : check_place(s, &e);
+	bool is_refused = !err && failpoint(STORE_FULL);
+	if (is_refused) err = error_set(&e, ERR_FULL, "made to fail");
 	if (!err) err = commit_group(s, group, &note, &e);
-	if (err == ERR_FULL && use_reserve(s)) {
+	if (err == ERR_FULL && !is_refused && use_reserve(s)) {
 		buf_reset(&note);
 		err = commit_group(s, group, &note, &e);
 	}
@@ -265,7 +277,14 @@ void *writer_run(void *store)
 			s->wal_pages = 0; /* where a reader was in the way: not again before the WAL has grown as much again */
 			continue;
 		}
-		while (!s->queue.first && !s->is_stopping) pthread_cond_wait(&s->submitted, &s->mutex);
+		while (!s->queue.first && !s->is_stopping && !s->is_reserve_wanted) pthread_cond_wait(&s->submitted, &s->mutex);
+		if (s->is_reserve_wanted) {
+			s->is_reserve_wanted = false;
+			pthread_mutex_unlock(&s->mutex);
+			regain_reserve(s);
+			pthread_mutex_lock(&s->mutex);
+			continue;
+		}
 		struct store_batch *group = take_group(s);
 		if (!group) break;
 		pthread_mutex_unlock(&s->mutex);

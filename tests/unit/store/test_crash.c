@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "store_fixture.h"
 
 #include <poll.h>
@@ -224,8 +225,17 @@ static void a_full_disk_is_met_with_the_reserve(void **state)
 	a = write_one(s);
 	assert_int_equal(a.err, ERR_OK);
 	assert_int_equal(a.first_seq, 3);
+	/* Where there is room again a service that runs on has its reserve back, also while nothing is written. */
+	store_regain_reserve(s);
+	for (int64_t end_us = clock_monotonic_us() + 20000000; store_is_reserve_spent(s) && clock_monotonic_us() < end_us;) usleep(1000);
+	assert_true(fs_exists(reserve) && !store_is_reserve_spent(s));
+	store_regain_reserve(s);
+	set_fault(FAULT_FULL, 1);
+	assert_int_equal(write_one(s).err, ERR_OK);
+	assert_true(!fs_exists(reserve) && store_is_reserve_spent(s));
+	set_fault(FAULT_NONE, 0);
 	store_close(s);
-	expect_whole(p, 4);
+	expect_whole(p, 5);
 	s = place_open(p);
 	assert_true(fs_exists(reserve) && !store_is_reserve_spent(s));
 	store_close(s);
