@@ -11,6 +11,7 @@ ACTOR, LUA, CONFINE, WORKER = ("tests/unit/sandbox/test_%s.c" % w for w in ("act
 ENGINE, ATTACK, ATTACK2, RIGHTS, RIGHTS_ATTACK = ("tests/engine/test_%s.py" % w for w in ("engine", "attack", "attack2", "rights", "rights_attack"))
 RECEIPT, RESOLVE, DIVERGED = ("tests/engine/test_%s.py" % w for w in ("receipt", "resolve", "diverged"))
 KILL, RECEIPT_KILL, ORDER = "tests/kill/test_kill.py", "tests/kill/test_receipt_kill.py", "tests/kill/test_order.py"
+CHILDREN, PLAYBOOK, MENDED, CHILDREN_KILL = "tests/engine/test_children.py", "tests/engine/test_playbook.py", "tests/engine/test_mended.py", "tests/kill/test_children_kill.py"
 FAIL, SIMULATE = "tests/fail/test_failpoints.py", "tests/simulate/test_simulate.py"
 CLOCK, HOST, FRAMES = "tests/hostile/test_clock.py", "tests/hostile/test_host.py", "tests/sandbox/test_hostile_frames.py"
 ESCAPE, CALLS = "tests/sandbox/test_escape.py", "tests/sandbox/test_hostile_calls.py"
@@ -46,6 +47,18 @@ MUTANTS = [
     ("recovery does not wait for what still runs", "service/begin.c", "lock_wait(x, true, taken_up);", "taken_up(x);", (KILL, HOST, ENGINE)),
     ("a lock that is held counts as free", "service/lock.c", "else if (failpoint(LOCK_TAKE) || flock(fd, LOCK_EX | LOCK_NB) != 0) {", "else if (failpoint(LOCK_TAKE)) {", (KILL, HOST, ENGINE)),
     ("a retry starts while a call is unknown", "flow/flow.c", "s->state = s->unknown_calls ? STEP_UNKNOWN", "s->state = s->unknown_calls > 1 ? STEP_UNKNOWN", (FLOW, ENGINE)),
+    # executions that others run
+    ("a child is started again where it is there", "service/child.c", "enum err err = execution_load(x->engine, x->engine->reader, c->child, &child, &e);", "enum err err = ERR_NOT_FOUND;", (CHILDREN, CHILDREN_KILL)),
+    ("a parent that is cancelled leaves its child", "service/child.c", "if (child->flow->is_cancelling || child->flow->is_finished) return;", "if (child->flow->is_cancelling || c->is_cancelled) return;", (CHILDREN,)),
+    ("the plan leaves out the runbooks", "service/begin.c", '"children", x->children, "ancestors"', '"children", NULL, "ancestors"', (CHILDREN,)),
+    ("a book may be its own ancestor", "service/child.c", "is_again = is_again || strcmp(json_string_value(v), path) == 0;", "is_again = is_again && strcmp(json_string_value(v), path) == 0;", (CHILDREN,)),
+    ("a parent's time goes on while its child runs", "flow/flow.c", "bool is_on_time = s->state == STEP_RUNNING && !s->open_children;", "bool is_on_time = s->state == STEP_RUNNING;", (FLOW,)),
+    ("a child that waits leaves its parent running", "flow/flow.c", "s->open_questions || s->waiting_children ? STEP_WAITING", "s->open_questions ? STEP_WAITING", (FLOW, CHILDREN)),
+    ("the least certain cause counts", "service/finding.c", 'json_int(f, "certainty", 0) > json_int(best, "certainty", 0)', 'json_int(f, "certainty", 0) < json_int(best, "certainty", 0)', (PLAYBOOK,)),
+    ("findings of an earlier attempt count", "service/finding.c", "c->attempt == s->attempt && is_begun;", "is_begun;", (PLAYBOOK,)),
+    ("that no cause was found is told to nobody", "service/escalation_watch.c", 'is_lost = strcmp(outcome, "no_cause") == 0;', 'is_lost = strcmp(outcome, "no_causes") == 0;', (MENDED,)),
+    ("what resolves late counts as mitigated", "service/mitigation.c", "if (!m->is_awaited || clock_has_passed(&m->until)) return;", "if (!m->execution) return;", (MENDED,)),
+    ("that an alert fires on is told to nobody", "service/mitigation.c", "if (inc->mitigation.is_awaited && clock_has_passed(&inc->mitigation.until)) late = inc;", "if (inc->mitigation.is_awaited && !inc->flow) late = inc;", (MENDED,)),
     # promise 5: fenced
     ("a lease is not checked", "flow/lease.c", "return mine >= held->epoch;", "return mine > 0 || mine >= held->epoch;", (STORE, SIMULATE)),
     ("a lease is taken behind a record that was not read", "flow/lease.c", " && claim->last == held->last;", ";", (SIMULATE, STORE)),
