@@ -20,7 +20,7 @@
 
 /* The beginning of an execution: a book becomes a plan, a plan an execution; and a record becomes an execution again. */
 
-enum { PLAN_BYTES_MAX = 8 << 20, NAME_BYTES = 1000 };
+enum { PLAN_BYTES_MAX = 16 << 20 /* a book and CHILDREN_BYTES_MAX, each byte escaped */, NAME_BYTES = 1000 };
 
 static struct execution *execution_alloc(struct engine *en, struct store_reader *reader)
 {

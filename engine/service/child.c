@@ -370,6 +370,18 @@ static bool see_row(void *arg, const struct store_execution *row)
 	return false;
 }
 
+/* Of one that is over the state is looked up once. */
+static void look_at(struct execution *x, struct call *c, struct row_seen *seen)
+{
+	const struct execution *child = x->is_loaded_for_reading ? NULL : engine_find(x->engine, c->child);
+	enum run_state state;
+	if (child || c->child_state)
+		snprintf(seen->state, sizeof seen->state, "%s", child ? run_state_name(child->flow->state) : c->child_state);
+	else
+		store_executions(x->reader, false, c->child, NULL, 1, see_row, seen, NULL);
+	if (!c->child_state && run_state_find(seen->state, &state) && flow_run_is_over(state)) c->child_state = arena_strdup(x->arena, seen->state);
+}
+
 json_t *children_view(struct execution *x)
 {
 	json_t *list = json_array();
@@ -378,11 +390,7 @@ json_t *children_view(struct execution *x)
 			struct call *c = x->steps[i].calls[k];
 			if (!c->child) continue;
 			struct row_seen seen = {.state = ""};
-			const struct execution *child = x->is_loaded_for_reading ? NULL : engine_find(x->engine, c->child);
-			if (child)
-				snprintf(seen.state, sizeof seen.state, "%s", run_state_name(child->flow->state));
-			else
-				store_executions(x->reader, false, c->child, NULL, 1, see_row, &seen, NULL);
+			look_at(x, c, &seen);
 			json_array_append_new(list, json_pack("{s:s,s:i,s:i,s:s,s:s,s:s?}", "step", x->book->steps[i].id, "attempt", (int)c->attempt, "call",
 			                                      (int)c->number, "execution", c->child, "runbook", call_words(x, c), "state",
 			                                      *seen.state ? seen.state : NULL));

@@ -52,8 +52,9 @@ static enum err read_one(struct reading *r, const char *path, const char *as, st
 		return ERR_OK; /* as if it were not there */
 	}
 	json_t *names = json_object();
-	r->bytes += bytes.len;
-	json_object_set_new(r->books, as, json_pack("{s:o,s:O}", "bytes", json_bytes(bytes.data, bytes.len), "names", names));
+	json_t *text = json_bytes(bytes.data, bytes.len);
+	r->bytes += json_dumpb(text, NULL, 0, JSON_ENCODE_ANY);
+	json_object_set_new(r->books, as, json_pack("{s:o,s:O}", "bytes", text, "names", names));
 	if (r->bytes > CHILDREN_BYTES_MAX || json_object_size(r->books) > BOOK_CHILDREN_MAX)
 		err = error_set(e, ERR_TOO_BIG, "the runbooks that %s starts, and those that they start, are more than %d, or more than %d MiB together",
 		                r->x->book_path, BOOK_CHILDREN_MAX, CHILDREN_BYTES_MAX >> 20);

@@ -9,7 +9,7 @@
  *
  * names: what the book calls them; a path has "#anchor" behind it where one is meant. source: DESIGN.md 7 (plan digest) */
 
-enum { CHILDREN_BYTES_MAX = 3 << 20 }; /* of all books below one */
+enum { CHILDREN_BYTES_MAX = 4 << 20 }; /* of all books below one, as JSON */
 
 /* Reads those that x's book names, those that they name and so on, from the folder in which its names lead; x->children is NULL where it names none. A name
  * that leads to no book is left out: the call that needs it says so. ERR_TOO_BIG over CHILDREN_BYTES_MAX or BOOK_CHILDREN_MAX books. */

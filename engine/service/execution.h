@@ -45,6 +45,7 @@ struct call {
 	const char *outcome;                   /* "ok", "failed", "denied", "timeout": of call.finished */
 	char *child;                           /* the execution that does it, by its id; NULL: none */
 	bool is_child_waiting;                 /* for a person, as the record says */
+	const char *child_state;               /* once it is over, where that was looked at; else NULL */
 	struct approval approval;              /* where the code asked others to agree */
 	/* Live only. */
 	struct buf out[2];      /* the bytes kept; moved to blobs when it ends */

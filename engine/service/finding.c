@@ -111,6 +111,9 @@ void finding_answer(struct execution *x, struct call *c)
 	size_t bytes = json_dumpb(form, NULL, 0, JSON_COMPACT);
 	const char *why = NULL;
 	if (bytes > FINDING_BYTES_MAX) why = "what was found has more than 64 KiB: keep what shows it, and name where the rest is";
+	/* All of them are in each view. */
+	if (!why && bytes + json_dumpb(findings_of(x), NULL, 0, JSON_COMPACT) > FINDINGS_BYTES_MAX)
+		why = "the findings of an execution may have 512 KiB together";
 	if (count_findings(x) > FINDINGS_MAX) why = "an execution has at most 200 findings";
 	if (why)
 		call_finish(x, c, "failed", json_pack("{s:s}", "error", execution_blob_text(x, why)));

@@ -5,7 +5,7 @@
 
 /* What a playbook found: the calls evidence(...) and cause(...) of its steps' last attempts, and what follows from them when its steps are over. */
 
-enum { FINDINGS_MAX = 200, FINDING_BYTES_MAX = 64 << 10 };
+enum { FINDINGS_MAX = 200, FINDING_BYTES_MAX = 64 << 10, FINDINGS_BYTES_MAX = 512 << 10 };
 
 /* What was found so far, in the order of the record: [{"kind":"evidence"|"cause","step","attempt","call","t_us"; evidence: "name","data"; cause: "cause",
  * "text" (of the table, or null),"evidence","parameters","certainty" (0..100)}]. Borrowed until the next record. */

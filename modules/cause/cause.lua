@@ -14,7 +14,7 @@ local known = {evidence = true, parameters = true, certainty = true}
 -- @option parameters table?: of the runbook, over those that the table gives
 -- @option certainty number = 1: from 0 to 1
 -- @row cause.found
--- @limit 64 KiB of data; 200 findings of an execution
+-- @limit 64 KiB of data; 200 findings and 512 KiB of an execution
 -- @example
 --   cause("disk-full", {evidence = {path = "/var", percent = 97}, certainty = 0.9})
 return function(id, options)

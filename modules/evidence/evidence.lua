@@ -8,7 +8,7 @@ local error, type = error, type
 -- @param name text: what it is, at most 200 bytes
 -- @param data any?: plain data
 -- @row evidence.add
--- @limit 64 KiB of data; 200 findings of an execution
+-- @limit 64 KiB of data; 200 findings and 512 KiB of an execution
 -- @example
 --   evidence("load", {one = 3.2, cores = 4})
 return function(name, data)

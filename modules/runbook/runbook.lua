@@ -14,7 +14,7 @@ local known = {check = true}
 -- @option check bool = true: with `false` a runbook that did not succeed does not raise
 -- @return table: `state`, `execution` (its id), `outputs` (what its steps returned, by their ids), `truncated` (more was returned than fits)
 -- @row runbook.run
--- @limit 192 KiB of outputs; 8 deep; no book is its own ancestor; 64 books and 3 MiB below one; 1,000 runbooks of an execution
+-- @limit 192 KiB of outputs; 8 deep; no book is its own ancestor; 64 books and 4 MiB below one; 1,000 runbooks of an execution
 -- @example
 --   local r = runbook("RUN002", {unit = "nginx"})
 --   expect(r.outputs.prove.up, "the unit does not stay up")

@@ -321,6 +321,21 @@ def a_proof_starts_no_runbook(w):
 
 
 @test
+def too_much_below_one_book_is_refused_at_the_start(w):
+    for i in range(9):
+        w.write("big%d" % i, "return {} --" + "x" * 60000, head="\x01" * 90000)
+    path = w.parent("return {}", permissions=["runbook big%d" % i for i in range(9)])
+    try:
+        w.run(path)
+    except r.Refused as e:
+        assert "4 MiB" in e.text, e.text
+    else:
+        raise AssertionError("it was not refused")
+    x = w.run(w.parent("return runbook('big1').state == 'succeeded'", permissions=["runbook big%d" % i for i in range(6)]))
+    same(w.over(x)["state"], "succeeded")
+
+
+@test
 def a_parent_that_is_handed_over_hands_over_its_child(w):
     with open(w.path(".rung/policy.yaml"), "w") as f:
         f.write("version: 1\nrules:\n  - {id: all, allow: [run, read], who: ['user:%s', 'user:daemon'], books: ['**'], grants: ['sh sh -c *', 'sh echo *', 'sh true', 'sh false', 'runbook **']}\n" % USER)

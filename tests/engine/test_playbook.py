@@ -217,6 +217,13 @@ def findings_are_bounded(w):
 
 
 @test
+def all_findings_together_are_bounded(w):
+    x = w.run(w.playbook("local n = 0\nwhile n < 12 and pcall(evidence, 'big', {s = ('x'):rep(60000)}) do n = n + 1 end\nreturn {n = n}", LOAD))
+    same(w.over(x)["state"], "succeeded")
+    same(w.step_of(x, "look")["result"], {"n": 8})
+
+
+@test
 def names_and_options_are_checked(w):
     wrong = ["evidence()", "evidence('')", "cause()", "cause(5)", "cause('x', 5)", "cause('x', {evidnce = 1})", "cause('x', {certainty = 2})", "cause('x', {parameters = 1})",
              "runbook()", "runbook('x', 5)", "runbook('x', {1})", "runbook('x', {}, {chek = true})"]
