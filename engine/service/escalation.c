@@ -104,6 +104,7 @@ enum err escalation_fold(struct incident *inc, const struct record *r, struct er
 	if (!err) err = escalation_apply(inc->escalating->state, &ev, e);
 	if (err) return err;
 	if (r->kind == RECORD_ESCALATION_RAISED) keep_raise(inc, r, ev.trigger);
+	if (is_of_incident && inc->is_emitting) store_batch_timer(incident_batch(inc->engine), inc->id, NULL, "escalation", 0);
 	if (json_str(r->data, "oncall", NULL)) snprintf(inc->escalating->oncall, DIGEST_HEX_BYTES, "%s", json_str(r->data, "oncall", ""));
 	return ERR_OK;
 }
@@ -233,25 +234,37 @@ static bool do_command(struct incident *inc, const struct escalation_command *c)
 	case ESCALATION_DO_EXHAUST:
 		return exhaust(inc, c);
 	case ESCALATION_DO_WAKE:
-		incident_wake(inc, c->at_us);
 		return false;
 	}
 	return false;
+}
+
+/* The moment at which it wants to be asked again, on the wall clock, for whoever looks into the store; 0: none. After a restart the engine goes by the records.
+ */
+static void write_timer(struct incident *inc, int64_t at_us)
+{
+	int64_t due_us = at_us ? clock_now_us() + at_us - clock_steady_us() : 0;
+	store_batch_timer(incident_batch(inc->engine), inc->id, NULL, "escalation", due_us);
 }
 
 void escalation_advance(struct incident *inc)
 {
 	struct incident_escalation *g = inc->escalating;
 	struct escalation_command commands[ESCALATION_COMMANDS_MAX];
+	int64_t wake_us = 0;
+	bool has_moved = false;
 	if (!g || g->is_advancing) return;
 	g->is_advancing = true;
-	incident_wake(inc, 0);
 	/* Bounded: each round answers what the last one asked for, and a ladder ends. */
 	for (bool again = true; again;) {
 		again = false;
 		size_t n = escalation_decide(g->state, clock_steady_us(), commands);
 		for (size_t i = 0; i < n; i++) again = do_command(inc, &commands[i]) || again;
+		wake_us = n && commands[n - 1].kind == ESCALATION_DO_WAKE ? commands[n - 1].at_us : 0;
+		has_moved = has_moved || again;
 	}
+	incident_wake(inc, wake_us);
+	if (has_moved) write_timer(inc, wake_us);
 	g->is_advancing = false;
 }
 

@@ -61,6 +61,9 @@
  * {"channels":[{"channel":"mail"|"webhook"|"command","address","result":"delivered"|"failed"|"unknown","why"}...]} a test message on each of a person's
  * channels; answered when all of them are over
  *
+ * escalate       {"id":incident or execution, or the beginning of it,"to":POLICY,"reason"} -> {"incident","escalation":{"state","policy","level","round",...}}
+ *                another person, now: the next level, or all of it anew. An execution without an incident gets one; to: that policy from here on
+ *
  * token.create   {"name","for":principal,"expires":duration} -> {"token","name","for","expires_us"}      the engine's own user only, on its socket only
  * token.list     {} -> {"tokens":[{"name","for","by","created_us","expires_us","state":"live"|"expired"|"revoked"}...]}
  * token.revoke   {"name"}
@@ -71,16 +74,12 @@
  *                  "rail","incident","execution","reason"}...],"truncated":N}      durable when this answers. The source's own proof is needed in the headers,
  *                  but of the engine's own user, who could read it anyway
  * alerts.list      {} -> {"alerts":[{"incident","priority",...as in alert_list...}...]}     of the incidents that are open
- * incidents        {"all":bool,"limit":N,"before":id} -> {"incidents":[INCIDENT...],"next":id}      those that are open, the most urgent first; all: newest first.
- *                  Those that who asks may not see are left out: the right respond of the playbook, or being on the incident's ladder
- * incident.show    {"incident":ID or prefix} -> INCIDENT with "alert_list", "executions", "notes"
- * incident.open    {"title","priority":1..5,"owner","escalation"} -> {"incident"}
- * incident.ack     {"incident","how":"cli"|"api","note"}            stops the escalation, too
- * incident.note    {"incident","text"}
- * incident.assign  {"incident","to":"user:NAME","reason"}
- * incident.prioritise {"incident","priority","reason"}
- * incident.resolve {"incident","reason"}
- * escalate         {"id":incident or execution,"reason","to":policy} -> {"incident","escalation"}      who may see the incident, or read the execution
+ * incidents        {"all":bool,"limit":N,"before":id} -> {"incidents":[INCIDENT...],"next":id}      those that are open, the most urgent first; all: newest
+ * first. Those that who asks may not see are left out: the right respond of the playbook, or being on the incident's ladder incident.show    {"incident":ID or
+ * prefix} -> INCIDENT with "alert_list", "executions", "notes" incident.open    {"title","priority":1..5,"owner","escalation"} -> {"incident"} incident.ack
+ * {"incident","how":"cli"|"api","note"}            stops the escalation, too incident.note    {"incident","text"} incident.assign
+ * {"incident","to":"user:NAME","reason"} incident.prioritise {"incident","priority","reason"} incident.resolve {"incident","reason"} escalate {"id":incident or
+ * execution,"reason","to":policy} -> {"incident","escalation"}      who may see the incident, or read the execution
  *
  * INCIDENT: {"incident","title","state","priority","origin","opened_us","changed_us","acknowledged_us","acknowledged_by","mitigated_us","resolved_us",
  *   "resolved_by","assigned_to","owner","escalation","source","book","alerts":N,"firing":N,"running":N}     what is not there yet is left out
@@ -96,13 +95,15 @@
  *   "questions":[{"step","attempt","call","prompt","type":"string"|"int"|"number"|"bool"|"enum"|"duration","choices":[...],"default":any}],
  *   "trigger":WORD,"parent":{"execution","step","attempt","call"} or null: whose call runs it,
  *   "children":[{"step","attempt","call","execution","runbook":words,"state" or null: it has not begun}...],
- *   "findings":[{"kind":"evidence","step","attempt","call","t_us","name","data"} or {"kind":"cause",...,"cause":id,"text","evidence","parameters","certainty":0..100}...],
+ *   "findings":[{"kind":"evidence","step","attempt","call","t_us","name","data"} or
+ * {"kind":"cause",...,"cause":id,"text","evidence","parameters","certainty":0..100}...],
  *   "conclusion":{"outcome":"mended"|"proposed"|"failed"|"no_cause","cause","runbook","execution","count","within_us"} or null,
  *   "denied":[{"step","by":"policy"|"book"|"person","words","pattern","allowable":bool}],"approvals":[APPROVAL...]}
  * APPROVAL: {"step","title","risk","needed":N,"given":[{"by","until_us"}...],"from":text,"rules":[ids],"targets":[...] or null,"binding":digest}, and "prompt"
  * where the step's code asked A call's number is unique in its attempt; "of" and "nth" are for people (call.h: four ranges). Calls of the current attempt only,
  * the last 200. WHY is "approval" (others must agree), "person" (manual: do it and say), "go" (guided: press a key to run it), "answer" (a question is open),
- * "child" (a runbook that it started waits for a person), "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out while a person is at the run), "retry" (until due_us).
+ * "child" (a runbook that it started waits for a person), "resolve" (a call's outcome is unknown), "decision" (it failed, diverged, was denied or timed out
+ * while a person is at the run), "retry" (until due_us).
  *
  * UNKNOWN: {"step","title","attempt","unknown":N,"selected":N,"can_verify":bool,"proof":PROOF or null,"readers":[ids of steps to come that read its result],
  *   "calls":[{"call","selected":bool,"words","module","function","effect","host","cwd","env":[names],"stdin_bytes","body_bytes","stdin_secret","started_us","unknown_us",

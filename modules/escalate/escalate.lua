@@ -4,8 +4,8 @@ local raise = rung.raise
 local error, type = error, type
 
 --- escalate(why)
--- Calls a person: the escalation of the execution's incident is raised, and where it climbs already its next level is notified now. An execution without an incident
--- gets one. The step goes on; it does not wait until somebody has acknowledged. Nobody needs a right for it.
+-- Calls a person: the escalation of the execution's incident is raised. Where it climbs already this joins it; where somebody
+-- has acknowledged it begins anew. An execution without an incident gets one. The step goes on; it does not wait until somebody has acknowledged. Nobody needs a right for it.
 -- @param why text: what whoever is woken shall know
 -- @return table: `incident`, its id
 -- @row escalate.raise

@@ -51,11 +51,12 @@ static void it_says_what_where_since_when_and_what_to_do(void **state)
 	(void)state;
 	struct notice n = notice_of_ana();
 	struct buf b;
-	assert_body(&n, "What:      Disk full\nWhy:       a step failed or timed out\n           no space left\n"
-	                "Where:     web-03, playbooks/disk.md, step look, execution 01J9ZK3V5QW8X7C2N4M6B8R0TX\nSince:     2025-11-24T15:48:00Z, for 12 min 0 s\n"
-	                "Priority:  P1\nLadder:    level 2 of web\nIncident:  01J9ZK3V5QW8X7C2N4M6B8R0TY\nEngine:    bastion\n\n"
-	                "You are asked to look. Say that you have it, and nobody else is notified:\n\n  rung ack 01J9ZK3V5QW8X7C2N4M6B8R0TY\n"
-	                "  https://rung.example.net/a/x\n\nSee it, and take part:\n\n  rung attach 01J9ZK3V5QW8X7C2N4M6B8R0TX\n");
+	assert_body(&n,
+	            "What:      Disk full\nWhy:       a step failed or timed out\n           no space left\n"
+	            "Where:     web-03, playbooks/disk.md, step look, execution 01J9ZK3V5QW8X7C2N4M6B8R0TX\nSince:     2025-11-24T15:48:00Z, for 12 min 0 s\n"
+	            "Priority:  P1\nLadder:    level 2 of web\nIncident:  01J9ZK3V5QW8X7C2N4M6B8R0TY\nEngine:    bastion\n\n"
+	            "You are asked to look. Say that you have it, and nobody else is notified:\n\n  rung ack 01J9ZK3V5QW8X7C2N4M6B8R0TY\n"
+	            "  https://rung.example.net/a/x\n\nSee it, and take part:\n\n  rung attach 01J9ZK3V5QW8X7C2N4M6B8R0TX\n");
 	buf_init(&b, NOTICE_BYTES_MAX);
 	assert_true(notice_subject(&n, &b));
 	assert_string_equal(b.data, "[rung] P1 Disk full on web-03 (failed)");
