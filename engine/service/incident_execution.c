@@ -49,13 +49,40 @@ static json_t *end_of(struct execution *x)
 	return d;
 }
 
-void incident_execution_ended(struct execution *x)
+/* Was somebody asked for only since something stood still or went wrong, which a good end mends? Who was asked for otherwise is still to come. */
+static bool is_mended_by_success(const struct incident *inc)
 {
-	struct incident *inc = incident_of_execution(x->engine, x->id);
+	static const unsigned mended = 1U << RAISED_BY_FAILED | 1U << RAISED_BY_UNKNOWN | 1U << RAISED_BY_DIVERGED | 1U << RAISED_BY_OVERDUE |
+	                               1U << RAISED_BY_WAITING | 1U << RAISED_BY_APPROVAL | 1U << RAISED_BY_DENIED;
+	struct escalation_seen seen;
+	for (size_t i = 0; escalation_raise_seen(inc, i, &seen); i++)
+		if (!(mended >> seen.trigger & 1)) return false;
+	return true;
+}
+
+/* What was opened since somebody had to look at an execution is over when all that works on it came to a good end. */
+static void resolve_by_execution(struct incident *inc)
+{
+	const struct incident_flow *f = inc->flow;
+	bool is_good = f->origin == INCIDENT_BY_EXECUTION && f->state != INCIDENT_RESOLVED && f->running == 0 && f->alert_count == 0 && is_mended_by_success(inc);
+	for (size_t i = 0; i < f->execution_count; i++) is_good = is_good && f->executions[i].is_success;
+	if (is_good) incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = json_pack("{s:s}", "how", "execution")}, NULL);
+}
+
+static void tell_end(struct incident *inc, struct execution *x)
+{
 	const struct incident_execution *run = inc ? incident_execution_find(inc->flow, x->id) : NULL;
 	if (!run || run->ended_us) return;
-	failpoint(INCIDENT_EXECUTION_ENDED);
 	incident_emit(inc, (struct incident_emit){.kind = RECORD_EXECUTION_ENDED, .data = end_of(x)}, NULL);
+	resolve_by_execution(inc);
+}
+
+/* It may have begun for one that was resolved, and been the reason for another since. */
+void incident_execution_ended(struct execution *x)
+{
+	failpoint(INCIDENT_EXECUTION_ENDED);
+	if (x->incident) tell_end(incident_find(x->engine, x->incident), x);
+	tell_end(incident_of_execution(x->engine, x->id), x);
 	incident_commit(x->engine);
 }
 
