@@ -35,6 +35,8 @@ bool approval_has_driven(const struct approval_insiders *in, const char *who)
 {
 	for (size_t i = 0; i < in->driver_count; i++)
 		if (strcmp(in->drivers[i], who) == 0) return true;
+	for (size_t i = 0; i < in->forebear_count; i++)
+		if (strcmp(in->forebears[i], who) == 0) return true;
 	return false;
 }
 

@@ -48,6 +48,8 @@ void approval_bind(const struct approval_subject *s, char out[APPROVAL_BINDING_B
 struct approval_insiders {
 	const char *const *drivers; /* all who ever did */
 	size_t driver_count;
+	const char *const *forebears; /* those of the execution that runs it, as far as they had driven that when it began */
+	size_t forebear_count;
 	const struct book *book;
 	const struct policy *policy; /* knows under which names people write; or NULL */
 };

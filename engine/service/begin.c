@@ -246,9 +246,30 @@ static const char *trigger_of(const char *driver)
 	return strncmp(driver, "service:", 8) == 0 ? "schedule" : "person";
 }
 
+static void add_forebear(struct execution *x, const char *who)
+{
+	x->forebears = arena_grow(x->arena, x->forebears, x->forebear_count, &x->forebear_capacity, sizeof *x->forebears);
+	x->forebears[x->forebear_count++] = arena_strdup(x->arena, who);
+}
+
+static void take_forebears(struct execution *x, const struct execution *up)
+{
+	for (size_t i = 0; i < up->forebear_count; i++) add_forebear(x, up->forebears[i]);
+	for (size_t i = 0; i < up->driver_count; i++)
+		if (!rights_has_driven(x, up->drivers[i])) add_forebear(x, up->drivers[i]);
+}
+
+static json_t *forebears_json(const struct execution *x)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < x->forebear_count; i++) json_array_append_new(list, json_string(x->forebears[i]));
+	return list;
+}
+
 static void record_start(struct execution *x, const json_t *alert)
 {
 	json_t *rights = json_pack("{s:O,s:b}", "allow", x->allow, "declared", x->is_all_declared);
+	if (x->forebear_count) json_object_set_new(rights, "forebears", forebears_json(x));
 	if (json_object_size(x->secret_aliases)) json_object_set(rights, "secrets", x->secret_aliases);
 	json_t *d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i}", "book", x->book_path, "plan", x->plan_digest, "trigger", x->trigger, "mode",
 	                      x->flow->mode == FLOW_AUTO ? "auto" : "guided", "driver", x->driver, "parameters", execution_blob_json(x, x->params), "rights",
@@ -287,6 +308,7 @@ enum err execution_prepare(struct engine *en, const struct execution_wish *w, st
 	x->driver = arena_strdup(x->arena, w->driver);
 	x->trigger = w->trigger ? arena_strdup(x->arena, w->trigger) : trigger_of(x->driver);
 	if (w->parent) take_parent(x, w->parent_call.execution, w->parent_call.step, w->parent_call.attempt, w->parent_call.call);
+	if (w->parent) take_forebears(x, w->parent);
 	x->incident = arena_strdup(x->arena, w->incident);
 	x->epoch = lease_next(0);
 	enum err err = open_wished(x, w, e);
@@ -387,6 +409,9 @@ static enum err read_start(struct execution *x, const struct record *r, struct e
 	free(text);
 	err = bind_rights(x, json_arr(rights, "allow"), json_bool(rights, "declared", false), e);
 	if (json_obj(rights, "secrets")) json_object_update(x->secret_aliases, json_obj(rights, "secrets"));
+	size_t i;
+	json_t *who;
+	json_array_foreach(json_arr(rights, "forebears"), i, who) add_forebear(x, json_string_value(who));
 	json_decref(rights);
 	fold_ready(x, strcmp(json_str(r->data, "mode", "auto"), "guided") == 0 ? FLOW_GUIDED : FLOW_AUTO);
 	flow_refresh(x->flow);

@@ -10,6 +10,7 @@
 #include "service/engine_state.h"
 #include "service/incident.h"
 #include "service/inventory.h"
+#include "service/rights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,14 @@ static void give_secrets(struct execution *x, const struct call *c, struct execu
 	json_decref(form);
 }
 
+/* Who took the parent over when its engine was gone has its children too. One that was handed to somebody else on its own stays theirs. */
+static void follow_driver(struct execution *x, struct execution *child)
+{
+	if (strcmp(child->driver, x->driver) == 0 || !rights_has_driven(x, child->driver)) return;
+	json_t *d = json_pack("{s:s,s:s,s:s}", "to", x->driver, "from", child->driver, "why", "parent");
+	execution_emit(child, (struct emit){.kind = RECORD_DRIVER_CHANGED, .step = SIZE_MAX, .by = x->driver, .data = d}, NULL);
+}
+
 /* An engine before this one has started it. */
 static void meet(struct execution *x, struct call *c, struct execution *child)
 {
@@ -251,6 +260,7 @@ static void meet(struct execution *x, struct call *c, struct execution *child)
 	link_child(x, child);
 	failpoint(CHILD_ADOPT);
 	execution_take_up(child, "system:engine");
+	follow_driver(x, child);
 	execution_step_on(child);
 }
 

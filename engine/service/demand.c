@@ -9,7 +9,12 @@ struct approval *consent_approval(struct execution *x, struct consent c)
 
 struct approval_insiders execution_insiders(const struct execution *x, const struct policy *p)
 {
-	return (struct approval_insiders){.drivers = x->drivers, .driver_count = x->driver_count, .book = x->book, .policy = p};
+	return (struct approval_insiders){.drivers = x->drivers,
+	                                  .driver_count = x->driver_count,
+	                                  .forebears = x->forebears,
+	                                  .forebear_count = x->forebear_count,
+	                                  .book = x->book,
+	                                  .policy = p};
 }
 
 enum err demands_check(struct execution *x, size_t step, const struct policy *p, struct error *e)

@@ -166,6 +166,8 @@ struct execution {
 	json_t *conclusion;        /* d of playbook.concluded; NULL: none yet */
 	const char **drivers;      /* all who have driven it, the first started it */
 	size_t driver_count, driver_capacity;
+	const char **forebears; /* who had driven its parents when it began: they agree to nothing in it either */
+	size_t forebear_count, forebear_capacity;
 	struct elevation *elevations;
 	size_t elevation_count, elevation_capacity;
 	struct bounds *bounds; /* what the book lets its steps call */

@@ -783,6 +783,56 @@ def a_policy_replaced_again_and_again_decides_as_one_of_them(w):
     w.client.ask("cancel", execution=x) if w.view(x)["state"] == "waiting" else None
 
 
+# --- runbooks that a step starts -------------------------------------------------------------------------------------------------------------
+
+
+def family(w, child, before=()):
+    """A parent that runs the child behind what comes before. Who is in ops runs both."""
+    w.policy(POLICY.replace('"sh touch *"]', '"sh touch *", "runbook **"]'))
+    name = os.path.relpath(w.book([child], permissions=("sh true", "sh sh -c *")), w.root)
+    return w.book(list(before) + [{"fences": [("return runbook('%s')" % name, "lua {id=start}")]}], permissions=("sh true", "sh sh -c *", "runbook %s" % name))
+
+
+def child_of(w, client, x):
+    def look():
+        return [c["execution"] for c in client.ask("attach", execution=x).get("children", []) if c["state"]]
+    return r.deadline(20, "its child", look)[0]
+
+
+@test
+def who_drove_the_parent_agrees_to_nothing_in_its_child(w):
+    path = family(w, {"title": "Drop", "comment": "id=drop", "fences": [("sh{'true'}", "lua {risk=destructive approve=1 from=ops}")]}, [{"title": "Wait"}])
+    daemon = w.user("daemon")
+    x = w.run_as(daemon, path, mode="guided")
+    daemon.ask("handover", execution=x, to="user:root", reason="lunch")
+    w.client.ask("settle", execution=x, step="wait", outcome="succeeded")
+    w.client.ask("go", execution=x, step="start")
+    child = child_of(w, w.client, x)
+    w.waits(child, "drop", "approval")
+    denied(lambda: approve(daemon, child), "user:daemon", "drove")
+    w.restart()
+    w.client.ask("resume", execution=x)
+    w.waits(child, "drop", "approval")
+    denied(lambda: approve(w.user("daemon"), child), "user:daemon", "drove")
+    w.client.ask("cancel", execution=x, reason="enough")
+    w.over(x)
+
+
+@test
+def who_takes_over_a_parent_after_a_crash_drives_its_child(w):
+    path = family(w, {"title": "Ask", "fences": [("return {a = ask('go on?')}", "lua {id=ask}")]})
+    x = w.run_as(w.user("daemon"), path)
+    w.waits(x, "start", "child")
+    child = child_of(w, w.user("daemon"), x)
+    w.restart()
+    w.client.ask("resume", execution=x)
+    w.waits(x, "start", "child")
+    r.deadline(20, "its child is root's", lambda: w.view(child)["driver"] == "user:root")
+    refused(lambda: w.user("daemon").ask("answer", execution=child, step="ask", call=1, value="yes"), "denied", "drives")
+    w.client.ask("cancel", execution=x, reason="enough")
+    w.over(x)
+
+
 if __name__ == "__main__":
     if os.geteuid() != 0:
         print("ok - # skipped: being other users needs root")
