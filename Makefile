@@ -58,10 +58,13 @@ BOX_OBJ  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard engine/sandbox/worker/*.c) $(
 .PHONY: all
 all: $(O)/rung $(O)/rung-forkd ## build the program and its fork server into build/
 
+# What engine/http/watch.c puts before the libraries' own.
+WATCHED  := -Wl,--export-dynamic-symbol=recv -Wl,--export-dynamic-symbol=gnutls_record_recv
+
 # Archives refer upward nowhere; --start-group only spares listing them from top to bottom.
 $(O)/rung: $(O)/obj/engine/main.o $(ARCHIVES)
 	@echo '  link  $@'
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(O)/obj/engine/main.o -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(WATCHED) -o $@ $(O)/obj/engine/main.o -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 $(O)/rung-forkd: $(BOX_OBJ) $(O)/obj/gen/modules.o $(O)/lib/base.a
 	@echo '  link  $@'
@@ -169,7 +172,7 @@ $(O)/policy-decide: tests/policy/decide.c $(O)/lib/policy.a $(O)/lib/base.a
 # The program with a wall clock that a test sets: the linker puts tests/hostile/clock_offset.c before clock_gettime, the program's objects are the same.
 $(O)/rung-clock: $(O)/obj/engine/main.o $(O)/obj/tests/hostile/clock_offset.o $(ARCHIVES)
 	@echo '  link  $@'
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=clock_gettime -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) $(WATCHED) -Wl,--wrap=clock_gettime -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LIBS)
 
 # The simulation drives the very objects of flow/ that the program links.
 SIMULATE := $(wildcard tests/simulate/*.c)

@@ -128,6 +128,8 @@ enum err head_check(const struct head *h, struct head_body *body, struct error *
 	*body = (struct head_body){.is_given = false};
 	if (h->is_over) return error_set(e, ERR_TOO_BIG, "a request has at most %d headers", HTTP_HEADERS_MAX);
 	if (!lies_right(h)) return error_set(e, ERR_PROTOCOL, "the request is not written as HTTP/1.1 has it: lines end with CR LF, parts are one space apart");
+	for (const char *p = h->target; *p; p++)
+		if (*p <= 0x20 || *p >= 0x7f) return error_set(e, ERR_PROTOCOL, "a target has visible characters of ASCII only");
 	if (!is_token(h->method, strlen(h->method))) return error_set(e, ERR_PROTOCOL, "the method is no word");
 	if (strcmp(h->version, "HTTP/1.1") != 0 && strcmp(h->version, "HTTP/1.0") != 0)
 		return error_set(e, ERR_PROTOCOL, "HTTP/1.1 or HTTP/1.0 is spoken here");

@@ -87,11 +87,13 @@ static void say_address(struct http *h, const struct sockaddr_storage *a)
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 	bool is_six = a->ss_family == AF_INET6;
-	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
-	inet_ntop(a->ss_family, is_six ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr, host, sizeof host);
+	struct sockaddr_in four = {0};
+	struct sockaddr_in6 six = {0};
+	memcpy(&four, a, sizeof four);
+	memcpy(&six, a, sizeof six);
+	inet_ntop(a->ss_family, is_six ? (const void *)&six.sin6_addr : (const void *)&four.sin_addr, host, sizeof host);
 	snprintf(h->address, sizeof h->address, is_six ? "%s://[%s]:%u" : "%s://%s:%u", h->is_tls ? "https" : "http", host,
-	         ntohs(is_six ? six->sin6_port : four->sin_port));
+	         ntohs(is_six ? six.sin6_port : four.sin_port));
 }
 
 static enum err open_socket(struct http *h, const char *text, const struct sockaddr_storage *a, socklen_t n, struct error *e)

@@ -4,6 +4,7 @@
 #include "http/late.h"
 #include "http/route.h"
 #include "http/stream.h"
+#include "http/watch.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,6 +100,7 @@ static void connection_changed(void *arg, struct MHD_Connection *at, void **cont
 	}
 	struct connection *c = mem_zero(sizeof *c);
 	c->fd = MHD_get_connection_info(at, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	watch_begin(c->fd, h->is_tls);
 	c->since_us = clock_monotonic_us();
 	address_of(c, MHD_get_connection_info(at, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
 	link_connection(h, c);
@@ -197,6 +199,7 @@ static enum err look_at_head(struct exchange *x, const char *method, const char 
 	*head = (struct head){.bytes = method, .method = method, .version = version, .target = x->target_text};
 	head->n = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
 	MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, field_came, head);
+	if (watch_saw_nul(x->from->fd)) return error_set(e, ERR_PROTOCOL, "a byte of value 0 is part of no request");
 	if (head->n > HTTP_HEAD_MAX) return error_set(e, ERR_TOO_BIG, "a request's head has at most %d bytes", HTTP_HEAD_MAX);
 	enum err err = head_check(head, body, e);
 	if (!err) err = target_read(x->target_text, &x->target, e);

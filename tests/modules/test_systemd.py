@@ -3,10 +3,11 @@
 host's, which clean folders and start daemons); /tmp, /run and the journal are its own too. The tests are one of its units. Skipped without root.
 
 limit: 180"""
-import os, subprocess, sys, tempfile
+import os, shutil, subprocess, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
+import systemd
 from step import Steps, fails
 from world import run_tests, same
 
@@ -68,55 +69,19 @@ def inside():
     return status
 
 
-# What process 1 becomes: mounts are private to it; then systemd with our units only.
-BEGIN = """set -e
-mount --make-rprivate /
-mount -t tmpfs none /run
-mount -t tmpfs -o mode=1777 none /tmp
-mount -t tmpfs none /etc/systemd
-[ ! -d /sys/fs/cgroup/unified ] || mount -t cgroup2 none /sys/fs/cgroup/unified || true
-mkdir -p /run/units /run/lock
-cd "$UNITS"
-cp -- * /run/units/
-exec env -i container=rung SYSTEMD_UNIT_PATH=/run/units PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system --unit=rung-tests.service --log-target=null --show-status=no --crash-reboot=no
-"""
-
-
 def outside():
     folder = tempfile.mkdtemp(prefix="rung-systemd-", dir="/var/tmp")  # /tmp is another one inside
-    result = os.path.join(folder, "result")
-    here = os.path.dirname(os.path.abspath(__file__))
-    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "RUNG", "RUNG_FORKD", "RUNG_BUILD", "RUNG_RELEASE", "RUNG_FORKD_RELEASE", "HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
-    units = dict(UNITS)
-    units["rung-tests.service"] = "[Unit]\nDefaultDependencies=no\nSuccessAction=exit-force\nFailureAction=exit-force\n[Service]\nType=oneshot\nWorkingDirectory=%s\n%sExecStart=%s %s --inside\nStandardOutput=truncate:%s\nStandardError=inherit\n" % (
-        os.getcwd(), "".join('Environment="%s=%s"\n' % kv for kv in keep.items()), sys.executable, os.path.join(here, "test_systemd.py"), result)
-    os.mkdir(os.path.join(folder, "units"))
-    for name, text in units.items():
-        with open(os.path.join(folder, "units", name), "w") as f:
-            f.write(text)
-    p = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "--uts", "sh", "-c", BEGIN], env=dict(os.environ, UNITS=os.path.join(folder, "units")),
-                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        p.wait(150)
-    except subprocess.TimeoutExpired:
-        pass
-    finally:
-        p.kill()
-        p.wait()
-    text = open(result).read() if os.path.exists(result) else ""
-    print(text, end="")
-    if "# " not in text:
-        print("not ok - systemd did not come to an end of the tests (exit status %s)" % p.returncode)
-        return 1
-    subprocess.run(["rm", "-rf", folder])
-    return 0 if ", 0 failed" in text else 1
+    status = systemd.run_inside(__file__, UNITS, folder)
+    if status == 0:
+        shutil.rmtree(folder)
+    return status
 
 
 if __name__ == "__main__":
     if "--inside" in sys.argv:
-        sys.argv.remove("--inside")
+        del sys.argv[1:]
         sys.exit(inside())
-    if os.geteuid() != 0 or not os.path.exists("/lib/systemd/systemd"):
+    if not systemd.is_possible():
         print("ok - nothing to do # skip it takes root and systemd")
         sys.exit(0)
     sys.exit(outside())

@@ -596,6 +596,14 @@ class Listening(unittest.TestCase):
                 self.assertEqual((a.status, a.headers["Strict-Transport-Security"]), (200, "max-age=31536000"))
                 a.read()
                 self.assertIn(c.sock.version(), ("TLSv1.2", "TLSv1.3"))
+                # The same is refused, and events stream, as without it.
+                with trust.wrap_socket(w.connect(), server_hostname="127.0.0.1") as inside:
+                    inside.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\0\nX: y\r\n\r\n")
+                    self.assertTrue(inside.recv(4096).startswith(b"HTTP/1.1 400 "))
+                x = w.run(w.lua("sh('true')"))
+                w.over(x)
+                c.request("GET", "/v1/executions/%s/events" % x, headers={"Authorization": "Bearer " + token})
+                self.assertIn(b"event: ended", c.getresponse().read())
                 self.assertNotIn(b"200", w.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
                 done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % w.port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], stdin=subprocess.DEVNULL,
                                       capture_output=True, text=True, timeout=30)
