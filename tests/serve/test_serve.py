@@ -231,7 +231,7 @@ class Operations(unittest.TestCase):
 
             def some():
                 try:
-                    for _ in range(10):
+                    for _ in range(5):
                         x = w.ask(token, "run", book=path, mode="auto", declared=True)["execution"]
                         if w.ask(token, "attach", execution=x)["execution"] != x:
                             wrong.append(x)
@@ -243,7 +243,7 @@ class Operations(unittest.TestCase):
             for t in threads:
                 t.join()
             self.assertEqual(wrong, [])
-            self.assertEqual(len(w.ask(token, "log", limit=500)["executions"]), 80)
+            self.assertEqual(len(w.ask(token, "log", limit=500)["executions"]), 40)
 
 
 class Events(unittest.TestCase):
@@ -309,10 +309,12 @@ class Events(unittest.TestCase):
     def test_a_reader_that_stands_still_gets_every_record_in_the_end_and_others_wait_for_nothing(self):
         with Served() as w:
             token = w.token()
-            x = w.run(w.lua("for i = 1, 300 do sh('head -c 20000 /dev/zero | tr \"\\\\0\" x') end"))
+            x = w.run(w.lua("for i = 1, 25 do sh('head -c 200000 /dev/zero | tr \"\\\\0\" x') end"))
             slow = events(w, x, token, timeout=60)
-            first = slow.event()
+            first, began = slow.event(), time.monotonic()
             self.assertEqual(w.over(x, 60)["state"], "succeeded")
+            if time.monotonic() - began > 25:
+                self.skipTest("this machine is too busy: a reader may stand still for 30 s")
             got = slow.all()
             self.assertEqual(got[-1][1], "ended")
             self.assertEqual([e[0] for e in got if e[1] == "record"], [k["seq"] for k in self.every_record(w, x) if k["seq"] > (first[0] or -1)])
