@@ -31,6 +31,8 @@ struct call_site {
 	const char *workspace;             /* absolute: where commands start */
 	const char *key;                   /* of a keyed call: what its target knows it by; else NULL */
 	bool repeats;                      /* its effect class lets it be made again unasked */
+	const char *http_proxy;            /* "host:port" that requests to names go through; NULL: none */
+	const char *const *http_direct;    /* names, with all below them, that are asked without it; NULL: none, and behind the last */
 	const char *http_ca;               /* the file of certificates that HTTP trusts; NULL: the system's */
 	const char *user;                  /* who the engine is */
 	const struct inventory *inventory; /* NULL: no_inventory says why there is none */

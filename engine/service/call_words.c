@@ -31,6 +31,8 @@ void call_site_make(struct execution *x, size_t step, struct call_site *out)
 	                          .environment = environment,
 	                          .names_host = names_host,
 	                          .http_ca = x->engine->config->http_ca,
+	                          .http_proxy = x->engine->config->http_proxy,
+	                          .http_direct = x->engine->config->http_direct,
 	                          .engine = x->engine,
 	                          .execution = x,
 	                          .step = step};

@@ -123,6 +123,34 @@ static enum err read_http_ca(struct reading *r, const struct yaml *v)
 	return err;
 }
 
+/* "http://proxy.example:3128", and nothing behind it. */
+static enum err read_http_proxy(struct reading *r, const struct yaml *v)
+{
+	struct url u;
+	struct error why;
+	const char *text;
+	enum err err = yaml_text(v, r->name, &text, r->error);
+	if (err) return err;
+	if (url_parse(r->arena, text, &u, &why)) return yaml_wrong(v, r->error, "%s is a URL, such as http://proxy.example:3128: %s", r->name, why.text);
+	if (strcmp(u.scheme, "http") != 0 || strcmp(u.path, "/") != 0 || u.query || u.host_kind == HOST_IPV6)
+		return yaml_wrong(v, r->error, "%s is http://, a name or an IPv4 address, and a port, such as http://proxy.example:3128", r->name);
+	r->config->http_proxy = arena_printf(r->arena, "%s:%u", u.host, u.port);
+	return ERR_OK;
+}
+
+static enum err read_http_direct(struct reading *r, const struct yaml *v)
+{
+	struct yaml **items;
+	size_t n;
+	enum err err = yaml_texts(v, r->name, &items, &n, r->arena, r->error);
+	if (err) return err;
+	const char **names = arena_alloc(r->arena, (n + 1) * sizeof *names);
+	for (size_t i = 0; i < n; i++) names[i] = items[i]->text;
+	names[n] = NULL;
+	r->config->http_direct = names;
+	return ERR_OK;
+}
+
 static enum err read_listen(struct reading *r, const struct yaml *v)
 {
 	return yaml_text(v, r->name, &r->config->listen, r->error); /* what it names is looked at by who listens */
@@ -183,6 +211,9 @@ static const struct key http_keys[] = {
     {"public", "URL", "where others reach `rung serve`, as https://rung.example.net: links in messages begin so; without it messages have no link",
      read_http_public, NULL},
     {"ca", "PATH", "a file of certificates (PEM) that servers' certificates are checked against, in place of the system's", read_http_ca, NULL},
+    {"proxy", "URL", "the proxy that HTTP requests of steps to names go through, as http://proxy.example:3128; addresses are asked directly", read_http_proxy,
+     NULL},
+    {"direct", "LIST", "names that are asked without the proxy, each with all below it: [example.net, intra.example.com]", read_http_direct, NULL},
     {"listen", "ADDRESS:PORT", "where `rung serve` listens; 127.0.0.1:7864 where nothing is said; an address that is not loopback takes tls", read_listen,
      NULL},
     {"tls", "MAP", "how `rung serve` is reached from other hosts; needs both keys", NULL, tls_keys},

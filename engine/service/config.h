@@ -23,6 +23,8 @@ struct config {
 	struct command_rules rules;
 	const char *socket_path, *socket_group, *socket_at; /* another socket, for a group; NULL: none */
 	const char *http_public;                            /* where others reach `rung serve`, without a slash at the end; NULL: no link leads here */
+	const char *http_proxy;                             /* host:port of the proxy that requests of steps go through; NULL: none */
+	const char *const *http_direct;                     /* names that are asked directly all the same; NULL behind the last */
 	const char *http_ca;                                /* a file of certificates in PEM; NULL: the system's */
 	const char *listen;                                 /* where `rung serve` listens: "127.0.0.1:7864"; NULL: where nothing is said */
 	const char *tls_certificate, *tls_key, *tls_at;     /* files in PEM; NULL: no TLS */

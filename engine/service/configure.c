@@ -167,6 +167,8 @@ static void adopt(struct engine *en, struct arena *a, const struct config *c)
 	en->config->environment_count = c->environment_count;
 	en->config->ssh = c->ssh;
 	en->config->http_ca = c->http_ca;
+	en->config->http_proxy = c->http_proxy;
+	en->config->http_direct = c->http_direct;
 	en->config->http_public = c->http_public;
 	if (en->reread_arena) arena_free(en->reread_arena);
 	en->reread_arena = a;

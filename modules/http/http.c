@@ -114,6 +114,16 @@ static const char *request(struct arena *a, const json_t *arguments, const struc
 	return check_headers(json_obj(arguments, "headers"));
 }
 
+/* Is the name one of those, or below one? */
+static bool is_direct(const struct call_site *site, const char *host)
+{
+	for (const char *const *d = site->http_direct; d && *d; d++) {
+		size_t n = strlen(host), m = strlen(*d);
+		if (n >= m && strcasecmp(host + n - m, *d) == 0 && (n == m || host[n - m - 1] == '.')) return true;
+	}
+	return false;
+}
+
 static enum err frame(const struct call_site *site, const json_t *arguments, json_t *head, struct buf *payload, struct error *e)
 {
 	static const char *const handed_on[] = {"method",      "headers", "body",       "user",      "password",  "token",  "ca",
@@ -137,6 +147,7 @@ static enum err frame(const struct call_site *site, const json_t *arguments, jso
 		json_object_set_new(head, "is_named", json_boolean(site->names_host(site, &r)));
 		json_object_set_new(head, "repeats", json_boolean(site->repeats));
 		if (site->key) json_object_set_new(head, "idempotency_key", json_string(site->key));
+		if (site->http_proxy && u.host_kind == HOST_NAME && !is_direct(site, u.host)) json_object_set_new(head, "proxy", json_string(site->http_proxy));
 		if (site->http_ca) json_object_set_new(head, "ca_file", json_string(site->http_ca));
 	}
 	arena_free(a);

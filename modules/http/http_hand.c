@@ -302,7 +302,7 @@ static void begin(struct http_request *r)
 	if (r->is_address)
 		connect_to(r);
 	else
-		r->lookup = resolver_ask(r->http->resolver, r->host, r->port, until, on_resolved, r);
+		r->lookup = resolver_ask(r->http->resolver, r->via, r->via_port, until, on_resolved, r);
 }
 
 /* Again a little later, where that may help and it may be. */

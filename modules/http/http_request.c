@@ -209,6 +209,15 @@ static enum err read_parts(struct http_request *r, const json_t *head, const str
 	return err ? err : headers_get(r, head, secrets, e);
 }
 
+/* With a proxy only that one is looked up and connected to here. */
+static void read_proxy(struct http_request *r, const char *proxy)
+{
+	const char *colon = proxy ? strrchr(proxy, ':') : NULL;
+	r->proxy = colon ? mem_strdup(proxy) : NULL;
+	r->via = colon ? mem_printf("%.*s", (int)(colon - proxy), proxy) : mem_strdup(r->host);
+	r->via_port = colon ? (unsigned)strtoul(colon + 1, NULL, 10) : r->port;
+}
+
 enum err http_request_read(const json_t *head, const struct secret_call *secrets, struct http_request **out, struct error *e)
 {
 	struct http_request *r = mem_zero(sizeof *r);
@@ -217,6 +226,7 @@ enum err http_request_read(const json_t *head, const struct secret_call *secrets
 	r->host = mem_strdup(json_str(head, "host", ""));
 	r->ca_file = json_str(head, "ca_file", NULL) ? mem_strdup(json_str(head, "ca_file", NULL)) : NULL;
 	r->port = (unsigned)json_int(head, "port", 0);
+	read_proxy(r, json_str(head, "proxy", NULL));
 	r->is_address = json_bool(head, "is_address", false);
 	r->is_named = json_bool(head, "is_named", false);
 	r->repeats = json_bool(head, "repeats", false);
@@ -255,6 +265,8 @@ void http_request_free(struct http_request *r)
 	free(r->url);
 	free(r->host);
 	free(r->ca_file);
+	free(r->proxy);
+	free(r->via);
 	free(r);
 }
 
@@ -262,6 +274,7 @@ void http_request_free(struct http_request *r)
 
 enum err http_request_may_reach(const struct http_request *r, const struct sockaddr *address, struct error *e)
 {
+	if (r->proxy) return ERR_OK; /* whoever keeps the configuration has named it */
 	enum address_class class = address_class(address);
 	bool is_of_names = class == ADDRESS_LOOPBACK || class == ADDRESS_PRIVATE || class == ADDRESS_UNIQUE_LOCAL;
 	if (class == ADDRESS_PUBLIC || (r->is_named && (r->is_address || is_of_names))) return ERR_OK;
@@ -280,7 +293,7 @@ static struct curl_slist *pin(const struct http_request *r)
 	struct buf b;
 	char text[ADDRESS_TEXT_BYTES];
 	buf_init(&b, (RESOLVE_ADDRESSES_MAX + 4) * ADDRESS_TEXT_BYTES + URL_BYTES_MAX);
-	buf_printf(&b, "%s:%u", r->host, r->port);
+	buf_printf(&b, "%s:%u", r->via, r->via_port);
 	for (size_t i = 0; i < r->address_count; i++) {
 		address_text((const struct sockaddr *)&r->addresses[i], text);
 		*strrchr(text, ':') = 0;
@@ -323,7 +336,7 @@ static CURLcode set_tls(const struct http_request *r)
 	return c ? c : set_blob(r, CURLOPT_SSLKEY_BLOB, &r->key);
 }
 
-/* What libcurl would otherwise do by itself is off: proxies, .netrc, cookies, redirects, other protocols, names, signals. */
+/* What libcurl would otherwise do by itself is off: proxies of the environment, .netrc, cookies, redirects, other protocols, names, signals. */
 static CURLcode set_bounds(const struct http_request *r)
 {
 	/* A connection that has stood still may be closed by its server just when the request is sent: then nobody knows whether it came. What may be sent
@@ -341,7 +354,9 @@ static CURLcode set_bounds(const struct http_request *r)
 	CURLcode c = CURLE_OK;
 	for (size_t i = 0; !c && i < sizeof numbers / sizeof *numbers; i++) c = curl_easy_setopt(r->easy, numbers[i].option, numbers[i].value);
 	if (!c) c = curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	if (!c) c = curl_easy_setopt(r->easy, CURLOPT_PROXY, "");
+	if (!c) c = curl_easy_setopt(r->easy, CURLOPT_PROXY, r->proxy ? r->proxy : "");
+	if (!c) c = curl_easy_setopt(r->easy, CURLOPT_NOPROXY, "");
+	if (!c) c = curl_easy_setopt(r->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	return c ? c : curl_easy_setopt(r->easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 }
 

@@ -34,6 +34,9 @@ struct http_request {
 	/* what is asked */
 	char *method, *url, *host, *ca_file;
 	unsigned port;
+	char *proxy; /* "host:port" of the proxy that it goes through, which looks the name up; NULL: none */
+	char *via;   /* whose name is looked up here: the proxy's, else the host */
+	unsigned via_port;
 	bool is_address; /* the host is written as an address */
 	bool is_named;   /* what allows the call has the host written out */
 	bool repeats;    /* its effect class lets it be sent again */

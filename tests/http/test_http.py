@@ -174,15 +174,16 @@ def a_password_in_a_url_is_nowhere(w):
     with Httpd() as server:
         address = "%s/x" % server.origin
         with_user = address.replace("://", "://ana:geheimnis@")
+        server.raw["/to"] = [("HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % with_user).encode()]
         for source in ("http.get('%s')" % with_user, "http.get('%s', {query = {a = 1}})" % with_user, "http.post('%s', {json = {}})" % with_user.replace("@", "\\\\@"),
-                       "prometheus('%s'):alerts()" % with_user, "http.get('%s/redirect?to=%s')" % (server.origin, with_user.replace("geh", "%67eh"))):
+                       "prometheus('%s'):alerts()" % with_user, "http.get('%s/to')" % server.origin):
             view = run(w, server, source)
             reason = view["steps"][0]["why"]
             assert "user name" in reason or "backslash" in reason, reason
             assert "geheimnis" not in reason and "...@" in reason, reason
             text = w.client.ask("report", execution=view["execution"], format="markdown")["text"]
             assert "geheimnis" not in text, text
-        same([q for q in server.requests if "/redirect" not in str(q)], [])
+        same([q for q in server.requests if q.target != "/to"], [])
 
 
 @test
