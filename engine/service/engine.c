@@ -380,6 +380,7 @@ static void engine_stop(struct engine *en)
 	engine_inventories_stop(en);
 	while (en->queries) uv_run(&en->loop, UV_RUN_ONCE);
 	engine_inventories_free(en);
+	incident_commit(en);
 	store_drain(en->store);
 	failpoint(ENGINE_DRAINED);
 	incidents_free(en);

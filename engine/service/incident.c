@@ -425,6 +425,15 @@ void incident_commit(struct engine *en)
 	store_submit(en->store, b, committed, c);
 }
 
+void incident_drop_filling(struct incidents *all)
+{
+	struct incident_commit *c = all->filling;
+	if (!c) return;
+	all->filling = NULL;
+	store_batch_free(c->batch);
+	follow(all, c, &not_stored);
+}
+
 void incident_commit_soon(struct engine *en)
 {
 	en->incidents->is_commit_due = true;

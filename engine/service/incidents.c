@@ -291,7 +291,8 @@ void incidents_free(struct engine *en)
 {
 	struct incidents *all = en->incidents;
 	if (!all) return;
-	if (all->filling) incident_commit(en);
+	must(!all->flying); /* the store was drained */
+	incident_drop_filling(all);
 	drop_tables(all);
 	free(all);
 	en->incidents = NULL;

@@ -48,6 +48,9 @@ struct incidents {
 /* An incident that is in no table but by_id yet. */
 struct incident *incident_new(struct incidents *all, const char *id);
 
+/* What was emitted since the last commit is not submitted any more: who waits for it is told so. */
+void incident_drop_filling(struct incidents *all);
+
 /* Out of all tables, and freed. */
 void incident_forget(struct incident *inc);
 

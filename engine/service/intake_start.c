@@ -49,9 +49,10 @@ static void await(struct incident *inc, struct inventory_at *at, json_t *decisio
 	inventory_ask(at, told, w);
 }
 
-/* Is it still to be started? Not where it is there already, or somebody has ended it meanwhile. */
+/* Is it still to be started? Not where it is there already, or somebody has ended it meanwhile; and by the next engine, where this one is ending. */
 static bool is_wanted(const struct incident *inc, const char *execution)
 {
+	if (inc->engine->is_ending) return false;
 	const struct incident_execution *run = incident_execution_find(inc->flow, execution);
 	return run && !run->ended_us && !engine_find(inc->engine, execution);
 }
