@@ -33,7 +33,7 @@ static void requests_came(uv_async_t *a)
 		x->next = NULL;
 		if (!x->route->needs_token || authorize(x)) x->route->run(x);
 	}
-	stream_tick(h);
+	stream_sweep(h);
 }
 
 static void tick(uv_timer_t *t)

@@ -335,18 +335,28 @@ static void free_stream(struct stream *s)
 	free(s);
 }
 
-void stream_tick(struct http *h)
+void stream_sweep(struct http *h)
 {
 	for (struct stream **at = &h->streams, *s; (s = *at);) {
 		pthread_mutex_lock(&h->lock);
-		bool is_left = s->is_left, is_ended = s->is_ended;
+		bool is_left = s->is_left;
 		pthread_mutex_unlock(&h->lock);
 		if (is_left && !s->exchange) {
 			*at = s->next;
 			free_stream(s);
-			continue;
+		} else {
+			at = &s->next;
 		}
-		at = &s->next;
+	}
+}
+
+void stream_tick(struct http *h)
+{
+	stream_sweep(h);
+	for (struct stream *s = h->streams; s; s = s->next) {
+		pthread_mutex_lock(&h->lock);
+		bool is_ended = s->is_ended;
+		pthread_mutex_unlock(&h->lock);
 		if (!s->is_begun || is_ended) continue;
 		finish_if_over(s, pump(s));
 		if (clock_monotonic_us() - s->said_us >= HTTP_HEARTBEAT_MAX * INT64_C(1000000)) send_bytes(s, ": here\n\n", 8);

@@ -11,8 +11,11 @@ struct stream;
 /* Asks the engine to attach this exchange's principal to the execution; then the exchange is answered, with the stream or a problem. Loop. */
 void stream_begin(struct exchange *x, const char *execution, bool has_last, uint64_t last);
 
-/* Once about every half second: heartbeats, records that came with no event, streams that nobody reads any more. Loop. */
+/* Four times a second: heartbeats, records that came with no event or had no room. Loop. */
 void stream_tick(struct http *h);
+
+/* Streams that nobody reads any more go. Loop. */
+void stream_sweep(struct http *h);
 
 /* Ends all: the engine ends. Loop. */
 void stream_end_all(struct http *h);
