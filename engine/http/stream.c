@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Records are read in portions, while the buffer has room for one of them. */
 enum { RECORDS_AT_A_TIME = 200, RECORDS_ROOM = HTTP_STREAM_BUFFER_MAX / 2 };
@@ -131,8 +132,10 @@ static void reader_left(void *arg)
 
 struct MHD_Response *stream_response(struct stream *s, struct exchange *x)
 {
+	pthread_mutex_lock(&s->http->lock);
 	s->connection = x->connection;
 	s->from = x->from;
+	pthread_mutex_unlock(&s->http->lock);
 	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, take_bytes, s, reader_left);
 }
 
@@ -350,14 +353,26 @@ void stream_sweep(struct http *h)
 	}
 }
 
+/* Of a connection that is suspended the library sees no end. Who reads a stream does not close its half and wait. */
+static bool has_gone(const struct stream *s)
+{
+	char byte;
+	return s->from && !s->is_left && recv(s->from->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void stream_tick(struct http *h)
 {
 	stream_sweep(h);
 	for (struct stream *s = h->streams; s; s = s->next) {
 		pthread_mutex_lock(&h->lock);
-		bool is_ended = s->is_ended;
+		bool is_ended = s->is_ended, is_gone = has_gone(s);
 		pthread_mutex_unlock(&h->lock);
 		if (!s->is_begun || is_ended) continue;
+		if (is_gone) {
+			stop_hearing(s);
+			end_bytes(s);
+			continue;
+		}
 		finish_if_over(s, pump(s));
 		if (clock_monotonic_us() - s->said_us >= HTTP_HEARTBEAT_MAX * INT64_C(1000000)) send_bytes(s, ": here\n\n", 8);
 	}

@@ -341,6 +341,25 @@ class Events(unittest.TestCase):
             self.assertEqual([e[1] for e in rest], ["ended"])
             w.client.ask("answer", execution=x, step="s1", call=1, value="yes")
 
+    def test_readers_that_leave_are_let_go(self):
+        with Served() as w:
+            token = w.token()
+            x = w.run(w.lua("ask{prompt = 'well?'}"))
+            w.waits(x, "s0", "answer")
+            readers = [events(w, x, token) for _ in range(10)]
+            for s in readers:
+                self.assertEqual(s.event()[1], "view")
+            self.assertEqual(metrics(w, token)["rung_http_streams"], 10)
+            for s in readers:
+                s.close()
+            r.deadline(10, "none is left", lambda: metrics(w, token)["rung_http_streams"] == 0, 0.1)
+            # As many as one principal may have, and no more.
+            readers = [events(w, x, token) for _ in range(33)]
+            self.assertEqual([s.status for s in readers], [200] * 32 + [429])
+            for s in readers:
+                s.close()
+            w.client.ask("answer", execution=x, step="s0", call=1, value="yes")
+
     def test_last_event_ids_that_are_none(self):
         with Served() as w:
             token = w.token()
