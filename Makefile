@@ -228,7 +228,9 @@ try: packages ## on a fresh Debian 12: install what is needed, build, run a ship
 	$(O)/rung run runbooks/host-health.md --auto --allow declared
 
 .PHONY: demo
-demo: packages-test all ## an alert from the full disk that raises it to the incident that closes, live, with Debian's Prometheus and Alertmanager
+demo: ## an alert from the full disk that raises it to the incident that closes, live, with Debian's Prometheus and Alertmanager
+	@sh tests/tools/packages.sh demo
+	@$(MAKE) --no-print-directory all
 	@RUNG=$(O)/rung python3 tests/e2e/demo.py
 
 .PHONY: check

@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs Debian packages: "build" what building and running need, "test" what the tests need as well, "bench" what measurements compare with too. Nothing is done
+# Installs Debian packages: "build" what building and running need, "demo" what make demo needs as well, "test" what the tests need, "bench" what measurements compare with too. Nothing is done
 # where all are there. The daemons among them are not started, now or at the next boot: tests start their own, on loopback, and know nothing of the host's.
 set -eu
 build="gcc make pkg-config libc6-dev liblua5.4-dev libmd4c-dev libyaml-dev libjansson-dev libpcre2-dev libuv1-dev libsqlite3-dev libssl-dev libseccomp-dev libssh-dev libcurl4-openssl-dev libmicrohttpd-dev zlib1g-dev"
-tests="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev bats tmux sqlite3 python3 git procps gcovr openssh-client openssh-server sudo tcsh iproute2 openssl curl nginx-light postgresql prometheus prometheus-alertmanager prometheus-node-exporter"
+demo="python3 prometheus prometheus-alertmanager prometheus-node-exporter"
+tests="clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev bats tmux sqlite3 git procps gcovr openssh-client openssh-server sudo tcsh iproute2 openssl curl nginx-light postgresql $demo"
 bench="ansible pssh clustershell"
 case ${1:-build} in
 build) want=$build ;;
+demo) want="$build $demo" ;;
 test) want="$build $tests" ;;
 bench) want="$build $tests $bench" ;;
-*) echo "usage: packages.sh build|test|bench" >&2 && exit 2 ;;
+*) echo "usage: packages.sh build|demo|test|bench" >&2 && exit 2 ;;
 esac
 missing=
 for p in $want; do
