@@ -153,6 +153,8 @@ def an_alert_starts_its_playbook_as_the_service_with_its_parameters(w):
     kinds = [k["k"] for k in w.journal() if k.get("x") == d["incident"]]
     same([k for k in kinds if not k.startswith("escalation.")], ["incident.opened", "alert.received", "execution.ended"])
     received = w.records_of("alert.received")[0]
+    assert received["seq"] < start["seq"], "it began before its decision"
+    same(received["d"]["execution"], d["execution"])
     same([received["by"], received["d"]["source"], received["d"]["outcome"], received["d"]["book"]], ["user:" + aw.ME, "prom", "starts", "playbooks/run.md"])
 
 

@@ -19,6 +19,9 @@ BINDING, NORMALISERS, AUTHENTICATE, ALERTS_FILE = ("tests/unit/alert/test_%s.c" 
 CLIMB, LADDER = "tests/simulate/test_escalation.py", "tests/unit/flow/test_escalation.c"
 ONCALL, ACK_LINK = "tests/unit/escalate/test_oncall.c", "tests/unit/escalate/test_ack_link.c"
 
+INTAKE, INCIDENTS = "tests/engine/test_intake.py", "tests/engine/test_incidents.py"
+ALARM, INCIDENT, INCIDENT_ROWS = "tests/simulate/test_incident.py", "tests/unit/flow/test_incident.c", "tests/unit/store/test_incidents.c"
+
 MUTANTS = [
     # promise 1: intent before effect
     ("dispatch before commit", "service/dispatch.c",
@@ -47,6 +50,19 @@ MUTANTS = [
     ("recovery does not wait for what still runs", "service/begin.c", "lock_wait(x, true, taken_up);", "taken_up(x);", (KILL, HOST, ENGINE)),
     ("a lock that is held counts as free", "service/lock.c", "else if (failpoint(LOCK_TAKE) || flock(fd, LOCK_EX | LOCK_NB) != 0) {", "else if (failpoint(LOCK_TAKE)) {", (KILL, HOST, ENGINE)),
     ("a retry starts while a call is unknown", "flow/flow.c", "s->state = s->unknown_calls ? STEP_UNKNOWN", "s->state = s->unknown_calls > 1 ? STEP_UNKNOWN", (FLOW, ENGINE)),
+    # promise 6: alerts
+    ("an execution begins before its decision is durable", "service/intake_decide.c", "incident_later(f->inc, start_later,", "start_later(f->inc,", (INTAKE,)),
+    ("a delivery is answered before it is durable", "service/intake.c", "incidents_when_durable(en, answer, w);", "answer(w, NULL);", (INCIDENTS,)),
+    ("an episode starts again what it has started", "service/intake_decide.c", "return f->decision.outcome == BINDING_STARTS && r && f->alert->starts_us", "return f->decision.outcome == BINDING_STARTS && !r && f->alert->starts_us", (INTAKE,)),
+    ("what is over starts again when it comes late", "service/intake_decide.c", "return f->alert->starts_us <= r->over_starts_us;", "return f->alert->starts_us < r->over_starts_us;", (INTAKE,)),
+    ("what was decided when an engine ended is not started", "service/incident_execution.c", "if (run->alert != SIZE_MAX) intake_start_again(inc, run->id);", "if (run->alert == SIZE_MAX) intake_start_again(inc, run->id);", (FAIL,)),
+    ("a cooldown ends with its incident", "service/intake_decide.c", "s.ended_us = remembered_end_us(f->before, f->rule);", "s.ended_us = 0;", (INTAKE,)),
+    ("whoever reaches the socket sends alerts without proof", "service/operate_intake.c", ".is_trusted = count == 0 && q->client->link && strcmp(q->client->account, q->engine->principal) == 0};", ".is_trusted = count == 0 && q->client->link};", (INCIDENTS,)),
+    ("the machine forgets what an episode has started", "flow/incident.c", "if (ev->starts_us > al->executed_starts_us) al->executed_starts_us = ev->starts_us;", "if (ev->starts_us > al->executed_starts_us) al->executed_starts_us = 0;", (INCIDENT, ALARM)),
+    ("an earlier episode's end ends a later one", "flow/incident.c", "if (!ev->is_firing && (!ev->starts_us || ev->starts_us >= al->starts_us)) {", "if (!ev->is_firing) {", (INCIDENT, ALARM)),
+    ("an alert that fires anew leaves its incident mitigated", "flow/incident.c", "if (x->state == INCIDENT_MITIGATED) x->state = x->acknowledged_by", "if (x->state == INCIDENT_RESOLVED) x->state = x->acknowledged_by", (INCIDENT, ALARM)),
+    ("an incident is resolved by its alerts while one fires", "flow/incident.c", "return ev->by_alert && !incident_is_over(x) ? conflict(", "return ev->by_alert && x->alert_count == 0 ? conflict(", (INCIDENT,)),
+    ("an incident's row may say that it is over", "store/verify_rows.c", "bool is_fine = is_known && i->is_open != is_resolved && (state == INCIDENT_RESOLVED) == is_resolved", "bool is_fine = is_known && i->is_open != is_resolved", (INCIDENT_ROWS,)),
     # executions that others run
     ("a child is started again where it is there", "service/child.c", "enum err err = execution_load(x->engine, x->engine->reader, c->child, &child, &e);", "enum err err = ERR_NOT_FOUND;", (CHILDREN, CHILDREN_KILL)),
     ("a parent that is cancelled leaves its child", "service/child.c", "if (child->flow->is_cancelling || child->flow->is_finished) return;", "if (child->flow->is_cancelling || c->is_cancelled) return;", (CHILDREN,)),
