@@ -1,6 +1,8 @@
+#include "book/book_names.h"
 #include "book/graph.h"
 #include "book/lint.h"
 #include "book/render.h"
+#include "policy/book_children.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -21,7 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		json_decref(graph_json(g));
 		graph_free(g);
 	}
-	lint_free(lint_book(b, 1795392000000000));
+	struct lint_report *l = lint_book(b, 1795392000000000);
+	book_children_lint(b, NULL, "fuzz.md", l);
+	lint_free(l);
+	for (size_t i = 0; i < b->cause_count; i++) {
+		const char *name = book_cause_runbook(b->arena, b, &b->causes[i]);
+		must(!name || *name);
+	}
 	json_decref(document_json(b->document));
 	json_decref(book_json(b));
 	struct render_options options = {.columns = 40, .unicode = true};

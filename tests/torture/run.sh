@@ -86,6 +86,11 @@ order() { # the engine dies at each outcome of an execution in turn
 		round "order of delivery seed=$seed" executions env RUNG_BUILD="$B/san" EVERY=1 SEED="$seed" python3 tests/kill/test_order.py
 	done
 }
+children() {
+	for seed in $(seeds 40); do
+		round "children seed=$seed" "12 families" env TMPDIR="$shm" RUNG_BUILD="$B/san" ROUNDS=12 KILLS=10 SEED="$seed" python3 tests/kill/test_children_kill.py
+	done
+}
 receipts() {
 	for seed in $(seeds 40); do
 		round "receipt kills=100 seed=$seed" kills env TMPDIR="$shm" RUNG_BUILD="$B" KILLS=100 SEED="$seed" python3 tests/kill/test_receipt_kill.py
@@ -148,7 +153,7 @@ ssh() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order receipts ssh memory failpoints
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order children receipts ssh memory failpoints
 for area in "$@"; do
 	$area
 done
