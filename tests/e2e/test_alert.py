@@ -21,7 +21,7 @@ def test_a_full_disk_mends_itself(stage):
     assert ("Free space", "succeeded", "service:alert-bot") in books, books
     same((len(stage.mail.mails), len(stage.hook.messages)), (0, 0))
     report = stage.rung("report", got["incident"])
-    for part in ("HostOutOfDiskSpace", "old-files", "playbooks/disk-filling.md", "runbooks/free-space.md", "Resolved by", "its alerts, which are over"):
+    for part in ("HostOutOfDiskSpace", "| Mitigated |", "old-files", "playbooks/disk-filling.md", "runbooks/free-space.md", "Resolved by", "its alerts, which are over"):
         assert part in report, (part, report)
     order = [t["seq"] for t in stage.json("report", got["incident"])["timeline"]]
     assert len(order) > 20 and order == sorted(order), order
