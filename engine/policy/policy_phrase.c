@@ -77,8 +77,9 @@ const char *phrase_who(struct arena *a, const struct policy *p, const struct pol
 
 const char *phrase_verb(enum policy_verb v)
 {
-	static const char *const words[VERB_N] = {"run", "see other people's executions of", "stop other people's executions of", "say what became of calls in",
-	                                          "approve", "respond to incidents of"};
+	static const char *const words[VERB_N] = {
+	    "run",     "see other people's executions of", "stop other people's executions of", "say what became of calls in",
+	    "approve", "respond to incidents of"};
 	return words[v];
 }
 

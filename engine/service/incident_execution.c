@@ -64,7 +64,8 @@ static bool is_mended_by_success(const struct incident *inc)
 static void resolve_by_execution(struct incident *inc)
 {
 	const struct incident_flow *f = inc->flow;
-	bool is_good = f->origin == INCIDENT_BY_EXECUTION && f->state != INCIDENT_RESOLVED && f->running == 0 && f->alert_count == 0 && is_mended_by_success(inc);
+	bool is_good =
+	    f->origin == INCIDENT_BY_EXECUTION && f->state != INCIDENT_RESOLVED && f->running == 0 && f->alert_count == 0 && is_mended_by_success(inc);
 	for (size_t i = 0; i < f->execution_count; i++) is_good = is_good && f->executions[i].is_success;
 	if (is_good) incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = json_pack("{s:s}", "how", "execution")}, NULL);
 }
