@@ -336,8 +336,10 @@ class Events(unittest.TestCase):
             self.assertEqual(s.event()[1], "view")
             w.client.ask("token.revoke", name="e")
             w.client.ask("note", execution=x, text="nobody with that token reads this")
-            rest = s.all()
-            self.assertNotIn("nobody", json.dumps(rest))
+            rest = []
+            while not rest or rest[-1] and rest[-1][1] != "note":
+                rest.append(s.event())
+            self.assertIsNone(rest.pop(), "what was said behind it")
             self.assertEqual([e[1] for e in rest], ["ended"])
             w.client.ask("answer", execution=x, step="s1", call=1, value="yes")
 
