@@ -21,6 +21,7 @@ ONCALL, ACK_LINK = "tests/unit/escalate/test_oncall.c", "tests/unit/escalate/tes
 
 INTAKE, INCIDENTS = "tests/engine/test_intake.py", "tests/engine/test_incidents.py"
 ALARM, INCIDENT, INCIDENT_ROWS = "tests/simulate/test_incident.py", "tests/unit/flow/test_incident.c", "tests/unit/store/test_incidents.c"
+SERVE, HOSTILE_HTTP = "tests/serve/test_serve.py", "tests/serve/test_hostile_http.py"
 
 MUTANTS = [
     # promise 1: intent before effect
@@ -172,4 +173,22 @@ MUTANTS = [
     ("a link never expires", "escalate/ack_link.c", "return now_us >= l.expires_s * 1000000 ? ACK_LINK_EXPIRED : ACK_LINK_GOOD;", "return now_us < 0 ? ACK_LINK_EXPIRED : ACK_LINK_GOOD;", (ACK_LINK,)),
     ("a link is for everybody", "escalate/ack_link.c", "(long long)l->expires_s, l->person);", '(long long)l->expires_s, "");', (ACK_LINK,)),
     ("a policy leads back to itself", "escalate/oncall_read.c", "if (q == p)", "if (q == p && steps > 1000)", (ONCALL,)),
+    # HTTP: what is refused, who is let in, what a stream promises, how a service ends
+    ("a line feed alone ends the first line", "http/head.c", "	at += strlen(h->version);", "	at += strlen(h->version); if (at[0] == 0 && at[1] != 0) return at + 1;", (HOSTILE_HTTP,)),
+    ("two Hosts pass", "http/head.c", 'static const char *const once[] = {"host", ', "static const char *const once[] = {", (HOSTILE_HTTP,)),
+    ("a body with two lengths is told to say one", "http/head.c", "if (!err && length && coding)", "if (!err && length && coding && !length)", (HOSTILE_HTTP,)),
+    ("a path goes up", "http/target.c", 'if (n == 0 || strcmp(part, ".") == 0 || strcmp(part, "..") == 0)', "if (n == 0)", (HOSTILE_HTTP,)),
+    ("slow clients are not cut", "http/server.c", "(phase_us[c->phase] && now_us - c->since_us > phase_us[c->phase])", "(phase_us[c->phase] < 0 && now_us)", (HOSTILE_HTTP,)),
+    ("those that say nothing make no room", "http/server.c", "	make_room(h);", "	if (!c) make_room(h);", (HOSTILE_HTTP,)),
+    ("wrong tokens are not counted", "http/authorize.c", "		w->count++;", "		w->count += 0;", (HOSTILE_HTTP,)),
+    ("a revoked token counts", "service/token.c", "return !t->is_revoked && !(t->has_end && clock_has_passed(&t->until));", "return !(t->has_end && clock_has_passed(&t->until));", (SERVE,)),
+    ("a token never expires", "service/token.c", "	t->has_end = expires_us != 0;", "	t->has_end = expires_us < 0;", (SERVE,)),
+    ("a service that no policy names is let in", "http/authorize.c", "if (!err && (!p || !policy_service_find(p, x->principal + 8)))", "if (!err && !p)", (SERVE,)),
+    ("a reader that comes back gets its last record again", "http/stream.c", "s->next_seq = has_last ? last + 1 : journal_size(h);", "s->next_seq = has_last ? last : journal_size(h);", (SERVE,)),
+    ("a reader that comes back misses a record", "http/stream.c", "s->next_seq = has_last ? last + 1 : journal_size(h);", "s->next_seq = has_last ? last + 2 : journal_size(h);", (SERVE,)),
+    ("who has a revoked token hears on", "http/stream.c", "if (!is_same || !s->client) return false;", "if ((now && !is_same) || !s->client) return false;", (SERVE,)),
+    ("plain HTTP leaves this host", "http/listen.c", "if (!err && !h->is_tls && !listen_is_loopback(&a))", "if (!err && !h->is_tls && !listen_is_loopback(&a) && !*text)", (SERVE,)),
+    ("an engine that ends is ready", "http/health.c", "if (en->drain.is_begun)", "if (!en)", (SERVE,)),
+    ("an engine that ends begins something", "service/operations.c", "q->engine->drain.is_begun && is_start(o)", "q->engine->drain.is_begun && !is_start(o) && !o", (SERVE,)),
+    ("what runs gets no time to finish", "service/serve.c", "bool runs = is_running(en) && since_us < en->config->drain_us;", "bool runs = is_running(en) && since_us < 0;", (SERVE,)),
 ]
