@@ -182,6 +182,7 @@ static int run(const struct invocation *in)
 	} else if (workspace_find(a, given_value(in, "state"), &w, &e) || read_file(a, &w, &o, &e)) {
 		status = fail(&e, given(in, "json"));
 	} else {
+		must(o != NULL);
 		status = is_test ? test(a, &w, in, &e) : show(a, o, in, in->arg_count ? in->args[0] : NULL, &e);
 	}
 	arena_free(a);

@@ -110,7 +110,7 @@ static void close_one(struct message *m)
 	message_free(m);
 }
 
-static void send_next(struct addressee *a, char *last_why);
+static bool send_next(struct addressee *a, char *last_why);
 
 static void told(void *arg, enum escalation_result result, const char *why)
 {
@@ -118,7 +118,7 @@ static void told(void *arg, enum escalation_result result, const char *why)
 	struct message *m = a->message;
 	if (result == NOTIFICATION_FAILED) {
 		a->channel++;
-		send_next(a, mem_strdup(why));
+		if (!send_next(a, mem_strdup(why))) close_one(m);
 		return;
 	}
 	if (result == NOTIFICATION_DELIVERED) json_array_append_new(m->delivered, json_string(a->name));
@@ -130,8 +130,10 @@ static void told(void *arg, enum escalation_result result, const char *why)
 		close_one(m);
 }
 
-/* By the next channel that can be tried; why the one before did not take it (taken; NULL: there was none). */
-static void send_next(struct addressee *a, char *last_why)
+/* By the next channel that can be tried; why the one before did not take it (taken; NULL: there was none). False: none is left, a is gone, and that is in the
+ * message.
+ */
+static bool send_next(struct addressee *a, char *last_why)
 {
 	struct message *m = a->message;
 	struct execution *x = engine_find(m->place.engine, m->place.execution);
@@ -155,7 +157,7 @@ static void send_next(struct addressee *a, char *last_why)
 		snprintf(key, sizeof key, "%s.%zu.%u.%u.%zu", x->id, m->place.step, m->place.attempt, m->place.number, a->at);
 		if (channel_send(m->place.engine, m->root, o, &p->channels[a->channel], &n, told, a, &e) == ERR_OK) {
 			free(why);
-			return;
+			return true;
 		}
 		free(why);
 		why = mem_strdup(e.text);
@@ -164,7 +166,7 @@ static void send_next(struct addressee *a, char *last_why)
 	                      json_pack("{s:s,s:o}", "person", a->name, "why", json_text(why ? why : "oncall.yaml has no channel of this person any more")));
 	free(why);
 	addressee_free(a);
-	close_one(m);
+	return false;
 }
 
 void notify_answer(struct execution *x, struct call *c)
@@ -192,8 +194,7 @@ void notify_answer(struct execution *x, struct call *c)
 		for (size_t i = 0; i < count; i++) {
 			struct addressee *one = mem_zero(sizeof *one);
 			*one = (struct addressee){.message = m, .name = names[i], .at = i};
-			m->open++;
-			send_next(one, NULL);
+			if (send_next(one, NULL)) m->open++;
 		}
 		free(names);
 		close_one(m);
