@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # limit: 240
 """rung serve as a whole process: tokens, operations, live events over reconnections and crashes, TLS, how it ends, what it tells the service manager."""
-import http.client, json, os, random, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time
+import http.client, json, os, pwd, random, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "pty"))
@@ -114,6 +114,31 @@ class Tokens(unittest.TestCase):
             self.assertEqual(w.ask(token, "token.list", 403)["status"], 403)
             self.assertEqual(w.ask(token, "shell.start", 403)["status"], 403)
             self.assertEqual([t["name"] for t in w.client.ask("token.list")["tokens"]], ["t"])
+
+    def test_only_whose_engine_it_is_makes_them(self):
+        if os.geteuid() != 0:
+            self.skipTest("it takes root to be somebody else")
+        other = pwd.getpwnam("daemon")
+        folder = tempfile.mkdtemp(prefix="rung-socket-")
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, "engine.sock")
+        policy = "version: 1\nrules:\n  - {id: all, allow: [run, read, cancel, resolve, approve-book], who: ['user:*'], books: ['**'], grants: ['sh **']}\n"
+        with Served(config="version: 1\nsocket: {path: %s, group: daemon}\n" % path, policy=policy) as w:
+            os.setegid(other.pw_gid)
+            os.seteuid(other.pw_uid)
+            try:
+                client = r.Client(None, path)
+            finally:
+                os.seteuid(0)
+                os.setegid(0)
+            self.assertEqual(client.ask("hello")["principal"], "user:daemon")
+            for op, args in (("token.create", {"name": "x"}), ("token.create", {"name": "x", "for": "user:daemon"}), ("token.list", {}), ("token.revoke", {"name": "x"})):
+                with self.assertRaises(r.Refused) as e:
+                    client.ask(op, **args)
+                self.assertEqual(e.exception.kind, "denied")
+            client.close()
+            self.assertEqual(w.client.ask("token.list")["tokens"], [])
+        shutil.rmtree(folder)
 
     def test_wrong_wishes_are_refused(self):
         with Served() as w:
