@@ -132,6 +132,8 @@ static void a_row_that_was_changed_is_named(void **state)
 	     "UPDATE incident SET state = 'acknowledged', is_open = 1 WHERE id LIKE '%A'", "is listed as resolved"},
 	    {"UPDATE incident SET state = 'open', is_open = 1, is_live = 1 WHERE id LIKE '%C'",
 	     "UPDATE incident SET state = 'resolved', is_open = 0, is_live = 0 WHERE id LIKE '%C'", "is listed as open"},
+	    {"UPDATE incident SET state = 'resolved' WHERE id LIKE '%A'", "UPDATE incident SET state = 'acknowledged' WHERE id LIKE '%A'",
+	     "is listed as resolved"},
 	    {"UPDATE incident SET state = 'nonsense' WHERE id LIKE '%A'", "UPDATE incident SET state = 'acknowledged' WHERE id LIKE '%A'",
 	     "is listed as nonsense"},
 	    {"UPDATE incident SET is_live = 0 WHERE id LIKE '%A'", "UPDATE incident SET is_live = 1 WHERE id LIKE '%A'", "say otherwise"},
