@@ -135,7 +135,8 @@ struct alert_binding {
 	struct alert_parameter *parameters;
 	size_t parameter_count;
 	struct alert_guards guards;
-	bool is_by_group; /* alerts of one group key share an incident; else each alert has its own */
+	int64_t resolves_within_us; /* behind what was run for it; 0: as the book says */
+	bool is_by_group;           /* alerts of one group key share an incident; else each alert has its own */
 };
 
 /* Starts are suppressed while now is in [from, to) and the alert matches. */

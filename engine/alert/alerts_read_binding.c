@@ -180,6 +180,7 @@ static enum err read_shared(const struct alerts_reader *r, const struct yaml *v,
 		err = yaml_word(m, "incident", incident_words, &which, r->e);
 		b->is_by_group = !err && which == 1;
 	}
+	if (!err && (m = yaml_get(v, "resolves_within"))) err = read_span(r, m, "resolves_within", 1000000, &b->resolves_within_us);
 	return err ? err : read_guards(r, v, &b->guards);
 }
 
@@ -200,8 +201,8 @@ static enum err read_rule(const struct alerts_reader *r, const struct yaml *v, s
 
 enum err alerts_read_binding(const struct alerts_reader *r, const struct yaml *v, bool is_default, struct alert_binding *out)
 {
-	static const char *const keys[] = {"id",         "source",   "match",    "playbook", "parameters",  "as",      "owner", "priority",
-	                                   "escalation", "incident", "cooldown", "runs",     "max_running", "breaker", NULL};
+	static const char *const keys[] = {"id",         "source",   "match",    "playbook", "parameters",  "as",      "owner",           "priority",
+	                                   "escalation", "incident", "cooldown", "runs",     "max_running", "breaker", "resolves_within", NULL};
 	*out = r->f->defaults;
 	out->line = v->line;
 	if (is_default && v->kind == YAML_TEXT && !*v->text) return ERR_OK;

@@ -233,6 +233,7 @@ void binding_decide(struct arena *a, const struct alerts_file *f, const struct a
 	*out = (struct binding_decision){.outcome = BINDING_STARTS, .line = choice->line, .book = choice->book, .as = rule->as, .owner = rule->owner};
 	out->escalation = rule->escalation;
 	out->priority = rule->priority;
+	out->resolves_within_us = rule->resolves_within_us;
 	out->reason = "it starts";
 	bool is_held = false;
 	for (size_t i = 0; i < sizeof rails / sizeof *rails && !is_held; i++) is_held = rails[i](&q, out);

@@ -71,6 +71,7 @@ struct binding_decision {
 	int64_t again_us;                           /* when that rail alone no longer holds; 0: not by time */
 	const char *book, *as, *owner, *escalation; /* or NULL */
 	int priority;
+	int64_t resolves_within_us; /* 0: not said */
 	const struct binding_value {
 		const char *name, *value;
 	} * parameters; /* of STARTS and PROPOSED: texts, to be typed and checked by the book */

@@ -106,7 +106,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_ALERT_RECEIVED] = {"alert.received", "what a source delivered of one alert, and what was decided", SCOPE_LOG, {
 		MUST("source", NAME), MUST("key", DIGEST), MUST("state", WORD), MUST("outcome", WORD), MAY("rail", WORD), MAY("starts_us", INT), MAY("execution", NAME),
 		MAY("rule", NAME), MAY("line", INT), MAY("again_us", INT), MAY("book", NAME), MAY("as", NAME), MAY("owner", NAME), MAY("escalation", NAME), MAY("priority", INT),
-		MAY("parameters", BLOB), MAY("alert", BLOB), MAY("body", BLOBS), MAY("reason", BLOB), MAY("is_cut", BOOL), MAY("alerts", DIGEST)}},
+		MAY("parameters", BLOB), MAY("alert", BLOB), MAY("body", BLOBS), MAY("reason", BLOB), MAY("is_cut", BOOL), MAY("alerts", DIGEST), MAY("within_us", INT)}},
 	[RECORD_EXECUTION_LINKED] = {"execution.linked", "an execution that no alert started works on the incident", SCOPE_INCIDENT, {
 		MUST("execution", NAME), MAY("trigger", WORD), MAY("parent", NAME), MAY("rule", NAME), MAY("book", NAME)}},
 	[RECORD_EXECUTION_ENDED] = {"execution.ended", "how an execution of the incident ended, or why it did not begin", SCOPE_INCIDENT, {

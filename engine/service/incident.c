@@ -86,6 +86,7 @@ static void fold_alert(struct incident *inc, const struct record *r)
 	if (al->seen > 1 && al->changed_us == r->t_us && al->is_firing) k->was_proposed = false;
 	if (is_word(r->data, "outcome", "proposed")) k->was_proposed = true;
 	snprintf(k->outcome, sizeof k->outcome, "%s", json_str(r->data, "outcome", ""));
+	if (json_int(r->data, "within_us", 0) > 0) k->within_us = json_int(r->data, "within_us", 0);
 	keep_blob(inc, k, json_str(r->data, "alert", NULL));
 }
 

@@ -24,6 +24,7 @@ struct incident_alert_kept {
 	unsigned char digest[DIGEST_BYTES]; /* of that JSON; zeros: not known */
 	bool was_proposed;                  /* a person was asked about this episode */
 	char outcome[16];                   /* the last decision */
+	int64_t within_us;                  /* its binding says that it resolves so long behind what was run for it; 0: nothing */
 };
 
 /* What was run, and is to have helped. */

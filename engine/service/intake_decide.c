@@ -251,6 +251,7 @@ static json_t *data_of(const struct fate *f, const json_t *parameters)
 	if (al->is_cut) json_object_set_new(o, "is_cut", json_true());
 	if ((has_book || is_news(f)) && d->book && strlen(d->book) <= RULE_BYTES_MAX) set_text(o, "book", d->book);
 	if (has_book) set_text(o, "as", d->as);
+	if (has_book) set_number(o, "within_us", d->resolves_within_us);
 	if (has_book && json_object_size(parameters)) {
 		struct buf b;
 		buf_init(&b, STORE_BLOB_BYTES_MAX);

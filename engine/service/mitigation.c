@@ -4,12 +4,21 @@
 
 #include <string.h>
 
+/* What the binding says that started it, or all of the time that there is. */
+static int64_t within_of_binding(const struct execution *x)
+{
+	const struct incident *inc = incident_of_execution(x->engine, x->id);
+	const struct incident_execution *run = inc ? incident_execution_find(inc->flow, x->id) : NULL;
+	int64_t said_us = run && run->alert < inc->kept_count ? inc->kept[run->alert].within_us : 0;
+	return said_us ? said_us : CAUSE_WITHIN_US;
+}
+
 int64_t mitigation_within(const struct execution *x)
 {
+	const struct book_cause *row = book_cause_get(x->book, json_str(x->conclusion, "cause", ""));
 	if (x->flow->state != RUN_SUCCEEDED || x->parent.execution) return 0;
-	if (x->book->kind != BOOK_PLAYBOOK) return CAUSE_WITHIN_US;
-	if (strcmp(json_str(x->conclusion, "outcome", ""), "mended") != 0) return 0;
-	return json_int(x->conclusion, "within_us", CAUSE_WITHIN_US);
+	if (x->book->kind == BOOK_PLAYBOOK && strcmp(json_str(x->conclusion, "outcome", ""), "mended") != 0) return 0;
+	return row && row->within_us ? row->within_us : within_of_binding(x);
 }
 
 void mitigation_fold(struct incident *inc, const struct record *r)

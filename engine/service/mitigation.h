@@ -4,8 +4,8 @@
 #include "service/incident.h"
 
 /* Did it help? What was run for an incident and succeeded counts only when the alert resolves within its time; else somebody is told (not_resolved). The time
- * is that of the cause's row, 15 minutes where it says none, and begins with the record execution.ended (d.within_us), from which it follows after a restart
- * too. source: DESIGN.md 8 */
+ * is that of the cause's row, else of the alert's binding, else 15 minutes, and begins with the record execution.ended (d.within_us), from which it follows
+ * after a restart too. source: DESIGN.md 8 */
 
 /* How long the alerts of its incident have, now that the execution is over: 0: it was not to mend anything, or did not. Children count with their parent. */
 int64_t mitigation_within(const struct execution *x);

@@ -118,6 +118,20 @@ def one_that_does_not_resolve_in_time_is_told(w):
 
 
 @test
+def the_binding_says_how_long_where_the_row_does_not(w):
+    w.people()
+    with open(w.path(".rung/alerts.yaml"), "w") as f:
+        f.write(ALERTS.replace("playbooks/full.md,", "playbooks/full.md, resolves_within: 2s,"))
+    w.playbook("cause('full', {evidence = {path = '/srv'}})", "")
+    w.approve()
+    d = w.alert()
+    w.over(d["execution"])
+    page = r.deadline(20, "ana is told", lambda: w.pages("ana"))[0]
+    same((page["trigger"], page["execution"]), ("not_resolved", d["execution"]))
+    same([k["within_us"] for k in w.one(d["incident"], "execution.ended") if "within_us" in k], [2000000])
+
+
+@test
 def the_time_goes_on_across_a_restart(w):
     w.people()
     w.playbook("cause('full', {evidence = {path = '/srv'}})", "4s")
