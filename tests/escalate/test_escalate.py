@@ -482,6 +482,8 @@ def killed_at(place):
         page = r.deadline(30, "bo is reached", lambda: w.pages("bo") and w.pages("bo")[-1])
         keys = [p["key"] for n in ("ana", "bo") for p in w.pages(n)]
         same(sorted(set(keys)), sorted(keys))  # no notification twice
+        for p in w.pages("ana") + w.pages("bo"):  # and none without its intent
+            assert p["notification"] in [k["d"]["number"] for k in w.journal(p["incident"]) if k["k"] == "notification.started"], p
         if "incident.acknowledged" not in kinds(w, page["incident"]):
             same(w.page(page["link"], "POST")[0], 200)
         state(w, page["incident"], "incident.acknowledged")
@@ -490,6 +492,34 @@ def killed_at(place):
     return run
 
 
+def stopped_at_commit(n):
+    """The engine stands still just before its nth commit: what has left by then was stored before."""
+    def run(w):
+        ladder(w, [("ana", 60)])
+        w.client.close()
+        w.engine.stop()
+        w.engine.fail = "store.commit=stop:%d" % n
+        w.engine.start()
+        client = w.engine.client()
+        client.send({"id": 1, "op": "run", "args": {"book": w.lua(FAILS), "mode": "auto", "declared": True}})
+
+        def stands():
+            with open("/proc/%d/stat" % w.engine.process.pid) as f:
+                return f.read().rsplit(")", 1)[1].split()[0] == "T"
+        r.deadline(20, "the engine stands still", stands)
+        time.sleep(0.3)  # a message that left too early would arrive
+        for p in w.pages("ana"):
+            assert p["notification"] in [k["d"]["number"] for k in w.journal(p["incident"]) if k["k"] == "notification.started"], p
+        w.engine.kill()
+        w.engine.fail = None
+        w.engine.start()
+        w.client = w.engine.client()
+    run.__name__ = "stopped_at_commit_%d" % n
+    return run
+
+
+for n in range(1, 7):
+    tests.append(stopped_at_commit(n))
 for place in PLACES:
     tests.append(killed_at(place))
 
