@@ -13,7 +13,8 @@
 
 /* What becomes of one alert of a delivery: its incident, the decision (alert/binding.h) over what the records say, and the record of both. */
 
-enum { RULE_BYTES_MAX = 1000, TITLE_WITHOUT_NAME_BYTES = 64 };
+/* Of a group's incident: behind that many alerts each has an incident of its own, and the bound on those holds. */
+enum { RULE_BYTES_MAX = 1000, TITLE_WITHOUT_NAME_BYTES = 64, GROUP_ALERTS_MAX = 2000 };
 
 struct fate {
 	struct engine *engine;
@@ -139,7 +140,9 @@ static void open_incident(struct fate *f)
 	if (is_by_group) {
 		key_of(f->group, "group", f->alert->source, f->alert->group_key);
 		f->inc = incident_of_group(f->engine, f->group);
-		if (f->inc) return;
+		if (f->inc && f->inc->flow->alert_count < GROUP_ALERTS_MAX) return;
+		is_by_group = !f->inc;
+		f->inc = NULL;
 	}
 	struct incident_opening o = {.origin = INCIDENT_BY_ALERT,
 	                             .key = is_by_group ? f->group : f->key,

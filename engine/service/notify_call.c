@@ -212,9 +212,10 @@ void notify_cancel(struct execution *x, struct call *c)
 
 /* ---- escalate ---- */
 
-static void raised(struct incident *inc, json_t *data)
+/* Where it could not be stored the step is told: it does not wait for what nobody raised. */
+static void raised(struct engine *en, json_t *data)
 {
-	struct call_place p = {.engine = inc->engine,
+	struct call_place p = {.engine = en,
 	                       .step = (size_t)json_int(data, "step", 0),
 	                       .attempt = (uint32_t)json_int(data, "attempt", 0),
 	                       .number = (uint32_t)json_int(data, "number", 0),
@@ -222,11 +223,16 @@ static void raised(struct incident *inc, json_t *data)
 	struct execution *x;
 	snprintf(p.execution, sizeof p.execution, "%s", json_str(data, "execution", ""));
 	struct call *c = find(&p, &x);
+	const char *error = json_str(data, "error", NULL);
 	if (!c) return;
-	json_t *answer = json_pack("{s:s}", "incident", inc->id);
-	c->is_dispatched = false;
-	call_finish(x, c, "ok", json_pack("{s:s}", "answer", execution_blob_json(x, answer)));
-	json_decref(answer);
+	if (error) {
+		fail(x, c, error);
+	} else {
+		json_t *answer = json_pack("{s:s}", "incident", json_str(data, "incident", ""));
+		c->is_dispatched = false;
+		call_finish(x, c, "ok", json_pack("{s:s}", "answer", execution_blob_json(x, answer)));
+		json_decref(answer);
+	}
 	go_on(x, p.step);
 }
 
@@ -241,9 +247,9 @@ void escalate_answer(struct execution *x, struct call *c)
 	} else {
 		struct incident *inc = incident_open_for_execution(x);
 		if (!escalation_was_raised(inc, RAISED_BY_STEP, x->id, step, c->intended_us)) escalation_raise(inc, RAISED_BY_STEP, x->id, step, why);
-		incident_later(inc, raised,
-		               json_pack("{s:s,s:I,s:I,s:I,s:I}", "execution", x->id, "step", (json_int_t)c->step, "attempt", (json_int_t)c->attempt, "number",
-		                         (json_int_t)c->number, "intents", (json_int_t)c->intents));
+		incident_answer_later(x->engine, raised,
+		                      json_pack("{s:s,s:s,s:I,s:I,s:I,s:I}", "incident", inc->id, "execution", x->id, "step", (json_int_t)c->step, "attempt",
+		                                (json_int_t)c->attempt, "number", (json_int_t)c->number, "intents", (json_int_t)c->intents));
 		incident_commit(x->engine);
 	}
 	json_decref(form);

@@ -98,5 +98,18 @@ def a_disk_that_stays_full_costs_no_more_than_a_look_now_and_then(w):
     w.client.ask("incident.ack", incident=i)
 
 
+@test
+def a_step_that_calls_a_person_is_told_where_that_could_not_be_stored(w):
+    w.write("runbooks.md", "# Calls\n\n## Permissions\n\n- `sh sh -c *`\n\n## Steps\n\n1. Call\n\n   ```lua {id=s0}\n   return escalate('every server is down')\n   ```\n")
+    w.table.ask("escalation.emit", "stop", 1)
+    x = w.run(w.path("runbooks.md"))
+    w.refuse_behind("escalation.emit")
+    v = w.over(x)
+    same(v["state"], "failed")
+    assert "made to fail" in v["steps"][0]["why"], v["steps"][0]["why"]
+    # Its failure calls somebody instead, once there is room.
+    r.deadline(30, "bin is told", lambda: w.records_of("notification.finished"))
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Full))

@@ -232,6 +232,17 @@ def alerts_of_a_group_share_an_incident_where_the_binding_says_so(w):
 
 
 @test
+def a_group_without_end_is_no_incident_without_end(w):
+    """What each alert of an incident costs grows with their number, and a label that always changes makes new ones for ever."""
+    w.write(".rung/alerts.yaml", aw.SOURCES + aw.BINDINGS.replace("priority: 1}", "priority: 1, incident: group, max_running: 1, runs: {count: 1, within: 1h}}"))
+    decisions = w.send(*[alert(fingerprint="f%d" % i) for i in range(2003)], group="g")
+    shared = [d for d in decisions if d["incident"] == decisions[0]["incident"]]
+    same((len(shared), len({d["incident"] for d in decisions})), (2000, 4))
+    same(w.send(alert(fingerprint="f2002"), group="g")[0]["incident"], decisions[2002]["incident"])
+    w.over(decisions[0]["execution"])
+
+
+@test
 def one_delivery_is_one_batch_with_one_answer(w):
     w.write(".rung/alerts.yaml", aw.SOURCES)
     before = len(w.journal())
