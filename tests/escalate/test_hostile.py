@@ -77,7 +77,8 @@ def frames_malformed_and_out_of_order(w):
         if result != "unknown" and not ended:
             wrong.append((name, result, why))
         if i % 10 == 0:
-            same(w.test("honest"), [("delivered", None)])
+            # What the last case's process said may arrive when the next message is with it already: that one is unknown, and the one behind it is not.
+            r.deadline(30, "an honest message is delivered beside it", lambda: w.test("honest") == [("delivered", None)])
     assert not wrong, "%d, seed %d: %s" % (len(wrong), SEED, wrong[:3])
 
 
