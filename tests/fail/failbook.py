@@ -23,7 +23,7 @@ BOOKS = {
     "whole": [
         ("", 'log.info("begins") line("a", "; echo out; echo aside >&2")', {"if": 'return sh({"sh", "-c", "true"}).code == 0'}),
         ("effect=idempotent retry=9", 'parallel{function() line("a") end, function() line("b") end}', {}),
-        ("retry=1 delay=10ms", 'line("a") if run.attempt == 1 then fail("the first time") end', {}),
+        ("retry=1 delay=100ms", 'line("a") if run.attempt == 1 then fail("the first time") end', {}),
         ("", 'local value = ask{prompt = "Which?"} line("a") return {value = value}', {}),
         ("", 'line("a")', {"verify": HELD}),
         ("", 'line("a") if run.attempt == 1 then go("s4") end', {}),
