@@ -12,7 +12,7 @@ from forkd import variant
 from world import run_tests, same
 
 SEED = int(os.environ.get("SEED", time.time_ns() % 1000000))
-FRAMES = int(os.environ.get("FRAMES", 60))
+FRAMES = int(os.environ.get("FRAMES", 40))
 tests = []
 
 
