@@ -44,8 +44,8 @@ static void what_cannot_be_climbed_is_refused(void **state)
 	static const char *const wrong[] = {
 	    "{}", "{\"policies\":[]}", "{\"policies\":[{}],\"retry\":{}}",
 	    "{\"policies\":[],\"retry\":{\"attempts\":0,\"delay_us\":1,\"delay_most_us\":1,\"factor\":1,\"timeout_us\":1}}",
-	    "{\"policies\":[{\"name\":\"a\",\"rounds\":4294967296,\"levels\":[{\"wait_us\":1,\"people\":[]}]}],\"retry\":{\"attempts\":1,"
-	    "\"delay_us\":1,\"delay_most_us\":1,\"factor\":1,\"timeout_us\":1}}"};
+	    ("{\"policies\":[{\"name\":\"a\",\"rounds\":4294967296,\"levels\":[{\"wait_us\":1,\"people\":[]}]}],\"retry\":{\"attempts\":1,"
+	     "\"delay_us\":1,\"delay_most_us\":1,\"factor\":1,\"timeout_us\":1}}")};
 	const struct escalation_ladder *l;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct arena *a = arena_new();
