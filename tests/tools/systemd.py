@@ -9,7 +9,19 @@ KEPT = ("PATH", "RUNG", "RUNG_FORKD", "RUNG_BUILD", "RUNG_RELEASE", "RUNG_FORKD_
 BEGIN = """set -e
 mount --make-rprivate /
 mount -t tmpfs none /run
+case $HERE in
+/tmp/*)
+	# A checkout below /tmp is there inside, too, and nothing there can change it.
+	mkdir /run/here
+	mount --bind "$HERE" /run/here
+	mount -o remount,bind,ro /run/here
+	;;
+esac
 mount -t tmpfs -o mode=1777 none /tmp
+if [ -d /run/here ]; then
+	mkdir -p "$HERE"
+	mount --move /run/here "$HERE"
+fi
 mount -t tmpfs none /etc/systemd
 mount -t tmpfs none /var/lib
 [ ! -d /sys/fs/cgroup/unified ] || mount -t cgroup2 none /sys/fs/cgroup/unified || true
@@ -34,7 +46,7 @@ def run_inside(script, units, folder):
     for name, text in units.items():
         with open(os.path.join(folder, "units", name), "w") as f:
             f.write(text)
-    p = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "--uts", "sh", "-c", BEGIN], env=dict(os.environ, UNITS=os.path.join(folder, "units")),
+    p = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--cgroup", "--uts", "sh", "-c", BEGIN], env=dict(os.environ, UNITS=os.path.join(folder, "units"), HERE=os.getcwd()),
                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         p.wait(150)
