@@ -46,8 +46,8 @@ return tostring(setmetatable({}, {__name = "disk"}))
 
 --- address in a log line
 -- tries: address
-print({})
-log.info(print)
+print({}, tostring({}))
+log.info(print, tostring(print))
 
 --- address as light userdata
 -- tries: address
