@@ -64,7 +64,7 @@ static json_t *night(void)
 	deliver(r, "firing", "joins", "");
 	add(r, NULL, "execution.linked", NULL, "system:engine", "{'execution':'RUNBOOK','trigger':'parent','parent':'PLAYBOOK'}");
 	add(r, "RUNBOOK", "execution.started", NULL, "service:alert-bot",
-	    "{'book':'runbooks/logs.md','mode':'auto','steps':1,'plan':'fedcba9876543210','trigger':'parent','parent':'PLAYBOOK'}");
+	    "{'book':'runbooks/logs.md','mode':'auto','steps':1,'plan':'fedcba9876543210','trigger':'parent','parent':'PLAYBOOK','parent_step':'remedy'}");
 	add(r, NULL, "execution.ended", NULL, "system:engine", "{'execution':'RUNBOOK','state':'failed'}");
 	add(r, NULL, "execution.ended", NULL, "system:engine", "{'execution':'PLAYBOOK','state':'failed','cause':'old-logs'}");
 	add(r, NULL, "escalation.raised", NULL, "system:engine", "{'trigger':'failed','policy':'web-oncall','reason':'compress: no space'}");

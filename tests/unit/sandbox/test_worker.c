@@ -87,7 +87,7 @@ static void test_errors_name_the_line(void **state)
 	check("\nexpect(1 == 2, 'sum is wrong')", "failed expect 13: sum is wrong");
 	check("expect(1 == 2)", "failed expect 12: what the step expects does not hold");
 	check("\nreturn sh({'x'}, {ok = {1}})", "failed call 13: sh: x ended with exit status 0");
-	check("\nreturn notify('x')", "failed lua 13: notify: messages are not in this version of rung (modules/README.md lists what is)");
+	check("\nreturn update('x')", "failed lua 13: update: messages to stakeholders are not in this version of rung (modules/README.md lists what is)");
 	check("\nreturn re.match('x', '(')", "failed lua 13: re: the pattern is wrong at character 2: missing closing parenthesis");
 	check("\nreturn re.match(nil, 'x')", "failed lua 13: re: the text and the pattern must be strings, one is a nil");
 	check("\nreturn text.trim(5)", "failed lua 13: text.trim: a string was expected, this is a number");
