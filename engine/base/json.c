@@ -152,6 +152,15 @@ json_t *json_obj(const json_t *o, const char *key)
 	return json_is_object(v) ? v : NULL;
 }
 
+json_t *json_drop_nulls(json_t *o)
+{
+	const char *key;
+	json_t *v;
+	void *next;
+	json_object_foreach_safe(o, next, key, v) if (json_is_null(v)) json_object_del(o, key);
+	return o;
+}
+
 json_t *json_text(const char *s)
 {
 	if (!s) return json_null();

@@ -35,6 +35,9 @@ bool json_bool(const json_t *o, const char *key, bool otherwise);
 json_t *json_arr(const json_t *o, const char *key); /* borrowed array or NULL */
 json_t *json_obj(const json_t *o, const char *key); /* borrowed object or NULL */
 
+/* Takes the members of o that are null out of it: as keys without a value are left out of a record. Gives o back. */
+json_t *json_drop_nulls(json_t *o);
+
 /* A JSON string of a text for people; what is not UTF-8 in it is made visible. null for NULL. New reference. */
 json_t *json_text(const char *s);
 

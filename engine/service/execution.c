@@ -162,16 +162,6 @@ const char *execution_why(struct execution *x, size_t i)
 	return s->why;
 }
 
-/* Keys without a value are left out of a record's data. */
-static json_t *without_nulls(json_t *data)
-{
-	const char *key;
-	json_t *v;
-	void *next;
-	json_object_foreach_safe(data, next, key, v) if (json_is_null(v)) json_object_del(data, key);
-	return data;
-}
-
 enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 {
 	struct record r = {.t_us = clock_now_us(),
@@ -182,7 +172,7 @@ enum err execution_emit(struct execution *x, struct emit em, struct error *e)
 	                   .call = em.call,
 	                   .epoch = x->epoch,
 	                   .by = em.by ? em.by : "system:engine",
-	                   .data = without_nulls(em.data)};
+	                   .data = json_drop_nulls(em.data)};
 	x->is_emitting = true;
 	enum err err = execution_fold(x, &r, e);
 	x->is_emitting = false;

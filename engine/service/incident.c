@@ -192,23 +192,13 @@ struct store_batch *incident_batch(struct engine *en)
 	return c->batch;
 }
 
-/* Keys without a value are left out of a record's data. */
-static json_t *without_nulls(json_t *data)
-{
-	const char *key;
-	json_t *v;
-	void *next;
-	json_object_foreach_safe(data, next, key, v) if (json_is_null(v)) json_object_del(data, key);
-	return data;
-}
-
 enum err incident_emit(struct incident *inc, struct incident_emit em, struct error *e)
 {
 	struct record r = {.t_us = em.t_us ? em.t_us : clock_now_us(),
 	                   .kind = em.kind,
 	                   .execution = inc->id,
 	                   .by = em.by ? em.by : "system:engine",
-	                   .data = without_nulls(em.data)};
+	                   .data = json_drop_nulls(em.data)};
 	inc->is_emitting = true;
 	enum err err = incident_fold(inc, &r, e);
 	inc->is_emitting = false;

@@ -9,18 +9,6 @@
 
 /* A person asks for another one. */
 
-static void stored(struct engine *en, json_t *data)
-{
-	struct client *c = engine_client(en, (uint64_t)json_int(data, "client", 0));
-	const char *error = json_str(data, "error", NULL);
-	struct request q = {.client = c, .engine = en, .id = json_int(data, "id", 0)};
-	if (!c) return;
-	if (error)
-		request_refuse(&q, ERR_FULL, "%s", error);
-	else
-		request_answer(&q, json_incref(json_object_get(data, "value")), NULL, 0);
-}
-
 /* The incident, or that of the execution, whose id begins so: for those who may see the one, or read the other. NULL: the request is refused. */
 static struct incident *find(struct request *q, const char **execution)
 {
@@ -76,7 +64,5 @@ void op_escalate(struct request *q)
 		request_fail(q, &e);
 		return;
 	}
-	json_t *value = json_pack("{s:s,s:o}", "incident", inc->id, "escalation", escalation_view(inc));
-	incident_answer_later(q->engine, stored, json_pack("{s:I,s:I,s:o}", "client", (json_int_t)q->client->id, "id", q->id, "value", value));
-	incident_commit(q->engine);
+	request_answer_incident(q, json_pack("{s:s,s:o}", "incident", inc->id, "escalation", escalation_view(inc)));
 }

@@ -55,7 +55,7 @@ static void answer_later(struct engine *en, json_t *data)
 		request_answer(&q, json_incref(json_object_get(data, "value")), NULL, 0);
 }
 
-static void answer_durable(struct request *q, json_t *value)
+void request_answer_incident(struct request *q, json_t *value)
 {
 	json_t *data = json_pack("{s:I,s:I,s:o}", "client", (json_int_t)q->client->id, "id", q->id, "value", value);
 	incident_answer_later(q->engine, answer_later, data);
@@ -69,7 +69,7 @@ static void emit_or_fail(struct request *q, struct incident *inc, enum record_ki
 		request_fail(q, &e);
 		incident_commit(q->engine);
 	} else {
-		answer_durable(q, json_pack("{s:s,s:s}", "incident", inc->id, "state", incident_state_name(inc->flow->state)));
+		request_answer_incident(q, json_pack("{s:s,s:s}", "incident", inc->id, "state", incident_state_name(inc->flow->state)));
 	}
 }
 
@@ -154,7 +154,7 @@ void op_incident_open(struct request *q)
 	                             .priority = (int)priority,
 	                             .by = q->client->principal};
 	struct incident *inc = incident_open(q->engine, &o);
-	answer_durable(q, json_pack("{s:s}", "incident", inc->id));
+	request_answer_incident(q, json_pack("{s:s}", "incident", inc->id));
 }
 
 /* ---- what they see ---- */

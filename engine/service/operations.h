@@ -23,6 +23,7 @@ struct request {
 /* How an operation ends: an answer now, an answer when what it emitted is durable, or an error. Each exactly once. value is taken (NULL: {}). */
 void request_answer(struct request *q, json_t *value, const void *payload, size_t n);
 void request_answer_durable(struct request *q, json_t *value);
+void request_answer_incident(struct request *q, json_t *value); /* when what was emitted of incidents is; submits it (operate_incident.c) */
 void request_fail(struct request *q, const struct error *e);
 void request_refuse(struct request *q, enum err kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
