@@ -204,6 +204,13 @@ static void close_with(struct execution *x)
 	if (incident_emit(inc, (struct incident_emit){.kind = RECORD_INCIDENT_RESOLVED, .data = d}, NULL) == ERR_OK) incident_commit(x->engine);
 }
 
+/* The alert that it was to explain is over: there is nothing left that anybody would be woken for. */
+static bool is_of_what_is_over(const struct execution *x)
+{
+	const struct incident *inc = x->incident ? incident_find(x->engine, x->incident) : NULL;
+	return x->incident && (!inc || inc->flow->state == INCIDENT_RESOLVED);
+}
+
 /* A playbook that runs by itself, or for an incident, and has mended nothing: no cause, or one whose runbook it could not start. True: somebody is told. */
 static bool watch_conclusion(struct execution *x)
 {
@@ -212,7 +219,7 @@ static bool watch_conclusion(struct execution *x)
 	const json_t *result = execution_result(x, x->graph->count - 1);
 	const char *why = json_str(result, "why", NULL);
 	bool is_refused = strcmp(outcome, "proposed") == 0 && why && strcmp(why, "a person said no") != 0;
-	if (!is_alone || is_child(x) || !(is_lost || is_refused)) return false;
+	if (!is_alone || is_child(x) || !(is_lost || is_refused) || is_of_what_is_over(x)) return false;
 	char *reason = is_lost ? mem_strdup("the playbook's steps are over, and no root cause was found")
 	                       : mem_printf("the cause is %s, and nothing was run: %.600s", json_str(result, "cause", "?"), why);
 	raise_with(x, is_lost ? RAISED_BY_NO_CAUSE : RAISED_BY_DENIED, SIZE_MAX, 0, reason);
@@ -231,6 +238,15 @@ static void watch_end(struct execution *x)
 	for (size_t i = 0; inc && escalation_raise_seen(inc, i, &seen); i++)
 		if (seen.execution && strcmp(seen.execution, x->id) == 0) return;
 	raise_it(x, s == RUN_DIVERGED ? RAISED_BY_DIVERGED : RAISED_BY_FAILED, SIZE_MAX, 0);
+}
+
+void escalations_watch_again(struct engine *en)
+{
+	for (struct execution *x = en->executions, *next; x; x = next) {
+		next = x->next;
+		for (size_t i = 0; i < x->graph->count; i++) x->steps[i].watch.is_raised = false;
+		execution_step_on(x);
+	}
 }
 
 int64_t escalation_watch(struct execution *x)

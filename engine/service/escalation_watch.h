@@ -15,4 +15,7 @@ void escalation_watch_fold(struct execution *x, const struct record *r);
  * wants to look again, on the clock of flow_decide; INT64_MAX: when something happens. */
 int64_t escalation_watch(struct execution *x);
 
+/* Incidents were read back, since a batch of them could not be stored: what was raised in it is raised again. */
+void escalations_watch_again(struct engine *en);
+
 #endif

@@ -252,6 +252,7 @@ void execution_commit(struct execution *x)
 	write_row(x);
 	struct store_batch *b = x->batch;
 	x->batch = NULL;
+	store_batch_chain(b, &x->chain);
 	x->newest = c;
 	x->commits++;
 	store_submit(x->engine->store, b, committed, c);

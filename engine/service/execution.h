@@ -180,6 +180,7 @@ struct execution {
 
 	/* Under way. */
 	struct store_batch *batch;
+	struct store_chain chain; /* of its batches: each builds on the one before */
 	struct later *first, **last;
 	struct flow_command *commands; /* room for what flow decides */
 	size_t commands_max;

@@ -407,8 +407,7 @@ void incident_commit(struct engine *en)
 		follow(all, c, &not_stored);
 		return;
 	}
-	c->generation = all->generation;
-	store_batch_chain(c->batch, c->generation);
+	store_batch_chain(c->batch, &all->chain);
 	*all->last_flying = c;
 	all->last_flying = &c->next;
 	struct store_batch *b = c->batch;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "service/alerts_at.h"
 #include "service/escalation.h"
+#include "service/escalation_watch.h"
 #include "service/rail.h"
 #include "service/remembered.h"
 
@@ -263,13 +264,14 @@ void incidents_reset(struct incidents *all)
 	drop_tables(all);
 	make_tables(all);
 	all->is_reset = false;
-	all->generation++;
+	all->chain = (struct store_chain){0}; /* nothing of the old one is under way */
 	intake_forget_bodies(all->engine);
 	enum err err = incidents_read(all, &e);
 	all->read_back_us = clock_monotonic_us();
 	all->read_back_pause_us = PAUSE_US + PAUSE_FACTOR * (all->read_back_us - began_us);
 	if (!err) {
 		incidents_take_up_again(all->engine);
+		escalations_watch_again(all->engine);
 		return;
 	}
 	log_line(LOG_ERROR, "incidents cannot be read back, the engine ends: %s", e.text);
@@ -281,7 +283,6 @@ enum err incidents_load(struct engine *en, struct error *e)
 	struct incidents *all = mem_zero(sizeof *all);
 	all->engine = en;
 	all->last_flying = &all->flying;
-	all->generation = 1;
 	make_tables(all);
 	en->incidents = all;
 	return incidents_read(all, e);

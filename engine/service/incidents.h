@@ -23,7 +23,6 @@ struct incident_commit {
 	struct incident_follow *first, **last;
 	struct incident_recent *recent;
 	size_t recent_count, recent_capacity;
-	uint64_t generation;
 	struct incident_commit *next;
 };
 
@@ -38,7 +37,7 @@ struct incidents {
 	size_t open;
 	struct incident_commit *filling;               /* NULL: nothing was emitted since the last commit */
 	struct incident_commit *flying, **last_flying; /* submitted, in order */
-	uint64_t generation;
+	struct store_chain chain;                      /* of their batches, since they were read */
 	bool is_commit_due;
 	bool is_reset;                            /* is_reset: what is in memory is not what is stored: to be read back */
 	int64_t read_back_us, read_back_pause_us; /* when that was done last, and how long it waits before it is done once more */

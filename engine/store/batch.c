@@ -76,9 +76,9 @@ void store_batch_incident(struct store_batch *b, const struct store_incident *i)
 	o->incident.assigned_to = arena_strdup(a, i->assigned_to);
 }
 
-void store_batch_chain(struct store_batch *b, uint64_t generation)
+void store_batch_chain(struct store_batch *b, struct store_chain *chain)
 {
-	b->generation = generation;
+	b->chain = chain;
 }
 
 void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim)

@@ -57,7 +57,7 @@ struct store_batch {
 	struct op *first, **last;
 	size_t bytes, records;
 	bool has_erase;
-	uint64_t generation; /* of the chain that it belongs to; 0: none */
+	struct store_chain *chain; /* that it belongs to, or NULL */
 	store_done *done;
 	void *arg;
 	/* The answer. */
@@ -125,8 +125,6 @@ struct store {
 	struct guard *guard;
 	struct progress now;
 	int wal_pages;
-	uint64_t failed_generation; /* batches of a chain up to this one are not taken any more */
-	struct error failed;
 
 	pthread_t writer;
 	bool has_writer;

@@ -64,9 +64,14 @@ enum err store_batch_record(struct store_batch *b, const struct record *r,
                             struct error *e);                                       /* encoded now, seq added by the writer; t_us 0: the writer's clock */
 void store_batch_execution(struct store_batch *b, const struct store_execution *x); /* insert or replace */
 void store_batch_incident(struct store_batch *b, const struct store_incident *i);   /* the same */
-/* Batches of one generation build on each other: where one of them could not be stored none behind it is, and each gets the same error. Count it up before
- * submitting again. 0: it stands alone. */
-void store_batch_chain(struct store_batch *b, uint64_t generation);
+/* Batches of one chain build on each other: where one of them could not be stored none behind it is, and each gets ERR_CONFLICT. Whoever then goes on from what
+ * is stored begins another one. A batch without a chain stands alone.
+ *
+ * chain    zeros at first; the writer's while a batch of it is not answered, and must live as long */
+struct store_chain {
+	bool is_cut;
+};
+void store_batch_chain(struct store_batch *b, struct store_chain *chain);
 /* The batch takes the execution over: it is refused (ERR_CONFLICT) where the lease or the execution's last record is not what the claim says. */
 void store_batch_lease(struct store_batch *b, const char *execution, struct lease_claim claim);
 /* digest: the hex SHA-256 of exactly these bytes (asserted: what is stored under a digest must have it); a plan that is there already is left as it is. */

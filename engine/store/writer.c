@@ -64,19 +64,16 @@ enum err writer_prepare(struct store *s, struct error *e)
 }
 
 /* What it builds on was not stored: neither is it. */
-static bool is_behind_failed(const struct store *s, struct store_batch *b)
+static bool is_behind_failed(struct store_batch *b)
 {
-	if (!b->generation || b->generation > s->failed_generation) return false;
-	b->err = ERR_CONFLICT;
-	b->error = s->failed;
+	if (!b->chain || !b->chain->is_cut) return false;
+	b->err = error_set(&b->error, ERR_CONFLICT, "what it builds on could not be stored");
 	return true;
 }
 
-/* The chains of a group that failed end here. */
-static void fail_chains(struct store *s, const struct store_batch *group, const struct error *e)
+static void cut_chain(struct store_batch *b)
 {
-	for (const struct store_batch *b = group; b; b = b->next)
-		if (b->generation > s->failed_generation) s->failed_generation = b->generation, s->failed = *e;
+	if (b->chain) b->chain->is_cut = true;
 }
 
 /* One transaction. On ERR_OK the batches of the group have their answers; on any other error nothing of it is in the store. */
@@ -87,9 +84,12 @@ static enum err commit_group(struct store *s, struct store_batch *group, struct 
 	bool has_changes = false;
 	enum err err = sql_done(s, SQL_BEGIN, "beginning a transaction", e);
 	for (struct store_batch *b = group; b && !err; b = b->next) {
-		if (is_behind_failed(s, b)) continue;
+		if (is_behind_failed(b)) continue;
 		b->err = apply_check_epochs(s, b, &b->error);
-		if (b->err == ERR_CONFLICT) continue;
+		if (b->err == ERR_CONFLICT) {
+			cut_chain(b);
+			continue;
+		}
 		err = b->err ? error_set(e, b->err, "%s", b->error.text) : apply_batch(s, next, b, e);
 		has_changes = true;
 	}
@@ -121,8 +121,10 @@ static enum err check_place(const struct store *s, struct error *e)
 
 static void answer_all(struct store_batch *group, enum err err, const struct error *e)
 {
-	for (struct store_batch *b = group; b; b = b->next)
+	for (struct store_batch *b = group; b; b = b->next) {
+		cut_chain(b);
 		if (b->err != ERR_CONFLICT) b->err = err, b->error = *e;
+	}
 }
 
 static void set_flag(struct store *s, bool *flag)
@@ -217,7 +219,6 @@ static void write_group(struct store *s, struct store_batch *group)
 		e.kind = ERR_IO;
 		break_store(s, &e);
 	}
-	if (err) fail_chains(s, group, &e);
 	if (err) answer_all(group, err, &e);
 	buf_clear(&note);
 }

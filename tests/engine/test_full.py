@@ -111,5 +111,18 @@ def a_step_that_calls_a_person_is_told_where_that_could_not_be_stored(w):
     r.deadline(30, "bin is told", lambda: w.records_of("notification.finished"))
 
 
+@test
+def what_could_not_be_raised_is_raised_again_once_there_is_room(w):
+    go = w.path("go")
+    w.write("slow.md", "# Slow\n\n## Permissions\n\n- `sh sh -c *`\n\n## Steps\n\n1. Wait\n\n   ```lua {id=s0 expect_within=300ms}\n   sh('until test -e %s; do sleep 0.05; done')\n   ```\n" % go)
+    w.table.ask("escalation.raise", "stop", 1)
+    x = w.run(w.path("slow.md"))
+    w.refuse_behind("escalation.raise")
+    r.deadline(30, "bin is told", lambda: w.records_of("notification.finished"))
+    same([k["d"]["trigger"] for k in w.records_of("escalation.raised")], ["overdue"])
+    open(go, "w").close()
+    same(w.over(x)["state"], "succeeded")
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Full))

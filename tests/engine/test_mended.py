@@ -118,6 +118,22 @@ def one_that_does_not_resolve_in_time_is_told(w):
 
 
 @test
+def nobody_is_woken_for_an_alert_that_is_over_before_its_playbook(w):
+    w.people()
+    w.playbook("sh('until test -e %s; do sleep 0.05; done')" % w.path("go"), "30s")
+    w.approve()
+    d = w.alert()
+    r.deadline(20, "the playbook to look", lambda: any(k["k"] == "call.started" for k in w.records(d["execution"])))
+    w.alert("resolved")
+    w.until(d["incident"], "incident.resolved")
+    write(w.path("go"), "", 0o644)
+    same(w.over(d["execution"])["conclusion"]["outcome"], "no_cause")
+    w.until(d["incident"], "execution.ended")
+    same([i["incident"] for i in w.client.ask("incidents", all=True)["incidents"]], [d["incident"]])
+    same(w.pages("ana"), [])
+
+
+@test
 def the_binding_says_how_long_where_the_row_does_not(w):
     w.people()
     with open(w.path(".rung/alerts.yaml"), "w") as f:

@@ -241,6 +241,34 @@ static void a_full_disk_is_met_with_the_reserve(void **state)
 	store_close(s);
 }
 
+static struct answer write_chained(struct store *s, struct store_chain *chain)
+{
+	struct store_batch *b = store_batch_new();
+	add_record(b, execution_a, "s", RECORD_STEP_REQUESTED, 1, NULL);
+	store_batch_chain(b, chain);
+	return submit_and_wait(s, b);
+}
+
+static void nothing_is_stored_behind_what_it_builds_on_and_was_refused(void **state)
+{
+	struct place *p = *state;
+	struct store *s = open_started(p);
+	struct store_chain one = {0}, other = {0};
+	assert_int_equal(write_chained(s, &one).err, ERR_OK);
+	assert_int_equal(write_chained(s, &other).err, ERR_OK);
+	set_fault(FAULT_FULL, -1);
+	assert_int_equal(write_chained(s, &one).err, ERR_FULL);
+	set_fault(FAULT_NONE, 0);
+	struct answer a = write_chained(s, &one);
+	assert_int_equal(a.err, ERR_CONFLICT);
+	assert_string_equal(a.error.text, "what it builds on could not be stored");
+	assert_int_equal(write_chained(s, &other).err, ERR_OK);
+	one = (struct store_chain){0};
+	assert_int_equal(write_chained(s, &one).err, ERR_OK);
+	store_close(s);
+	expect_whole(p, 6);
+}
+
 static void a_failed_sync_or_write_breaks_the_store_for_good(void **state)
 {
 	struct place *p = *state;
@@ -293,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_was_answered_survives_kill_9_at_any_moment, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_full_disk_is_met_with_the_reserve, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(nothing_is_stored_behind_what_it_builds_on_and_was_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_wal_that_cannot_be_copied_breaks_the_store_behind_what_it_answered, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_failed_sync_or_write_breaks_the_store_for_good, set_up, tear_down),
 	};
