@@ -7,22 +7,28 @@ static int run(const struct invocation *in)
 	struct use u;
 	struct error e = {0};
 	struct answer answer = {0};
+	const char *hold = given_value(in, "for"), *note = given_value(in, "note");
 	if (use_open(in, true, &u, &e)) return fail(&e, given(in, "json"));
-	json_t *args = json_pack("{s:s,s:s,s:s*}", "incident", in->args[0], "how", "cli", "note", given_value(in, "note"));
+	json_t *args = hold ? json_pack("{s:s,s:s,s:s*}", "incident", in->args[0], "for", hold, "reason", note)
+	                    : json_pack("{s:s,s:s,s:s*}", "incident", in->args[0], "how", "cli", "note", note);
 	int status = 0;
 	if (!args) {
 		error_set(&e, ERR_INVALID, "what was given is not UTF-8");
 		status = fail(&e, u.json);
-	} else if (client_request(u.client, "incident.ack", args, &answer, &e)) {
+	} else if (client_request(u.client, hold ? "incident.put_off" : "incident.ack", args, &answer, &e)) {
 		status = fail(&e, u.json);
 	} else {
-		status = use_say(&u, answer.value, "you have it: nobody else is notified");
+		status = use_say(&u, answer.value, hold ? "put off: nobody is notified before that time is over" : "you have it: nobody else is notified");
 	}
 	use_close(&u);
 	return status;
 }
 
-static const struct option options[] = {{"note", "TEXT", false, "what you are about to do"}, OPTION_STATE, {NULL, NULL, false, NULL}};
+static const struct option options[] = {
+    {"note", "TEXT", false, "what you are about to do"},
+    {"for", "DURATION", false, "put it off instead: nobody is notified for so long (1s to 7d), then it climbs from the first level"},
+    OPTION_STATE,
+    {NULL, NULL, false, NULL}};
 
 const struct command command_ack = {.name = "ack",
                                     .arguments = "INCIDENT",

@@ -10,7 +10,8 @@ enum { SAID_BYTES_MAX = 400, NOTE_BYTES_MAX = 4000, DATA_BYTES_MAX = 16384 };
 
 struct building {
 	json_t *report, *alerts, *executions, *findings, *messages, *notes, *timeline;
-	char *level; /* the last one that was reached, in words */
+	json_t *alert_of; /* the rows of alerts by their key */
+	char *level;      /* the last one that was reached, in words */
 	report_blob_fn *blob;
 	void *arg;
 	/* Of the record at hand. */
@@ -97,11 +98,11 @@ static void of_opened(struct building *b)
 
 static json_t *alert_row(struct building *b)
 {
-	json_t *o = find(b->alerts, "key", word(b, "key"));
+	json_t *o = json_object_get(b->alert_of, word(b, "key"));
 	if (o) return o;
 	o = json_pack("{s:s,s:s,s:I,s:I,s:I}", "key", word(b, "key"), "source", word(b, "source"), "starts_us", json_int(b->d, "starts_us", 0), "first_us",
 	              b->t_us, "deliveries", (json_int_t)0);
-	json_array_append_new(b->alerts, o);
+	must(json_object_set(b->alert_of, word(b, "key"), o) == 0 && json_array_append_new(b->alerts, o) == 0);
 	return o;
 }
 
@@ -357,6 +358,7 @@ json_t *incident_report_build(const json_t *row, const json_t *executions, const
 	json_t *r;
 	struct building b = {.report = json_deep_copy(row),
 	                     .alerts = json_array(),
+	                     .alert_of = json_object(),
 	                     .executions = executions ? json_deep_copy(executions) : json_array(),
 	                     .findings = json_array(),
 	                     .messages = json_array(),
@@ -373,6 +375,7 @@ json_t *incident_report_build(const json_t *row, const json_t *executions, const
 	}
 	if (json_int(b.report, "detected_us", 0) == 0) json_object_set(b.report, "detected_us", json_object_get(b.report, "opened_us"));
 	free(b.level);
+	json_decref(b.alert_of);
 	must(json_object_set_new(b.report, "alerts", b.alerts) == 0 && json_object_set_new(b.report, "executions", b.executions) == 0);
 	must(json_object_set_new(b.report, "findings", b.findings) == 0 && json_object_set_new(b.report, "messages", b.messages) == 0);
 	must(json_object_set_new(b.report, "notes", b.notes) == 0 && json_object_set_new(b.report, "timeline", b.timeline) == 0);

@@ -45,12 +45,22 @@ void client_detach(struct client *c, const char *execution)
 	}
 }
 
+/* An answer that no frame holds ends no connection: who asked hears why. */
+static json_t *too_big(const json_t *head)
+{
+	const char *text = "the answer is larger than an answer may be (16 MiB): ask for less of it, or read it with the engine's own commands";
+	json_t *error = json_pack("{s:s,s:s}", "kind", err_info(ERR_TOO_BIG)->name, "text", text);
+	return json_pack("{s:O,s:b,s:o}", "re", json_object_get(head, "re"), "ok", 0, "error", error);
+}
+
 void client_say(struct client *c, const json_t *head, const void *payload, size_t n)
 {
-	if (c->link)
-		link_send(c->link, head, payload, n);
-	else
+	if (!c->link)
 		c->sink->said(c, head, payload, n);
+	else if (json_object_get(head, "re") && frame_bytes(head, 0) > PROTOCOL_HEAD_BYTES_MAX)
+		link_send_new(c->link, too_big(head), NULL, 0);
+	else
+		link_send(c->link, head, payload, n);
 }
 
 void client_say_new(struct client *c, json_t *head, const void *payload, size_t n)

@@ -363,10 +363,10 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 	return err;
 }
 
-enum err escalation_put_off(struct incident *inc, const char *by, int64_t hold_us, struct error *e)
+enum err escalation_put_off(struct incident *inc, const char *by, int64_t hold_us, const char *reason, struct error *e)
 {
-	if (!escalation_get(inc)) return error_set(e, ERR_CONFLICT, "nothing is escalated");
-	json_t *d = json_pack("{s:I}", "hold_us", (json_int_t)hold_us);
+	if (!escalation_get(inc)) return error_set(e, ERR_CONFLICT, "incident %s is not escalated: there is nothing to put off", inc->id);
+	json_t *d = json_pack("{s:I,s:s*}", "hold_us", (json_int_t)hold_us, "reason", incident_blob_text(inc, reason));
 	enum err err = incident_emit(inc, (struct incident_emit){.kind = RECORD_ESCALATION_POSTPONED, .by = by, .data = d}, e);
 	if (!err) escalation_advance(inc);
 	return err;

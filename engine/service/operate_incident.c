@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "service/client.h"
+#include "service/escalation.h"
 #include "service/incident.h"
 #include "service/operations.h"
 #include "service/rights.h"
@@ -10,6 +11,7 @@
 /* What people see of incidents, and what they say about them. */
 
 enum { LIST_MAX = 500, TEXT_BYTES_MAX = 64 << 10, NAME_BYTES_MAX = 256 };
+static const int64_t SECOND_US = 1000000, PUT_OFF_MAX_US = 7LL * 24 * 3600 * 1000000;
 
 /* ---- who may ---- */
 
@@ -90,6 +92,25 @@ void op_incident_ack(struct request *q)
 	if (!inc) return;
 	json_t *d = json_pack("{s:s,s:s*}", "how", strcmp(how, "api") == 0 ? "api" : "cli", "note", incident_blob_text(inc, json_str(q->args, "note", NULL)));
 	emit_or_fail(q, inc, RECORD_INCIDENT_ACKNOWLEDGED, d);
+}
+
+void op_incident_put_off(struct request *q)
+{
+	struct error e = {0};
+	int64_t hold_us = 0;
+	if (clock_parse_duration(json_str(q->args, "for", ""), &hold_us, &e) || hold_us < SECOND_US || hold_us > PUT_OFF_MAX_US) {
+		request_refuse(q, ERR_USAGE, "an incident is put off for 1s to 7d%s%s", *e.text ? ": " : "", e.text);
+		return;
+	}
+	struct incident *inc = find(q, true, true);
+	if (!inc) return;
+	if (escalation_put_off(inc, q->client->principal, hold_us, json_str(q->args, "reason", NULL), &e)) {
+		request_fail(q, &e);
+		incident_commit(q->engine);
+		return;
+	}
+	json_t *value = json_pack("{s:s,s:I}", "incident", inc->id, "until_us", (json_int_t)(clock_now_us() + hold_us));
+	request_answer_incident(q, value);
 }
 
 void op_incident_note(struct request *q)

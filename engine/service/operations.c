@@ -73,6 +73,7 @@ static const struct operation {
     {"incident.show", NEEDS_NOTHING, FOR_ALL, op_incident_show},
     {"incident.open", NEEDS_NOTHING, FOR_ALL, op_incident_open},
     {"incident.ack", NEEDS_NOTHING, FOR_ALL, op_incident_ack},
+    {"incident.put_off", NEEDS_NOTHING, FOR_ALL, op_incident_put_off},
     {"incident.note", NEEDS_NOTHING, FOR_ALL, op_incident_note},
     {"incident.assign", NEEDS_NOTHING, FOR_ALL, op_incident_assign},
     {"incident.prioritise", NEEDS_NOTHING, FOR_ALL, op_incident_prioritise},

@@ -83,6 +83,7 @@ void op_incidents(struct request *q);
 void op_incident_show(struct request *q);
 void op_incident_open(struct request *q);
 void op_incident_ack(struct request *q);
+void op_incident_put_off(struct request *q);
 void op_incident_note(struct request *q);
 void op_incident_assign(struct request *q);
 void op_incident_prioritise(struct request *q);

@@ -4,6 +4,7 @@ import os, sys, shutil
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
+from awkward import refused
 from world import run_tests, same, states
 
 tests = []
@@ -547,6 +548,16 @@ def hostile_frames_end_a_client_and_nothing_else(w):
         except r.Refused as e:
             assert len(e.text) > 10
     same(w.over(w.run(w.lua("return {}")))["state"], "succeeded")
+
+
+@test
+def an_answer_that_no_frame_holds_is_refused_and_the_connection_stays(w):
+    x = w.run(w.book([{"title": "Wait"}]))
+    for i in range(40):  # 18 MiB of notes
+        w.client.ask("note", execution=x, text="n" * (450 << 10))
+    for ask in (lambda: w.client.ask("report", execution=x, format="json"), lambda: w.client.ask("attach", execution=x)):
+        refused(ask, "too_big")
+    same(w.client.ask("log", limit=5)["executions"][0]["execution"], x)
 
 
 @test

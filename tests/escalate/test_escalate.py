@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Escalations carried out: what raises one, whom it reaches in which order, who stops it, and what an engine's end leaves of it."""
 # limit: 300
-import json, os, re, signal, sys, time
+import json, os, re, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
 import host
+from awkward import refused
 from httpd import Httpd
 from oncall import OnCall, write
 from smtpd import Smtpd
@@ -359,6 +360,29 @@ def maintenance_holds_it(w):
     quiet(w, ["ana"], 1)
     reached(w, "ana")
     assert time.time() >= int(now) + 3.5
+
+
+@test
+def who_puts_it_off_is_left_alone_for_that_time_and_then_called_again(w):
+    ladder(w, [("ana", 1), ("bo", 60)])
+    w.over(w.run(w.lua(FAILS)))
+    reached(w, "bo")
+    id = incident_of(w)
+    for bad in ("", "0s", "8d", "soon", None):
+        refused(lambda: w.client.ask("incident.put_off", incident=id, **({"for": bad} if bad is not None else {})), "usage")
+    before = time.time()
+    said = subprocess.run([w.engine.program, "ack", id, "--for", "3s", "--note", "a restart is under way"], cwd=w.folder, env=w.engine.environment(), capture_output=True, text=True)
+    assert said.returncode == 0 and "put off" in said.stdout, said
+    quiet(w, ["ana", "bo"], 1.5)
+    reached(w, "ana", 2)  # from the first level anew
+    assert time.time() - before >= 2.9
+    reached(w, "bo", 2)
+    said = state(w, id, "escalation.postponed")
+    same((said["d"]["hold_us"], "incident.acknowledged" in kinds(w, id)), (3000000, False))
+    assert "put off for 3" in w.client.ask("incident.report", incident=id, format="markdown")["text"]
+    assert "a restart is under way" in w.client.ask("incident.report", incident=id, format="markdown")["text"]
+    calm = w.client.ask("incident.open", title="nothing that calls anybody", priority=5)["incident"]
+    refused(lambda: w.client.ask("incident.put_off", incident=calm, **{"for": "5m"}), "conflict")
 
 
 @test
