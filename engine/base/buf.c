@@ -38,7 +38,7 @@ bool buf_reserve(struct buf *b, size_t n)
 		return false;
 	}
 	if (b->len + n + 1 > b->cap) {
-		size_t cap = b->cap ? b->cap : 64;
+		size_t cap = b->cap ? b->cap : 256;
 		while (cap < b->len + n + 1) cap *= 2;
 		b->data = mem_realloc(b->data, cap);
 		b->cap = cap;

@@ -2,7 +2,11 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+#include <endian.h>
+#include <stdint.h>
 #include <string.h>
+
+enum { LANES = ROWSET_BYTES / 2 };
 
 void rowset_init(struct rowset *r)
 {
@@ -11,13 +15,11 @@ void rowset_init(struct rowset *r)
 
 static void combine(struct rowset *r, const void *row, size_t n, bool is_added)
 {
-	unsigned char wide[ROWSET_BYTES];
+	uint16_t sum[LANES], wide[LANES], sign = is_added ? 1 : UINT16_MAX; /* minus one */
 	digest_shake128(wide, sizeof wide, row, n);
-	for (size_t i = 0; i < ROWSET_BYTES; i += 2) {
-		unsigned have = r->sum[i] | (unsigned)r->sum[i + 1] << 8, more = wide[i] | (unsigned)wide[i + 1] << 8;
-		unsigned now = is_added ? have + more : have - more;
-		r->sum[i] = (unsigned char)now, r->sum[i + 1] = (unsigned char)(now >> 8);
-	}
+	memcpy(sum, r->sum, sizeof sum);
+	for (size_t i = 0; i < LANES; i++) sum[i] = htole16((uint16_t)(le16toh(sum[i]) + sign * (unsigned)le16toh(wide[i])));
+	memcpy(r->sum, sum, sizeof sum);
 }
 
 void rowset_add(struct rowset *r, const void *row, size_t n)

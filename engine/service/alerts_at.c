@@ -17,6 +17,7 @@ struct alerts_at {
 	struct arena *arena; /* of what was read last */
 	const struct alerts_file *file;
 	struct file_watch watch;
+	uint64_t round; /* of the loop in which the file was looked at */
 	bool is_there;
 	enum err err;
 	struct error error;
@@ -84,19 +85,26 @@ static bool is_to_be_read(struct alerts_at *at, const struct stat *now)
 	return true;
 }
 
-enum err alerts_now(struct engine *en, const struct alerts_file **out, struct error *e)
+static void look(struct engine *en, struct alerts_at *at)
 {
-	struct alerts_at *at = at_of(en);
 	struct stat now;
 	char *path = en->root ? mem_printf("%s/.rung/alerts.yaml", en->root) : NULL;
-	bool is_gone = !path || (stat(path, &now) != 0 && errno == ENOENT && lstat(path, &now) != 0);
-	if (is_gone)
+	bool is_seen = path && stat(path, &now) == 0;
+	if (!path || (!is_seen && errno == ENOENT && lstat(path, &now) != 0))
 		none(at);
-	else if (stat(path, &now) != 0)
+	else if (!is_seen)
 		begin_anew(at), at->is_there = true, at->watch.is_read = false, at->err = error_errno(&at->error, "%s", path);
 	else if (is_to_be_read(at, &now))
 		read_it(at, path, &now);
 	free(path);
+}
+
+enum err alerts_now(struct engine *en, const struct alerts_file **out, struct error *e)
+{
+	struct alerts_at *at = at_of(en);
+	bool is_new_round = at->round != en->round || (!at->file && !at->err);
+	if (is_new_round) look(en, at);
+	at->round = en->round;
 	if (at->err && e) *e = at->error;
 	*out = at->file;
 	return at->err;

@@ -5,7 +5,7 @@
 #include "alert/book_index.h"
 #include "service/engine_state.h"
 
-/* `.rung/alerts.yaml` and the books of the engine's workspace, as they are now: looked at before each delivery. Loop thread only. */
+/* `.rung/alerts.yaml` and the books of the engine's workspace, as they are now: looked at in each round of the loop that has deliveries. Loop thread only. */
 
 /* ERR_OK with the file (one without sources where there is none), valid until the next round of the loop; else its error: nothing is received then. */
 enum err alerts_now(struct engine *en, const struct alerts_file **out, struct error *e);

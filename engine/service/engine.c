@@ -142,6 +142,7 @@ void engine_remove(struct engine *en, struct execution *x)
 static void sweep(uv_check_t *h)
 {
 	struct engine *en = h->data;
+	en->round++;
 	incidents_end_of_round(en);
 	for (struct policy_at *p = en->policies; p; p = p->next) policy_file_sweep(p->file);
 	engine_oncalls_sweep(en);

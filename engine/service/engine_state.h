@@ -34,6 +34,7 @@ struct engine {
 	uv_timer_t watchdog;
 	uv_signal_t signals[3];
 	uv_check_t sweeper;
+	uint64_t round; /* of the loop: how many there were */
 	struct listener listeners[ENGINE_LISTENERS];
 	char *terminal_locks; /* folder that the shared socket's group may write; NULL: there is none */
 	const char *state_dir, *user, *host;

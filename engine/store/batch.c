@@ -115,11 +115,20 @@ static void name_text(const unsigned char raw[BLOB_RAW_BYTES], char name[STORE_B
 	buf_clear(&b);
 }
 
+static void take_salt(struct store_batch *b, unsigned char salt[BLOB_SALT_BYTES])
+{
+	if (b->salts_left == 0) {
+		random_bytes(b->salts, sizeof b->salts);
+		b->salts_left = SALTS_AT_ONCE;
+	}
+	memcpy(salt, b->salts[--b->salts_left], BLOB_SALT_BYTES);
+}
+
 void store_batch_blob(struct store_batch *b, const char *execution, const void *bytes, size_t n, char name[STORE_BLOB_NAME_BYTES])
 {
 	must(n <= STORE_BLOB_BYTES_MAX);
 	struct op *o = add(b, OP_BLOB, execution);
-	random_bytes(o->blob.salt, BLOB_SALT_BYTES);
+	take_salt(b, o->blob.salt);
 	digest_hmac(o->blob.name, o->blob.salt, BLOB_SALT_BYTES, bytes, n);
 	o->blob.bytes = arena_strndup(b->arena, bytes, n);
 	o->blob.n = n;

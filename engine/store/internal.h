@@ -14,7 +14,7 @@
 
 /* What the files of the store share. */
 
-enum { BLOB_SALT_BYTES = 32 };
+enum { BLOB_SALT_BYTES = 32, SALTS_AT_ONCE = 8 };
 
 /* One change of a batch. */
 enum op_kind { OP_RECORD, OP_EXECUTION, OP_INCIDENT, OP_LEASE, OP_PLAN, OP_TIMER, OP_BLOB, OP_ERASE };
@@ -56,6 +56,8 @@ struct store_batch {
 	struct arena *arena; /* owns every op and every byte of them */
 	struct op *first, **last;
 	size_t bytes, records;
+	unsigned char salts[SALTS_AT_ONCE][BLOB_SALT_BYTES]; /* for blobs to come: to ask the kernel takes longer than to get some more */
+	size_t salts_left;
 	bool has_erase;
 	struct store_chain *chain; /* that it belongs to, or NULL */
 	store_done *done;

@@ -53,7 +53,7 @@ static void fail(const char *what)
 static size_t number_of(size_t i)
 {
 	if (i % 2 == 0 || i < 200) return i;
-	return i - 1 - (i * 7919) % 199;
+	return (i - 1 - (i * 7919) % 199) & ~(size_t)1;
 }
 
 static void prepare(struct connection *c, size_t i)
