@@ -9,9 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each reader has a connection of its own, and no statement outlives a call. */
+/* What is asked for thousands of times when an engine starts or a report is made: to prepare it takes longer than to run it. */
+enum kept { KEPT_RECORDS, KEPT_BLOB, KEPT_N };
+
+static const char *const kept_sql[KEPT_N] = {
+    [KEPT_RECORDS] = "SELECT seq, line FROM record WHERE seq >= ?1 AND execution = ?3 ORDER BY seq LIMIT ?2",
+    [KEPT_BLOB] = "SELECT salt, bytes FROM blob WHERE name = ?1",
+};
+
+/* Each reader has a connection of its own, and no query outlives a call: a statement that is kept is at its beginning. */
 struct store_reader {
 	sqlite3 *db;
+	sqlite3_stmt *kept[KEPT_N]; /* NULL: not prepared yet, or a call has it */
 };
 
 enum err store_reader_open(struct store *s, struct store_reader **out, struct error *e)
@@ -29,6 +38,7 @@ enum err store_reader_open(struct store *s, struct store_reader **out, struct er
 void store_reader_close(struct store_reader *r)
 {
 	if (!r) return;
+	for (int i = 0; i < KEPT_N; i++) sqlite3_finalize(r->kept[i]);
 	sqlite3_close(r->db);
 	free(r);
 }
@@ -41,14 +51,32 @@ static enum err finish(struct store_reader *r, sqlite3_stmt *q, int rc, const ch
 	return err;
 }
 
+static enum err take_kept(struct store_reader *r, enum kept which, sqlite3_stmt **q, struct error *e)
+{
+	*q = r->kept[which];
+	r->kept[which] = NULL;
+	return *q ? ERR_OK : schema_prepare(r->db, kept_sql[which], q, e);
+}
+
+/* As finish. A callback may have asked the same in between: one is kept. */
+static enum err finish_kept(struct store_reader *r, enum kept which, sqlite3_stmt *q, int rc, const char *doing, struct error *e)
+{
+	enum err err = rc == SQLITE_ROW || rc == SQLITE_DONE ? ERR_OK : schema_error(r->db, rc, doing, e);
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	if (r->kept[which])
+		sqlite3_finalize(q);
+	else
+		r->kept[which] = q;
+	return err;
+}
+
 enum err store_records(struct store_reader *r, const char *execution, uint64_t from, size_t limit, store_record_fn *fn, void *arg, struct error *e)
 {
 	sqlite3_stmt *q = NULL;
 	int rc;
-	enum err err = schema_prepare(r->db,
-	                              execution ? "SELECT seq, line FROM record WHERE seq >= ?1 AND execution = ?3 ORDER BY seq LIMIT ?2"
-	                                        : "SELECT seq, line FROM record WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
-	                              &q, e);
+	enum err err =
+	    execution ? take_kept(r, KEPT_RECORDS, &q, e) : schema_prepare(r->db, "SELECT seq, line FROM record WHERE seq >= ?1 ORDER BY seq LIMIT ?2", &q, e);
 	if (err) return err;
 	sqlite3_bind_int64(q, 1, from > INT64_MAX ? INT64_MAX : (sqlite3_int64)from);
 	sqlite3_bind_int64(q, 2, limit ? (sqlite3_int64)limit : -1);
@@ -57,7 +85,7 @@ enum err store_records(struct store_reader *r, const char *execution, uint64_t f
 		const char *line = sqlite3_column_blob(q, 1);
 		if (!fn(arg, (uint64_t)sqlite3_column_int64(q, 0), line ? line : "", (size_t)sqlite3_column_bytes(q, 1))) break;
 	}
-	return finish(r, q, rc, "reading records", e);
+	return execution ? finish_kept(r, KEPT_RECORDS, q, rc, "reading records", e) : finish(r, q, rc, "reading records", e);
 }
 
 enum err store_log_records(struct store_reader *r, store_record_fn *fn, void *arg, struct error *e)
@@ -180,13 +208,13 @@ enum err store_blob(struct store_reader *r, const char *name, struct buf *out, s
 	unsigned char raw[BLOB_RAW_BYTES];
 	if (!record_is_blob_name(name, strlen(name)) || !decode_hex(raw, name + strlen("hmac-sha256:"), BLOB_RAW_BYTES))
 		return error_set(e, ERR_INVALID, "\"%.80s\" is not the name of a blob", name);
-	enum err err = schema_prepare(r->db, "SELECT salt, bytes FROM blob WHERE name = ?", &q, e);
+	enum err err = take_kept(r, KEPT_BLOB, &q, e);
 	if (err) return err;
 	sqlite3_bind_blob(q, 1, raw, BLOB_RAW_BYTES, SQLITE_STATIC);
 	int rc = sqlite3_step(q);
 	if (rc == SQLITE_DONE) err = error_set(e, ERR_NOT_FOUND, "the store has no blob %s", name);
 	if (rc == SQLITE_ROW) err = take_blob(q, name, raw, out, e);
-	enum err end = finish(r, q, rc, "reading a blob", e);
+	enum err end = finish_kept(r, KEPT_BLOB, q, rc, "reading a blob", e);
 	return end ? end : err;
 }
 
