@@ -12,7 +12,8 @@
 
 /* All incidents that the engine has in memory: found by what they are asked for, read back when it starts, forgotten when they are old. */
 
-enum { SWEEP_US = 10000000, LOST_US = 60000000, PAUSE_US = 5000000, PAUSE_FACTOR = 20 };
+/* LOST: the engine looks every ten seconds whether there is room again; one that left it for want of space is taken up a while later. */
+enum { SWEEP_US = 10000000, LOST_US = 15000000, PAUSE_US = 5000000, PAUSE_FACTOR = 20 };
 #define LATE_US INT64_C(3600000000) /* a delivery that a source repeats comes within that time */
 
 static struct incident *incident_alloc(struct incidents *all, const char *id)
