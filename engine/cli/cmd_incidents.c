@@ -92,6 +92,41 @@ static void print_alerts(struct use *u, const json_t *v)
 	}
 }
 
+/* Whom the escalation has told, and what comes next. */
+static void print_raised(struct use *u, const json_t *raised)
+{
+	static const char *const states[][2] = {{"held", "put off, by a person or by maintenance: nobody is told"},
+	                                        {"acknowledged", "somebody has it: nobody else is told"},
+	                                        {"exhausted", "every level was reached, and nobody has acknowledged"},
+	                                        {"resolved", "over: nobody is told any more"}};
+	static const char *const reaches[][2] = {
+	    {"due", "is told next"}, {"under_way", "is being told"}, {"delivered", "was told"}, {"nowhere", "could not be told"}};
+	const char *state = json_str(raised, "state", ""), *words = NULL;
+	json_int_t waits_us = json_int(raised, "waits_us", 0);
+	struct buf b;
+	json_t *who;
+	size_t i;
+	if (!raised) return;
+	buf_init(&b, 1024);
+	for (i = 0; i < sizeof states / sizeof *states; i++)
+		if (strcmp(states[i][0], state) == 0) words = states[i][1];
+	if (words)
+		buf_str(&b, words);
+	else
+		buf_printf(&b, "%s, level %lld of round %lld", line_safe(u->arena, json_str(raised, "policy", "")), (long long)json_int(raised, "level", 0),
+		           (long long)json_int(raised, "round", 1));
+	if (waits_us > 0) buf_str(&b, words ? ", for " : "; the next step in "), clock_duration_words(&b, waits_us);
+	printf("\nEscalation (%s)\n\n  %s\n", json_str(raised, "trigger", ""), b.data);
+	buf_clear(&b);
+	json_array_foreach(json_arr(raised, "people"), i, who)
+	{
+		const char *reach = json_str(who, "reach", "");
+		for (size_t k = 0; k < sizeof reaches / sizeof *reaches; k++)
+			if (strcmp(reaches[k][0], reach) == 0) reach = json_bool(who, "perhaps", false) && k != 2 ? "was perhaps told" : reaches[k][1];
+		printf("  %s %s\n", line_safe(u->arena, json_str(who, "person", "")), reach);
+	}
+}
+
 static void print_executions(struct use *u, const json_t *v)
 {
 	struct arena *a = u->arena;
@@ -131,6 +166,7 @@ static void print_one(struct use *u, const json_t *v)
 	print_time(u, v, "acknowledged", "acknowledged_us", json_str(v, "acknowledged_by", NULL));
 	print_time(u, v, "mitigated", "mitigated_us", NULL);
 	print_time(u, v, "resolved", "resolved_us", json_str(v, "resolved_by", "its alerts"));
+	print_raised(u, json_obj(v, "raised"));
 	print_alerts(u, v);
 	print_executions(u, v);
 	print_notes(u, v);

@@ -54,7 +54,8 @@ struct escalation_seen {
 };
 bool escalation_raise_seen(const struct incident *inc, size_t i, struct escalation_seen *out);
 
-/* {"state","policy","level","round","trigger","reason","wake_us"...} for views of incidents; NULL where nothing was raised. New reference. */
+/* {"state","trigger" (the last),"policy","level","round","notifications","reached","people":[{"person","reach","perhaps"}...],"waits_us"} for views of
+ * incidents; NULL where nothing was raised. New reference. */
 json_t *escalation_view(const struct incident *inc);
 
 /* The workspace whose oncall.yaml it follows, or NULL. */

@@ -371,8 +371,11 @@ def who_puts_it_off_is_left_alone_for_that_time_and_then_called_again(w):
     for bad in ("", "0s", "8d", "soon", None):
         refused(lambda: w.client.ask("incident.put_off", incident=id, **({"for": bad} if bad is not None else {})), "usage")
     before = time.time()
-    said = subprocess.run([w.engine.program, "ack", id, "--for", "3s", "--note", "a restart is under way"], cwd=w.folder, env=w.engine.environment(), capture_output=True, text=True)
-    assert said.returncode == 0 and "put off" in said.stdout, said
+    rung = lambda *words: subprocess.run([w.engine.program, *words], cwd=w.folder, env=w.engine.environment(), capture_output=True, text=True, check=True).stdout
+    shown = rung("incidents", id)
+    assert "web, level 2 of round 1; the next step in " in shown and "bo was told" in shown, shown
+    assert "put off" in rung("ack", id, "--for", "3s", "--note", "a restart is under way")
+    assert "nobody is told, for " in rung("incidents", id), rung("incidents", id)
     quiet(w, ["ana", "bo"], 1.5)
     reached(w, "ana", 2)  # from the first level anew
     assert time.time() - before >= 2.9
