@@ -138,11 +138,17 @@ void engine_remove(struct engine *en, struct execution *x)
 	en->gone = x;
 }
 
+/* A round begins before the loop waits: what was looked at before that may be another by the time that something comes. */
+static void begin_round(uv_prepare_t *h)
+{
+	struct engine *en = h->data;
+	en->round++;
+}
+
 /* Between two rounds of the loop nobody holds a pointer to what is gone. */
 static void sweep(uv_check_t *h)
 {
 	struct engine *en = h->data;
-	en->round++;
 	incidents_end_of_round(en);
 	for (struct policy_at *p = en->policies; p; p = p->next) policy_file_sweep(p->file);
 	engine_oncalls_sweep(en);
@@ -279,6 +285,9 @@ static void start_timers(struct engine *en)
 	uv_timer_init(&en->loop, &en->timer);
 	en->timer.data = en;
 	uv_timer_start(&en->timer, tick, TICK_MS, TICK_MS);
+	uv_prepare_init(&en->loop, &en->rounds);
+	en->rounds.data = en;
+	uv_prepare_start(&en->rounds, begin_round);
 	uv_check_init(&en->loop, &en->sweeper);
 	en->sweeper.data = en;
 	uv_check_start(&en->sweeper, sweep);

@@ -33,6 +33,7 @@ struct engine {
 	uv_timer_t timer; /* about once a second: is it idle, does everything keep its limits */
 	uv_timer_t watchdog;
 	uv_signal_t signals[3];
+	uv_prepare_t rounds;
 	uv_check_t sweeper;
 	uint64_t round; /* of the loop: how many there were */
 	struct listener listeners[ENGINE_LISTENERS];

@@ -368,5 +368,14 @@ def a_big_body_is_kept_in_pieces(w):
     same([len(body), d["outcome"]], [2, "unbound"])
 
 
+@test
+def an_edit_of_the_file_holds_for_the_very_next_delivery(w):
+    """Also where the engine has looked at the file by itself a moment before, and nothing else has happened since."""
+    w.write(".rung/alerts.yaml", "version: 1\nsources: {\n")
+    r.deadline(20, "the engine looks at it", lambda: "no alerts are received" in w.log_tail())
+    w.write(".rung/alerts.yaml", aw.SOURCES + w.bindings)
+    same(w.one()["outcome"], "starts")
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Alerts))
