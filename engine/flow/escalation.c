@@ -170,6 +170,20 @@ static bool is_same_place(struct escalation_place a, struct escalation_place b)
 	return a.climb == b.climb && a.policy == b.policy && a.round == b.round && a.level == b.level;
 }
 
+static bool is_called(const struct escalation *x, const char *name)
+{
+	for (size_t i = 0; i < x->called_count; i++)
+		if (strcmp(x->called[i], name) == 0) return true;
+	return false;
+}
+
+static void call(struct escalation *x, const char *name)
+{
+	if (is_called(x, name)) return;
+	x->called = arena_grow(x->arena, x->called, x->called_count, &x->called_capacity, sizeof *x->called);
+	x->called[x->called_count++] = arena_strdup(x->arena, name);
+}
+
 static enum err level_reached(struct escalation *x, const struct escalation_event *ev, struct error *e)
 {
 	struct escalation_place next;
@@ -189,6 +203,7 @@ static enum err level_reached(struct escalation *x, const struct escalation_even
 		    .reach = l->people[i].channels ? REACH_DUE : REACH_NOWHERE,
 		    .timer = {.due_us = clock_of(ev)},
 		};
+		call(x, l->people[i].name);
 	}
 	return ERR_OK;
 }
@@ -387,6 +402,11 @@ bool escalation_is_wanted(const struct escalation *x, uint32_t number)
 	for (size_t i = 0; x->state == ESCALATION_CLIMBING && i < x->recipient_count; i++)
 		if (x->recipients[i].number == number) return number > 0 && x->recipients[i].reach == REACH_UNDER_WAY;
 	return false;
+}
+
+bool escalation_has_called(const struct escalation *x, const char *name)
+{
+	return is_called(x, name) && person_of(x->ladder, name);
 }
 
 bool escalation_is_open(const struct escalation *x)

@@ -148,6 +148,8 @@ struct escalation {
 	const char *acknowledged_by; /* NULL: nobody */
 	uint32_t *links_used;        /* numbers of the notifications whose link has acknowledged */
 	size_t link_count, link_capacity;
+	const char **called; /* names of those who are on levels that were reached, in whichever climb */
+	size_t called_count, called_capacity;
 	int64_t last_us; /* of the last event, on the clock of escalation_decide */
 };
 
@@ -229,6 +231,9 @@ bool escalation_is_wanted(const struct escalation *x, uint32_t number);
 
 /* Does it climb, or may it climb by itself: can a further trigger of the same incident join it? */
 bool escalation_is_open(const struct escalation *x);
+
+/* Is that person on the ladder, and was on a level that was reached? */
+bool escalation_has_called(const struct escalation *x, const char *name);
 
 /* Was the link of that notification used, or is there no such notification? */
 bool escalation_is_link_used(const struct escalation *x, uint32_t number);

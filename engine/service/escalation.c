@@ -447,24 +447,8 @@ json_t *escalation_view(const struct incident *inc)
 	return v;
 }
 
-/* Of a policy that is not climbed to its end yet only the levels that were reached. */
-static size_t levels_reached(const struct escalation *x, size_t policy)
-{
-	const struct escalation_place *at = &x->at;
-	bool is_all = x->state == ESCALATION_EXHAUSTED || at->climb > 1 || policy < at->policy || (policy == at->policy && at->round > 1);
-	if (is_all) return x->ladder->policies[policy].count;
-	return policy == at->policy ? at->level : 0;
-}
-
 bool escalation_concerns(const struct incident *inc, const char *who)
 {
 	const struct escalation *x = escalation_get(inc);
-	if (!x || strncmp(who, "user:", 5) != 0) return false;
-	for (size_t i = 0; i < x->ladder->count; i++) {
-		const struct escalation_policy *p = &x->ladder->policies[i];
-		for (size_t k = 0; k < levels_reached(x, i) && k < p->count; k++)
-			for (size_t m = 0; m < p->levels[k].count; m++)
-				if (strcmp(p->levels[k].people[m].name, who + 5) == 0) return true;
-	}
-	return false;
+	return x && strncmp(who, "user:", 5) == 0 && escalation_has_called(x, who + 5);
 }

@@ -67,6 +67,32 @@ def who_is_called_may_see_and_acknowledge(w):
     same(w.client.ask("incident.show", incident=i)["acknowledged_by"], "user:bin")
 
 
+def left_alone(w):
+    """An incident that bin, who has no right but to be called, has put off; nobody else was called yet."""
+    w.write(".rung/oncall.yaml", ONCALL)
+    i = opened(w)
+    w.client.ask("escalate", id=i, reason="look")
+    bin = w.user("bin")
+    assert bin.ask("incident.put_off", incident=i, **{"for": "1h"})["until_us"]
+    same(bin.ask("incident.show", incident=i)["raised"]["state"], "held")
+    return i, bin
+
+
+@test
+def who_was_not_called_yet_sees_nothing_also_where_it_was_put_off(w):
+    i, bin = left_alone(w)
+    denied(lambda: w.user("sys").ask("incident.show", incident=i))
+    denied(lambda: w.user("sys").ask("incident.put_off", incident=i, **{"for": "2h"}))
+    w.restart()
+    denied(lambda: w.user("sys").ask("incident.ack", incident=i))
+    # Somebody has it, and somebody is asked for again: that is bin anew.
+    same(w.user("bin").ask("incident.ack", incident=i)["state"], "acknowledged")
+    w.client.ask("escalate", id=i, reason="once more")
+    denied(lambda: w.user("sys").ask("incident.show", incident=i))
+    w.client.ask("escalate", id=i, reason="the next one")
+    same(w.user("sys").ask("incident.show", incident=i)["title"], SECRET)
+
+
 if __name__ == "__main__":
     if os.geteuid() != 0:
         print("ok - # skipped: being other users needs root")

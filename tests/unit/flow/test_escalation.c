@@ -274,6 +274,27 @@ static void times_are_what_remained_of_them_when_another_engine_goes_on(void **s
 	assert_true(go_on() - now <= 5 * MINUTE);
 }
 
+static void who_was_called_is_known_in_each_climb(void **state)
+{
+	(void)state;
+	raise_by(RAISED_BY_FAILED);
+	assert_true(escalation_has_called(x, "ana") && !escalation_has_called(x, "bo") && !escalation_has_called(x, "chris"));
+	happened((struct escalation_event){.kind = ESCALATION_PUT_OFF, .by = "user:ana", .hold_us = 5 * MINUTE});
+	assert_int_equal(x->at.climb, 2);
+	assert_true(escalation_has_called(x, "ana") && !escalation_has_called(x, "bo"));
+	pass(5 * MINUTE);
+	pass(5 * MINUTE);
+	assert_at(0, 1, 2);
+	assert_true(escalation_has_called(x, "ana") && escalation_has_called(x, "bo") && escalation_has_called(x, "dee"));
+	assert_false(escalation_has_called(x, "chris"));
+	/* Who is on the ladder no more is left out. */
+	static struct escalation_level shorter[] = {{third, 1, 5 * MINUTE}, {second, 2, 10 * MINUTE}};
+	static struct escalation_policy changed[] = {{"web", shorter, 2, 1}};
+	static const struct escalation_ladder other = {changed, 1, {.attempts = 1, .delay_us = SECOND, .delay_most_us = SECOND, .factor = 1, .timeout_us = SECOND}};
+	happened((struct escalation_event){.kind = ESCALATION_LADDER_CHANGED, .ladder = &other});
+	assert_true(!escalation_has_called(x, "ana") && escalation_has_called(x, "bo") && !escalation_has_called(x, "chris"));
+}
+
 static void what_was_under_way_when_the_engine_ended_is_unknown(void **state)
 {
 	(void)state;
@@ -404,6 +425,7 @@ int main(void)
 	    TEST(maintenance_holds_what_nobody_asked_for),
 	    TEST(nobody_on_the_ladder_is_said_at_once),
 	    TEST(times_are_what_remained_of_them_when_another_engine_goes_on),
+	    TEST(who_was_called_is_known_in_each_climb),
 	    TEST(what_was_under_way_when_the_engine_ended_is_unknown),
 	    TEST(who_was_not_told_of_a_level_gets_all_of_its_wait),
 	    TEST(a_changed_ladder_counts_from_the_next_level),
