@@ -32,7 +32,7 @@ static struct incident *find(struct request *q, bool is_open, bool is_ack)
 	}
 	if (!inc || (is_open && inc->flow->state == INCIDENT_RESOLVED)) {
 		/* Whether it is there is told to those only who may see incidents. */
-		if (rights_respond(q->engine, inc ? inc->book : NULL, q->client->principal, &e))
+		if (inc && is_ack ? may_see(q, inc, &e) : rights_respond(q->engine, inc ? inc->book : NULL, q->client->principal, &e))
 			request_fail(q, &e);
 		else
 			request_refuse(q, ERR_CONFLICT, "incident %s is resolved", id);

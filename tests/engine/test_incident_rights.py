@@ -6,6 +6,7 @@ import os, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from awkward import refused
 from test_rights import Workspace, denied
 from world import run_tests, same
 
@@ -91,6 +92,15 @@ def who_was_not_called_yet_sees_nothing_also_where_it_was_put_off(w):
     denied(lambda: w.user("sys").ask("incident.show", incident=i))
     w.client.ask("escalate", id=i, reason="the next one")
     same(w.user("sys").ask("incident.show", incident=i)["title"], SECRET)
+
+
+@test
+def who_was_called_hears_that_it_is_over(w):
+    i, bin = left_alone(w)
+    w.client.ask("incident.resolve", incident=i, reason="it was nothing")
+    for op, more in (("incident.ack", {}), ("incident.put_off", {"for": "1h"})):
+        refused(lambda: bin.ask(op, incident=i, **more), "conflict", "is resolved")
+        denied(lambda: w.user("sys").ask(op, incident=i, **more))
 
 
 if __name__ == "__main__":
