@@ -131,5 +131,5 @@ int64_t oncall_hold_us(const struct oncall *o, const char *policy, int64_t now_u
 			has_grown = true;
 		}
 	}
-	return until_us - now_us;
+	return until_us - now_us < ESCALATION_HOLD_MAX_US ? until_us - now_us : ESCALATION_HOLD_MAX_US;
 }

@@ -6,7 +6,7 @@
 
 static bool is_time(int64_t us)
 {
-	return us > 0 && us <= 400 * DELAY_MOST_US;
+	return us > 0 && us <= ESCALATION_HOLD_MAX_US;
 }
 
 /* When it happened on the clock that its times run on. */

@@ -195,6 +195,9 @@ struct escalation_event {
 	int64_t alive_us; /* until when the former engine is known to have lived (the log's last record of any kind); 0: until this escalation's last event */
 };
 
+/* The longest that anything is held. */
+#define ESCALATION_HOLD_MAX_US (400 * INT64_C(86400000000))
+
 /* Folds one event. ERR_CONFLICT, and nothing changed, where the state does not allow it: a level that is not the next one, a notification that nobody decided,
  * a link that was used. ERR_INVALID: a ladder that cannot be climbed, a time that is none. */
 enum err escalation_apply(struct escalation *x, const struct escalation_event *ev, struct error *e);

@@ -148,6 +148,18 @@ static void maintenance_holds_what_it_names_until_all_of_it_is_over(void **state
 	assert_int_equal(hold(NULL, "2026-12-20T23:00:00Z"), 0);
 }
 
+/* One window behind the other for years: what is raised in them is held as long as anything can be, and not lost for an end that nothing may have. */
+static void no_maintenance_holds_longer_than_anything_may_be_held(void **state)
+{
+	(void)state;
+	static const char text[] = "version: 1\nmaintenance:\n"
+	                           "  - {from: 2026-01-01, to: 2026-03-20}\n  - {from: 2026-03-20, to: 2026-06-10}\n  - {from: 2026-06-10, to: 2026-09-01}\n"
+	                           "  - {from: 2026-09-01, to: 2026-11-20}\n  - {from: 2026-11-20, to: 2027-02-10}\n  - {from: 2027-02-10, to: 2027-05-01}\n";
+	int64_t now_us;
+	assert_true(clock_parse_instant("2026-01-02T00:00:00Z", &now_us));
+	assert_int_equal(oncall_hold_us(read(text), NULL, now_us), ESCALATION_HOLD_MAX_US);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +168,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(people_have_their_channels_in_their_order, begin, end),
 	    cmocka_unit_test_setup_teardown(a_ladder_has_each_policy_once_and_the_default_behind_them, begin, end),
 	    cmocka_unit_test_setup_teardown(maintenance_holds_what_it_names_until_all_of_it_is_over, begin, end),
+	    cmocka_unit_test_setup_teardown(no_maintenance_holds_longer_than_anything_may_be_held, begin, end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
