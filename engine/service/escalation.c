@@ -363,10 +363,22 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 	return err;
 }
 
-enum err escalation_put_off(struct incident *inc, const char *by, int64_t hold_us, const char *reason, struct error *e)
+/* To the end of maintenance, too, where that is what would hold all that was raised: who asks to be left alone is called no sooner for it. */
+static int64_t with_maintenance(const struct incident *inc, int64_t hold_us)
+{
+	const struct incident_escalation *g = inc->escalating;
+	const struct oncall *o = oncall_now(engine_oncall(inc->engine, escalation_root(inc)), NULL);
+	for (int t = 0; t < RAISED_BY_N; t++)
+		if (g->state->triggers >> t & 1 && !escalation_trigger_row((enum escalation_trigger)t)->is_held_by_maintenance) return hold_us;
+	hold_us += oncall_hold_us(o, g->policy, clock_now_us() + hold_us);
+	return hold_us < ESCALATION_HOLD_MAX_US ? hold_us : ESCALATION_HOLD_MAX_US;
+}
+
+enum err escalation_put_off(struct incident *inc, const char *by, int64_t *hold_us, const char *reason, struct error *e)
 {
 	if (!escalation_get(inc)) return error_set(e, ERR_CONFLICT, "incident %s is not escalated: there is nothing to put off", inc->id);
-	json_t *d = json_pack("{s:I,s:s*}", "hold_us", (json_int_t)hold_us, "reason", incident_blob_text(inc, reason));
+	*hold_us = with_maintenance(inc, *hold_us);
+	json_t *d = json_pack("{s:I,s:s*}", "hold_us", (json_int_t)*hold_us, "reason", incident_blob_text(inc, reason));
 	enum err err = incident_emit(inc, (struct incident_emit){.kind = RECORD_ESCALATION_POSTPONED, .by = by, .data = d}, e);
 	if (!err) escalation_advance(inc);
 	return err;

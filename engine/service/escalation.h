@@ -15,8 +15,9 @@ void escalation_raise(struct incident *inc, enum escalation_trigger trigger, con
  * policy, ERR_CONFLICT where the incident is resolved or all of that policy was climbed. */
 enum err escalation_raise_by_hand(struct incident *inc, const char *by, const char *execution, const char *to, const char *reason, struct error *e);
 
-/* Nobody is notified for hold_us; reason (may be NULL): why. The caller commits. ERR_CONFLICT where nothing is raised. */
-enum err escalation_put_off(struct incident *inc, const char *by, int64_t hold_us, const char *reason, struct error *e);
+/* Nobody is notified for *hold_us, or longer where maintenance holds it then: *hold_us is how long it is. reason (may be NULL): why. The caller commits.
+ * ERR_CONFLICT where nothing is raised. */
+enum err escalation_put_off(struct incident *inc, const char *by, int64_t *hold_us, const char *reason, struct error *e);
 
 /* What one record of the incident does to its escalation; asked before the incident itself changes, so that it can say no (a link that was used: ERR_CONFLICT).
  * For every kind: acknowledged and resolved are the incident's. */

@@ -104,7 +104,7 @@ void op_incident_put_off(struct request *q)
 	}
 	struct incident *inc = find(q, true, true);
 	if (!inc) return;
-	if (escalation_put_off(inc, q->client->principal, hold_us, json_str(q->args, "reason", NULL), &e)) {
+	if (escalation_put_off(inc, q->client->principal, &hold_us, json_str(q->args, "reason", NULL), &e)) {
 		request_fail(q, &e);
 		incident_commit(q->engine);
 		return;

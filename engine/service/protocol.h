@@ -79,7 +79,8 @@
  * incident.show  {"incident":ID or prefix} -> INCIDENT with "alert_list", "executions", "notes"
  * incident.open  {"title","priority":1..5,"owner","escalation"} -> {"incident"}
  * incident.ack   {"incident","how":"cli"|"api","note"}      stops the escalation, too
- * incident.put_off    {"incident","for":duration of 1s to 7d,"reason"}      nobody is told until then; from there the climb begins anew
+ * incident.put_off    {"incident","for":duration of 1s to 7d,"reason"}      nobody is told until then, or the end of maintenance; from there the climb
+ *                begins anew -> {"incident","until_us"}
  * incident.note       {"incident","text"}
  * incident.assign     {"incident","to":"user:NAME","reason"}
  * incident.prioritise {"incident","priority","reason"}

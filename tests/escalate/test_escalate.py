@@ -363,6 +363,31 @@ def maintenance_holds_it(w):
 
 
 @test
+def what_is_put_off_in_maintenance_waits_for_the_end_of_both(w):
+    """To put off calls nobody sooner than maintenance would have."""
+    now = int(time.time())
+    stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+    ladder(w, [("ana", 600)])
+    w.over(w.run(w.lua(FAILS)))
+    id = incident_of(w)
+    asked = w.client.ask("incident.open", title="by hand")["incident"]
+    w.client.ask("escalate", id=asked, reason="somebody has to look")
+    reached(w, "ana", 2)
+    ladder(w, [("ana", 600)], more="maintenance: [{from: %s, to: %s}]\n" % (stamp(now - 60), stamp(now + 7200)))
+    def put_off(i, hold):
+        until = w.client.ask("incident.put_off", incident=i, **{"for": hold})["until_us"]
+        shown = w.client.ask("incident.show", incident=i)["raised"]
+        same(shown["state"], "held")
+        assert abs(time.time() + shown["waits_us"] / 1e6 - until / 1e6) < 30, (until, shown)
+        return until / 1e6 - now
+    same(round(put_off(id, "1m")), 7200)
+    assert 10800 <= put_off(id, "3h") < 10860
+    same(round(put_off(id, "10m")), 7200)
+    # Whom a person asked for, maintenance does not keep away.
+    assert 600 <= put_off(asked, "10m") < 660
+
+
+@test
 def who_puts_it_off_is_left_alone_for_that_time_and_then_called_again(w):
     ladder(w, [("ana", 1), ("bo", 60)])
     w.over(w.run(w.lua(FAILS)))
