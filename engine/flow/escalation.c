@@ -348,7 +348,10 @@ static bool is_somebody_untold(const struct escalation *x)
 static enum err taken_up(struct escalation *x, const struct escalation_event *ev)
 {
 	int64_t now_us = clock_of(ev), until_us = ev->alive_us > x->last_us ? ev->alive_us : x->last_us;
+	/* What is held ends at a moment, and no engine has to be there until then. */
+	int64_t held_us = x->timer.due_us > ev->t_us ? x->timer.due_us - ev->t_us : 0;
 	keep_rest(&x->timer, until_us, now_us);
+	if (x->state == ESCALATION_HELD && now_us + held_us < x->timer.due_us) x->timer.due_us = now_us + held_us;
 	if (x->state == ESCALATION_CLIMBING && x->at.level > 0 && is_somebody_untold(x)) x->timer = timer_set(now_us, x->timer.whole_us);
 	for (size_t i = 0; i < x->recipient_count; i++) {
 		struct escalation_recipient *r = &x->recipients[i];

@@ -274,6 +274,25 @@ static void times_are_what_remained_of_them_when_another_engine_goes_on(void **s
 	assert_true(go_on() - now <= 5 * MINUTE);
 }
 
+/* Maintenance, and what somebody put off, end at a moment: an engine that was away meanwhile makes them no longer. */
+static void a_hold_ends_at_its_moment_also_where_no_engine_was_there(void **state)
+{
+	(void)state;
+	happened((struct escalation_event){.kind = ESCALATION_RAISED, .trigger = RAISED_BY_FAILED, .ladder = &ladder, .hold_us = 60 * MINUTE});
+	int64_t ended = now += 10 * MINUTE;
+	now += 40 * MINUTE;
+	happened((struct escalation_event){.kind = ESCALATION_TAKEN_UP, .alive_us = ended});
+	assert_int_equal(go_on() - now, 10 * MINUTE);
+	assert_int_equal(x->state, ESCALATION_HELD);
+	ended = now -= 600 * MINUTE; /* the clock was set back: no longer than what remained */
+	happened((struct escalation_event){.kind = ESCALATION_TAKEN_UP, .alive_us = ended + 600 * MINUTE});
+	assert_int_equal(go_on() - now, 10 * MINUTE);
+	now += 3000 * MINUTE;
+	happened((struct escalation_event){.kind = ESCALATION_TAKEN_UP, .alive_us = ended});
+	go_on();
+	assert_at(0, 1, 1);
+}
+
 static void who_was_called_is_known_in_each_climb(void **state)
 {
 	(void)state;
@@ -425,6 +444,7 @@ int main(void)
 	    TEST(maintenance_holds_what_nobody_asked_for),
 	    TEST(nobody_on_the_ladder_is_said_at_once),
 	    TEST(times_are_what_remained_of_them_when_another_engine_goes_on),
+	    TEST(a_hold_ends_at_its_moment_also_where_no_engine_was_there),
 	    TEST(who_was_called_is_known_in_each_climb),
 	    TEST(what_was_under_way_when_the_engine_ended_is_unknown),
 	    TEST(who_was_not_told_of_a_level_gets_all_of_its_wait),
