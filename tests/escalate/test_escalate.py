@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Escalations carried out: what raises one, whom it reaches in which order, who stops it, and what an engine's end leaves of it."""
 # limit: 300
-import json, os, re, signal, subprocess, sys, time
+import http.client, json, os, re, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r
@@ -226,6 +226,50 @@ def who_waits_too_long_calls_and_an_answer_calms(w):
     state(w, page["incident"], "incident.resolved")
     quiet(w, ["ana", "bo"], 4)
     same([k["d"].get("how") for k in w.journal(page["incident"]) if k["k"].startswith("incident.") and k["k"] != "incident.opened"], ["answered", "execution"])
+
+
+POLICY = """version: 1
+groups: {dba: [bin]}
+rules:
+  - {id: me, allow: [run, read, respond], who: ["%s"], books: ["**"], grants: ["sh true"]}
+  - {id: dba, allow: [read], who: [group:dba], books: ["**"]}
+"""
+
+
+def over_http(w, token, operation, **args):
+    c = http.client.HTTPConnection("127.0.0.1", w.engine.port, timeout=20)
+    try:
+        c.request("POST", "/v1/" + operation, json.dumps(args), {"Authorization": "Bearer " + token, "Content-Type": "application/json"})
+        a = c.getresponse()
+        status, value = a.status, json.loads(a.read())
+    finally:
+        c.close()
+    same((status, value), (200, value))
+    return value
+
+
+@test
+def where_others_do_not_agree_somebody_is_called_and_their_answer_calms(w):
+    """Before a step, and in the middle of its code: after the time that is for that, and not that for other waits."""
+    write(w.path(".rung/policy.yaml"), POLICY % w.client.ask("hello")["principal"], 0o644)
+    bin = w.client.ask("token.create", name="bin", **{"for": "user:bin"})["token"]
+    targets = "risk=destructive targets=\"{'db1'}\" irreversible=x"
+    pages = 0
+    for source, attributes in (('sh{"true"}', targets + " approve=1 from=dba"), ('approve{prompt = "Drop it?", from = "dba"} sh{"true"}', targets)):
+        # What is said for other waits calls nobody here.
+        ladder(w, [("ana", 60)], more="after: {waiting: 1s, approval: 1h}\n")
+        x = w.run(w.lua((source, attributes), permissions=["sh true"]))
+        w.waits(x, "s0", "approval")
+        quiet(w, ["ana"], 2)
+        ladder(w, [("ana", 60)], more="after: {waiting: 1h, approval: 1s}\n")
+        page = reached(w, "ana", pages + 1)[pages]
+        same((page["trigger"], page["execution"], page["step"]), ("approval", x, "s0"))
+        shown = over_http(w, bin, "approval.show", execution=x)
+        over_http(w, bin, "approve", execution=x, step=shown["step"], binding=shown["binding"], reason="looked at", targets=1)
+        same(w.over(x)["state"], "succeeded")
+        state(w, page["incident"], "incident.resolved")
+        same([k["d"].get("how") for k in w.journal(page["incident"]) if k["k"] in ("incident.acknowledged", "incident.resolved")], ["answered", "execution"])
+        pages += 1
 
 
 @test
