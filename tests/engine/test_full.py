@@ -124,5 +124,48 @@ def what_could_not_be_raised_is_raised_again_once_there_is_room(w):
     same(w.over(x)["state"], "succeeded")
 
 
+def at_once(client, count, op, **args):
+    """So many requests without waiting for an answer, then their answers: for each the sentence why it was refused, or None."""
+    first = client.next + 1
+    client.next += count
+    for n in range(count):
+        client.send({"id": first + n, "op": op, "args": args})
+    answers = {}
+    while len(answers) < count:
+        head = client.frame()[0]
+        answers[head["re"]] = None if head["ok"] else (head["error"]["kind"], head["error"]["text"])
+    return [answers[n] for n in range(first, first + count)]
+
+
+@test
+def nothing_of_incidents_is_stored_behind_a_group_that_was_refused(w):
+    """What is said of an incident before the engine has heard that what came before was refused builds on what is not there: it is refused, too."""
+    i = w.client.ask("incident.open", title="look")["incident"]
+    taken = []
+
+    def noted():
+        answer = at_once(w.client, 1, "incident.note", incident=i, text="is there room?")[0]
+        assert answer is None or answer[0] == "full", answer
+        taken.extend([answer] * (answer is None))
+        return answer is None
+
+    def is_behind_refused():
+        r.deadline(30, "there is room", noted)
+        w.table.ask("store.full", "fail", 1)
+        answers = at_once(w.client, 300, "incident.note", incident=i, text="hm")
+        same(answers[0], ("full", "made to fail"))
+        # Where it was read back meanwhile, the rest may be taken: on top of what is stored.
+        taken.extend(a for a in answers if a is None)
+        same(len(w.records_of("incident.noted", i)), len(taken))
+        return any(a and a[1] == "what it builds on could not be stored" for a in answers)
+
+    # Where the writer takes all of them as one group there is none behind it.
+    r.deadline(60, "some to stand behind the group that was refused", is_behind_refused)
+    r.deadline(30, "there is room", noted)
+    same(w.client.ask("incident.ack", incident=i)["state"], "acknowledged")
+    w.restart()
+    same((w.incident(i)["state"], len(w.records_of("incident.noted", i))), ("acknowledged", len(taken)))
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Full))
