@@ -11,6 +11,8 @@
 
 /* Records of escalations: folded, and made from what flow/escalation.c decides. Sending is escalation_send.c's. */
 
+enum { PLAN_DEPTH = 64 };
+
 /* ---- the fold ---- */
 
 /* Which event of the machine a record is, plus one; 0: none. */
@@ -146,7 +148,29 @@ bool escalation_raise_seen(const struct incident *inc, size_t i, struct escalati
 
 /* ---- whom it notifies ---- */
 
-/* Of an execution of it that runs here, where the engine serves no workspace. */
+static bool keep_plan(void *arg, const struct store_execution *row)
+{
+	snprintf(arg, DIGEST_HEX_BYTES, "%s", row->plan ? row->plan : "");
+	return false;
+}
+
+/* The workspace of an execution that is over and not in memory: its plan says so. Allocated; NULL: that is not known. */
+static char *stored_root(const struct engine *en, const char *execution)
+{
+	char plan[DIGEST_HEX_BYTES] = "";
+	struct buf b;
+	buf_init(&b, STORE_PLAN_BYTES_MAX);
+	bool is_there =
+	    store_executions(en->reader, false, execution, NULL, 1, keep_plan, plan, NULL) == ERR_OK && *plan && store_plan(en->reader, plan, &b, NULL) == ERR_OK;
+	json_t *v = is_there ? json_parse(b.data, b.len, PLAN_DEPTH, NULL) : NULL;
+	const char *root = json_str(v, "governed_by", json_str(v, "workspace", NULL));
+	char *out = root ? mem_strdup(root) : NULL;
+	json_decref(v);
+	buf_clear(&b);
+	return out;
+}
+
+/* Of an execution of it, where the engine serves no workspace. */
 const char *escalation_root(const struct incident *inc)
 {
 	if (inc->engine->root) return inc->engine->root;
@@ -155,7 +179,9 @@ const char *escalation_root(const struct incident *inc)
 		const struct execution *x = engine_find(inc->engine, inc->flow->executions[i].id);
 		if (x && x->policy_root) return x->policy_root;
 	}
-	return NULL;
+	struct incident_escalation *g = inc->escalating;
+	for (size_t i = inc->flow->execution_count; g && !g->root && i-- > 0;) g->root = stored_root(inc->engine, inc->flow->executions[i].id);
+	return g ? g->root : NULL;
 }
 
 /* Whom a book names for the case that it does not help. */

@@ -532,6 +532,30 @@ def a_wait_is_what_remained_of_it(w):
     assert 2 < took < 8, took  # of six seconds at most what was left when the log was last written to
 
 
+@test
+def an_engine_that_serves_no_workspace_knows_whose_people_they_are_when_it_goes_on(w):
+    """That of the execution, which is over by then and not in memory any more."""
+    ladder(w, [("ana", 2), ("bo", 60)])
+    for folder in ("own", "away/.rung"):
+        os.makedirs(w.path(folder))
+    for name in (".rung/oncall.yaml", os.path.basename(w.lua(FAILS))):
+        os.rename(w.path(name), w.path("away/" + name))
+    own = r.Engine(w.path("own")).start()
+    try:
+        x = own.client().ask("run", book=w.path("away/book1.md"), mode="auto", declared=True)["execution"]
+        same(reached(w, "ana")[0]["execution"], x)
+        own.kill()
+        own.start()
+        same(reached(w, "bo")[0]["incident"], incident_of(w))
+        client = own.client()
+        client.ask("incident.put_off", incident=incident_of(w), **{"for": "2s"})
+        own.kill()
+        own.start()
+        reached(w, "ana", 2)
+    finally:
+        own.stop()
+
+
 PLACES = ["escalation.raise", "escalation.emit:1", "escalation.emit:2", "escalation.emit:3", "escalation.send", "channel.send", "channel.sent", "channel.told", "escalation.told", "escalation.timer",
           "escalation.emit:5", "escalation.send:2", "incident.commit:2", "incident.durable", "incident.told:2", "ack.posted", "ack.stored", "escalation.take_up"]
 
