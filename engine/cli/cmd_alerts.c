@@ -96,6 +96,7 @@ static int list(struct use *u, struct error *e)
 			       json_str(al, "incident", ""));
 	}
 	if (i == 0 && !u->json) message("no incident with an alert is open");
+	if (json_bool(answer.value, "more", false) && !u->json) message("there are more than these %d", LIMIT);
 	answer_clear(&answer);
 	return 0;
 }

@@ -128,16 +128,24 @@ static bool gather(void *arg, uint64_t seq, const char *line, size_t n)
 	return true;
 }
 
+json_t *incident_alert_list(const struct incident *inc, size_t most)
+{
+	const struct incident_flow *f = inc->flow;
+	json_t *alerts = json_array();
+	size_t shown = 0;
+	/* Those that fire before those that are over. */
+	for (int firing = 1; firing >= 0; firing--)
+		for (size_t i = 0; i < f->alert_count && shown < most; i++)
+			if (f->alerts[i].is_firing == firing) json_array_append_new(alerts, alert_view(inc, i)), shown++;
+	return alerts;
+}
+
 json_t *incident_view(const struct incident *inc)
 {
 	const struct incident_flow *f = inc->flow;
-	json_t *o = incident_row_view(inc), *alerts = json_array();
+	json_t *o = incident_row_view(inc), *alerts = incident_alert_list(inc, ALERTS_SHOWN_MAX);
 	struct gathering g = {.inc = inc, .notes = json_array(), .executions = json_array()};
-	size_t shown = 0, from = f->execution_count > EXECUTIONS_SHOWN_MAX ? f->execution_count - EXECUTIONS_SHOWN_MAX : 0;
-	/* Those that fire before those that are over. */
-	for (int firing = 1; firing >= 0; firing--)
-		for (size_t i = 0; i < f->alert_count && shown < ALERTS_SHOWN_MAX; i++)
-			if (f->alerts[i].is_firing == firing) json_array_append_new(alerts, alert_view(inc, i)), shown++;
+	size_t from = f->execution_count > EXECUTIONS_SHOWN_MAX ? f->execution_count - EXECUTIONS_SHOWN_MAX : 0;
 	for (size_t i = from; i < f->execution_count; i++) json_array_append_new(g.executions, execution_view_of(inc, i));
 	store_records(inc->engine->reader, inc->id, 0, 0, gather, &g, NULL);
 	json_object_set_new(o, "alert_list", alerts);

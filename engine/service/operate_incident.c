@@ -288,21 +288,22 @@ void op_incidents(struct request *q)
 
 void op_alerts_list(struct request *q)
 {
-	size_t count, limit = limit_of(q), shown = 0;
+	size_t count, limit = limit_of(q);
 	struct incident **list = open_ones(q, &count);
 	json_t *out = json_array();
-	for (size_t i = 0; i < count && shown < limit; i++) {
-		json_t *view = incident_view(list[i]), *alert;
-		size_t k;
-		json_array_foreach(json_arr(view, "alert_list"), k, alert)
+	bool has_more = false;
+	for (size_t i = 0; i < count && !has_more; i++) {
+		size_t room = limit - json_array_size(out), k;
+		json_t *alerts = incident_alert_list(list[i], room), *alert;
+		json_array_foreach(alerts, k, alert)
 		{
-			if (shown++ >= limit) break;
 			json_object_set_new(alert, "incident", json_string(list[i]->id));
 			json_object_set_new(alert, "priority", json_integer(list[i]->flow->priority));
-			json_array_append(out, alert);
 		}
-		json_decref(view);
+		json_array_extend(out, alerts);
+		json_decref(alerts);
+		has_more = list[i]->flow->alert_count > room;
 	}
-	request_answer(q, json_pack("{s:o,s:b}", "alerts", out, "more", shown >= limit), NULL, 0);
+	request_answer(q, json_pack("{s:o,s:b}", "alerts", out, "more", has_more), NULL, 0);
 	free(list);
 }

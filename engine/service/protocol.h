@@ -73,7 +73,7 @@
  * alerts.receive {"source":NAME,"headers":{name:value}}      payload: the body, as the source sends it
  *                -> {"decisions":[{"name","fingerprint","state","outcome","rail","incident","execution","reason"}...],"truncated":N}      durable when this
  *                answers. The source's own proof is needed in the headers, but of the engine's own user, who could read it anyway
- * alerts.list    {} -> {"alerts":[{"incident","priority",...as in alert_list...}...]}      of the incidents that are open
+ * alerts.list    {} -> {"alerts":[{"incident","priority",...as in alert_list...}...],"more":bool}      of the incidents that are open
  * incidents      {"all":bool,"limit":N,"before":id} -> {"incidents":[INCIDENT...],"next":id}      those that are open, the most urgent first; all: newest
  *                first. Those that who asks may not see are left out: the right respond of the playbook, or being on the incident's ladder
  * incident.show  {"incident":ID or prefix} -> INCIDENT with "alert_list", "executions", "notes"

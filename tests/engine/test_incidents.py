@@ -268,5 +268,17 @@ def a_disk_that_is_full_refuses_alerts_and_loses_none_that_was_taken(w):
         w.client = w.engine.client()
 
 
+@test
+def the_list_of_alerts_has_all_of_an_incident_or_says_that_there_are_more(w):
+    w.write(".rung/alerts.yaml", HELD.replace("priority: 2}", "priority: 2, incident: group}"))
+    w.send(*(alert("Web", "f%d" % n) for n in range(150)))
+    said = w.client.ask("alerts.list")
+    same((len(said["alerts"]), said["more"]), (150, False))
+    same(len({a["key"] for a in said["alerts"]}), 150)
+    for limit, more in ((150, False), (149, True), (100, True)):
+        said = w.client.ask("alerts.list", limit=limit)
+        same((len(said["alerts"]), said["more"]), (limit, more))
+
+
 if __name__ == "__main__":
     sys.exit(run_tests(tests, world=Incidents))
