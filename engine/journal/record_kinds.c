@@ -137,7 +137,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 	[RECORD_ESCALATION_EXHAUSTED] = {"escalation.exhausted", "every level was reached and nobody acknowledged", SCOPE_INCIDENT, {
 		MUST("reached", BOOL)}},
 	[RECORD_LADDER_CHANGED] = {"ladder.changed", "oncall.yaml was written anew", SCOPE_INCIDENT, {
-		MUST("ladder", BLOB), MAY("oncall", DIGEST)}},
+		MUST("ladder", BLOB), MAY("oncall", DIGEST), MAY("policy", NAME)}},
 	[RECORD_ESCALATION_RESUMED] = {"escalation.resumed", "another engine goes on with it", SCOPE_INCIDENT, {
 		MAY("alive_us", INT)}},
 	[RECORD_TOKEN_CREATED] = {"token.created", "who has the token may ask over HTTP as somebody", SCOPE_LOG, {

@@ -106,6 +106,8 @@ enum err escalation_fold(struct incident *inc, const struct record *r, struct er
 	if (!err) err = escalation_apply(inc->escalating->state, &ev, e);
 	if (err) return err;
 	if (r->kind == RECORD_ESCALATION_RAISED) keep_raise(inc, r, ev.trigger);
+	if (r->kind == RECORD_LADDER_CHANGED && json_str(r->data, "policy", NULL))
+		inc->escalating->policy = arena_strdup(inc->arena, json_str(r->data, "policy", NULL));
 	if (is_of_incident && inc->is_emitting) store_batch_timer(incident_batch(inc->engine), inc->id, NULL, "escalation", 0);
 	if (json_str(r->data, "oncall", NULL)) snprintf(inc->escalating->oncall, DIGEST_HEX_BYTES, "%s", json_str(r->data, "oncall", ""));
 	return ERR_OK;
@@ -361,10 +363,9 @@ static enum err turn(struct incident *inc, const struct oncall *o, const char *t
 	const struct escalation *x = inc->escalating->state;
 	enum err err = ladder_turn(a, x->ladder, x->at, oncall_ladder(a, o, to), &l, e);
 	if (!err) {
-		json_t *d = json_pack("{s:s,s:s}", "ladder", ladder_blob(inc, l), "oncall", o->digest);
+		json_t *d = json_pack("{s:s,s:s,s:s}", "ladder", ladder_blob(inc, l), "oncall", o->digest, "policy", to);
 		err = incident_emit(inc, (struct incident_emit){.kind = RECORD_LADDER_CHANGED, .data = d}, e);
 	}
-	if (!err) inc->escalating->policy = arena_strdup(inc->arena, to);
 	arena_free(a);
 	return err;
 }

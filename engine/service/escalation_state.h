@@ -15,7 +15,7 @@ struct escalation_raise {
 
 struct incident_escalation {
 	struct escalation *state;
-	const char *policy; /* the name under which it was raised first, or NULL */
+	const char *policy; /* the name under which it was raised first, or turned to since; or NULL */
 	char *root;         /* the workspace whose people it notifies; NULL: not known */
 	struct escalation_raise *raises;
 	size_t raise_count, raise_capacity;

@@ -337,6 +337,24 @@ def another_policy_from_here_on(w):
 
 
 @test
+def an_edit_of_the_policy_that_was_turned_to_is_followed_by_the_next_engine(w):
+    def people(last):
+        w.oncall("people: {ana: {channels: [%s]}, bo: {channels: [%s]}, cy: {channels: [%s]}}\n" % (w.pager("ana"), w.pager("bo"), w.pager("cy")) +
+                 "policies:\n  web: {levels: [{who: ana, wait: 60s}], finally: nobody}\n  db: {levels: [{who: ana, wait: 60s}, {who: %s, wait: 60s}], finally: nobody}\n" % last +
+                 "defaults: {policy: web}\n")
+    people("bo")
+    w.over(w.run(w.lua(FAILS)))
+    incident = incident_of(w)
+    w.client.ask("escalate", id=incident, to="db", reason="it is the database")
+    same(reached(w, "ana", 2)[1]["policy"], "db")
+    w.restart()
+    people("cy")
+    r.deadline(20, "the edit is followed", lambda: kinds(w, incident).count("ladder.changed") == 2)
+    w.client.ask("escalate", id=incident, reason="the next one")
+    same((reached(w, "cy")[0]["level"], w.pages("bo")), (2, []))
+
+
+@test
 def a_book_names_its_policy(w):
     w.oncall("people:\n" + "".join("  %s: {channels: [%s]}\n" % (n, w.pager(n)) for n in ("ana", "bo")) +
              "policies:\n  web: {levels: [{who: ana, wait: 60s}]}\n  db: {levels: [{who: bo, wait: 60s}]}\ndefaults: {policy: web}\n")
