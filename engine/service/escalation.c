@@ -275,12 +275,12 @@ static void write_timer(struct incident *inc, int64_t at_us)
 	store_batch_timer(incident_batch(inc->engine), inc->id, NULL, "escalation", due_us);
 }
 
-void escalation_advance(struct incident *inc)
+/* has_moved: something was recorded just now that may have changed when it wants to be asked. */
+static void advance(struct incident *inc, bool has_moved)
 {
 	struct incident_escalation *g = inc->escalating;
 	struct escalation_command commands[ESCALATION_COMMANDS_MAX];
 	int64_t wake_us = 0;
-	bool has_moved = false;
 	if (!g || g->is_advancing) return;
 	g->is_advancing = true;
 	/* Bounded: each round answers what the last one asked for, and a ladder ends. */
@@ -294,6 +294,11 @@ void escalation_advance(struct incident *inc)
 	incident_wake(inc, wake_us);
 	if (has_moved) write_timer(inc, wake_us);
 	g->is_advancing = false;
+}
+
+void escalation_advance(struct incident *inc)
+{
+	advance(inc, false);
 }
 
 void escalation_tell(struct incident *inc, uint32_t number, enum escalation_result result, const char *why)
@@ -352,7 +357,7 @@ void escalation_raise(struct incident *inc, enum escalation_trigger trigger, con
 {
 	if (inc->flow->state == INCIDENT_RESOLVED) return;
 	const struct oncall *o = oncall_now(engine_oncall(inc->engine, escalation_root(inc)), NULL);
-	if (raise_it(inc, trigger, NULL, execution, step, policy_of(inc, o, execution), reason)) escalation_advance(inc);
+	if (raise_it(inc, trigger, NULL, execution, step, policy_of(inc, o, execution), reason)) advance(inc, true);
 }
 
 /* From here on another policy is climbed. */
@@ -386,7 +391,7 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 	if (!raise_it(inc, RAISED_BY_HAND, by, execution, NULL, to ? to : policy_of(inc, o, execution), reason))
 		return error_set(e, ERR_CONFLICT, "this incident cannot be escalated now");
 	if (to && begins_anew) err = turn(inc, o, to, e);
-	escalation_advance(inc);
+	advance(inc, true);
 	return err;
 }
 
@@ -407,7 +412,7 @@ enum err escalation_put_off(struct incident *inc, const char *by, int64_t *hold_
 	*hold_us = with_maintenance(inc, *hold_us);
 	json_t *d = json_pack("{s:I,s:s*}", "hold_us", (json_int_t)*hold_us, "reason", incident_blob_text(inc, reason));
 	enum err err = incident_emit(inc, (struct incident_emit){.kind = RECORD_ESCALATION_POSTPONED, .by = by, .data = d}, e);
-	if (!err) escalation_advance(inc);
+	if (!err) advance(inc, true);
 	return err;
 }
 

@@ -441,6 +441,7 @@ def what_is_put_off_in_maintenance_waits_for_the_end_of_both(w):
         shown = w.client.ask("incident.show", incident=i)["raised"]
         same(shown["state"], "held")
         assert abs(time.time() + shown["waits_us"] / 1e6 - until / 1e6) < 30, (until, shown)
+        assert abs(timer(w, i) - until) < 30e6, (until, timer(w, i))
         return until / 1e6 - now
     same(round(put_off(id, "1m")), 7200)
     assert 10800 <= put_off(id, "3h") < 10860
@@ -510,12 +511,21 @@ def with_nobody_to_reach_it_says_so(w):
     same(state(w, incident, "escalation.exhausted", 30)["d"], {"reached": False})
 
 
-def incidents(w):
+def rows(w, sql, *values):
     db = __import__("sqlite3").connect("file:%s?mode=ro" % os.path.join(w.engine.state, "store.db"), uri=True)
     try:
-        return [row[0] for row in db.execute("SELECT id FROM incident ORDER BY id")]
+        return list(db.execute(sql, values))
     finally:
         db.close()
+
+
+def incidents(w):
+    return [row[0] for row in rows(w, "SELECT id FROM incident ORDER BY id")]
+
+
+def timer(w, incident):
+    """When it wants to be asked again, as whoever looks into the store sees it."""
+    return rows(w, "SELECT due_us FROM timer WHERE execution = ? AND kind = 'escalation'", incident)[0][0]
 
 
 # The engine's end
