@@ -104,9 +104,14 @@ static bool is_closed(struct engine *en, struct error *e)
 	if (store_is_reserve_spent(en->store))
 		return error_set(e, ERR_FULL, "the disk of this engine is full: what runs goes on, new alerts are not taken"), true;
 	if (en->incidents->is_reset) return error_set(e, ERR_FULL, "the last delivery could not be stored: try again"), true;
-	if (incidents_open(en) >= INCIDENTS_OPEN_MAX)
-		return error_set(e, ERR_FULL, "%d incidents are open, the most that this engine has", INCIDENTS_OPEN_MAX), true;
 	return en->is_ending && (error_set(e, ERR_CLOSED, "this engine is ending"), true);
+}
+
+/* What opens no incident is taken also then: alerts that are over make room. */
+static bool is_too_much(struct engine *en, const struct alert_delivery *d, struct error *e)
+{
+	if (incidents_open(en) < INCIDENTS_OPEN_MAX || !intake_opens(en, d)) return false;
+	return error_set(e, ERR_FULL, "%d incidents are open, the most that this engine has", INCIDENTS_OPEN_MAX), true;
 }
 
 static enum err prove(struct engine *en, const struct intake_delivery *d, const struct alert_source *s, bool *is_ours, struct error *e)
@@ -160,6 +165,8 @@ void intake_receive(struct engine *en, const struct intake_delivery *d, intake_d
 	enum err err = alert_read(a, s, d->body, d->n, &delivery, &e);
 	if (err)
 		refuse(&r, err == ERR_TOO_BIG ? 413 : 400, err == ERR_TOO_BIG ? &c->too_big : &c->malformed, &e);
+	else if (is_too_much(en, &delivery, &e))
+		refuse(&r, 503, &c->unavailable, &e);
 	else
 		take(&r, f, &delivery, a);
 	arena_free(a);

@@ -342,6 +342,17 @@ static json_t *decide_one(struct engine *en, const struct intake_around *at, con
 	return answer_of(&f);
 }
 
+bool intake_opens(struct engine *en, const struct alert_delivery *d)
+{
+	char key[DIGEST_HEX_BYTES];
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->alerts[i].state != ALERT_FIRING) continue;
+		key_of(key, "alert", d->alerts[i].source, d->alerts[i].fingerprint);
+		if (!is_open(incident_of_alert(en, key))) return true;
+	}
+	return false;
+}
+
 json_t *intake_decide_all(struct engine *en, const struct intake_around *at)
 {
 	json_t *decisions = json_array();

@@ -52,6 +52,9 @@ json_t *intake_body(struct engine *en, const struct alert_delivery *d, const cha
 /* The name of a blob that holds this sentence, made where it is not there: no text of an alert. Borrowed, as above. */
 const char *intake_reason(struct engine *en, const char *text);
 
+/* May it open an incident: does one of its alerts fire that belongs to none that is open? */
+bool intake_opens(struct engine *en, const struct alert_delivery *d);
+
 /* Decides about every alert of a delivery and records that; the answer's "decisions". New reference. */
 struct intake_around {
 	const struct alerts_file *file;
