@@ -162,8 +162,8 @@ static char *stored_root(const struct engine *en, const char *execution)
 	char plan[DIGEST_HEX_BYTES] = "";
 	struct buf b;
 	buf_init(&b, STORE_PLAN_BYTES_MAX);
-	bool is_there =
-	    store_executions(en->reader, false, execution, NULL, 1, keep_plan, plan, NULL) == ERR_OK && *plan && store_plan(en->reader, plan, &b, NULL) == ERR_OK;
+	bool is_there = store_executions(en->reader, false, execution, NULL, 1, keep_plan, plan, NULL) == ERR_OK && *plan &&
+	                store_plan(en->reader, plan, &b, NULL) == ERR_OK;
 	json_t *v = is_there ? json_parse(b.data, b.len, PLAN_DEPTH, NULL) : NULL;
 	const char *root = json_str(v, "governed_by", json_str(v, "workspace", NULL));
 	char *out = root ? mem_strdup(root) : NULL;

@@ -67,10 +67,14 @@ static struct incident_event event_of(const struct record *r)
 	return ev;
 }
 
-/* The name is kept only where it changes: alerts come often. */
+/* In the place of the one before: alerts come often, and what they say changes. */
 static void keep_blob(struct incident *inc, struct incident_alert_kept *k, const char *name)
 {
-	if (name && (!k->blob || strcmp(k->blob, name) != 0)) k->blob = arena_strdup(inc->arena, name);
+	if (!name) return;
+	if (!k->blob || strlen(k->blob) < strlen(name))
+		k->blob = arena_strdup(inc->arena, name);
+	else if (k->blob != name)
+		memcpy(k->blob, name, strlen(name) + 1);
 }
 
 static void fold_alert(struct incident *inc, const struct record *r)

@@ -182,9 +182,9 @@ json_t *incident_row_view(const struct incident *inc);
 /* Its alerts, those that fire first, so many at most: as in "alert_list" below. New reference. */
 json_t *incident_alert_list(const struct incident *inc, size_t most);
 
-/* The same as incident_row_view with "alert_list":[{"key","state","outcome","seen","first_us","changed_us","starts_us","execution","alert":{...}}...] (those that fire first),
- * "executions":[{"execution","state","title","book","linked_us","ended_us","rule","alert_key","cause","why"}...], "notes":[{"by","t_us","text"}...] and, where
- * something was raised, "raised" (escalation_view). */
+/* The same as incident_row_view with "alert_list":[{"key","state","outcome","seen","first_us","changed_us","starts_us","execution","alert":{...}}...] (those
+ * that fire first), "executions":[{"execution","state","title","book","linked_us","ended_us","rule","alert_key","cause","why"}...],
+ * "notes":[{"by","t_us","text"}...] and, where something was raised, "raised" (escalation_view). */
 json_t *incident_view(const struct incident *inc);
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""As many open incidents as an engine has: no more are opened, and those that are open can be over.
+"""What an engine holds at most: as many open incidents as there may be, and alerts that come again and again.
 
 build: release
 limit: 240"""
@@ -35,6 +35,25 @@ def where_as_many_are_open_as_may_be_alerts_that_are_over_are_taken(w):
     same(w.client.ask("incidents", limit=1)["open"], MOST - 1)
     same(w.one("Storm", "another")["outcome"], "unbound")
     w.refused("full", lambda: w.send(alert("Storm", "f3", "resolved"), alert("Storm", "one more")))
+
+
+def kibibytes(w):
+    """What the engine holds in memory."""
+    with open("/proc/%d/status" % w.engine.process.pid) as f:
+        return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
+
+
+@test
+def alerts_that_say_something_new_each_time_take_no_more_memory(w):
+    """An incident that is open for weeks: of each alert the engine holds what it said last."""
+    def come(times):
+        for k in times:
+            w.send(*(dict(alert("Storm", "f%d" % n), annotations={"value": str(k)}) for n in range(100)))
+    come(range(200))
+    before = kibibytes(w)
+    come(range(200, 600))
+    grown = kibibytes(w) - before
+    assert grown < 1500, "40,000 words of 100 alerts took %d KiB" % grown
 
 
 if __name__ == "__main__":

@@ -309,7 +309,8 @@ static void who_was_called_is_known_in_each_climb(void **state)
 	/* Who is on the ladder no more is left out. */
 	static struct escalation_level shorter[] = {{third, 1, 5 * MINUTE}, {second, 2, 10 * MINUTE}};
 	static struct escalation_policy changed[] = {{"web", shorter, 2, 1}};
-	static const struct escalation_ladder other = {changed, 1, {.attempts = 1, .delay_us = SECOND, .delay_most_us = SECOND, .factor = 1, .timeout_us = SECOND}};
+	static const struct escalation_ladder other = {
+	    changed, 1, {.attempts = 1, .delay_us = SECOND, .delay_most_us = SECOND, .factor = 1, .timeout_us = SECOND}};
 	happened((struct escalation_event){.kind = ESCALATION_LADDER_CHANGED, .ladder = &other});
 	assert_true(!escalation_has_called(x, "ana") && escalation_has_called(x, "bo") && !escalation_has_called(x, "chris"));
 }
