@@ -8,6 +8,9 @@
 /* `.rung/alerts.yaml`: who may deliver alerts, which playbook they start, and what holds that back. Pure: bytes become one structure that never changes.
  * README.md beside this has the format. source: DESIGN.md 8 */
 
+/* The longest that a guard rail looks back. */
+#define ALERTS_WINDOW_MAX_US (30 * INT64_C(86400000000))
+
 enum {
 	ALERTS_SOURCES_MAX = 256,
 	ALERTS_BINDINGS_MAX = 1024,

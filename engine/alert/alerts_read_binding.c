@@ -106,12 +106,12 @@ enum err alerts_read_parameters(const struct alerts_reader *r, const struct yaml
 
 /* ---- guard rails ---- */
 
-enum { US_MAX_DAYS = 30 };
+enum { US_MAX_DAYS = ALERTS_WINDOW_MAX_US / INT64_C(86400000000) };
 
 static enum err read_span(const struct alerts_reader *r, const struct yaml *v, const char *what, int64_t least_us, int64_t *out)
 {
 	enum err err = yaml_duration(v, what, out, r->e);
-	if (!err && (*out < least_us || *out > US_MAX_DAYS * INT64_C(86400000000)))
+	if (!err && (*out < least_us || *out > ALERTS_WINDOW_MAX_US))
 		err = yaml_wrong(v, r->e, "%s is at %s and at most %dd", what, least_us ? "least 1s" : "least 0s", US_MAX_DAYS);
 	return err;
 }

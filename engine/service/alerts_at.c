@@ -25,6 +25,7 @@ struct alerts_at {
 	const struct book_index *books;
 	unsigned char books_digest[DIGEST_BYTES]; /* of paths, sizes and times */
 	int64_t look_again_us, read_us;
+	int64_t longest_us; /* the longest window of the file when it could be read last; 0: it could not yet */
 };
 
 static struct alerts_at *at_of(struct engine *en)
@@ -120,10 +121,13 @@ static int64_t longest(const struct alert_guards *g)
 int64_t alerts_longest_window_us(struct engine *en)
 {
 	const struct alerts_file *f;
-	if (alerts_now(en, &f, NULL)) return 0;
+	struct alerts_at *at = at_of(en);
+	/* While nobody can read it nothing that it may ask for is forgotten. */
+	if (alerts_now(en, &f, NULL)) return at->longest_us ? at->longest_us : ALERTS_WINDOW_MAX_US;
 	int64_t most = longest(&f->defaults.guards);
 	for (size_t i = 0; i < f->binding_count; i++)
 		if (longest(&f->bindings[i].guards) > most) most = longest(&f->bindings[i].guards);
+	at->longest_us = most;
 	return most;
 }
 

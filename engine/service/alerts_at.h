@@ -13,7 +13,8 @@ enum err alerts_now(struct engine *en, const struct alerts_file **out, struct er
 /* The index of the workspace's books, read again where a folder or a file of it changed. Valid as long. */
 const struct book_index *alerts_books(struct engine *en);
 
-/* The longest time that a guard rail of the file looks back; 0 where there is none. */
+/* The longest time that a guard rail of the file looks back; 0 where there is none. While the file cannot be read, that of when it could; or the longest that
+ * there may be. */
 int64_t alerts_longest_window_us(struct engine *en);
 
 /* Bodies that came before are stored once; which ones is forgotten: they may not be in the store. */
