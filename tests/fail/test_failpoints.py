@@ -4,8 +4,8 @@ taken up, what is unknown answered by looking into the file that the commands ap
 without a stored intent, nothing acknowledged lost, every interrupted call found, nothing left running, and a journal that verifies.
 
 First each scenario runs untouched, and the places that it passes are counted: a place that none passes is a failure. Then each place once, with one of its actions:
-SEED=n draws them (21 in every check; the long loop draws others). ANYWHERE=1 draws scenarios evenly (the long loop; else the quick ones come more often), PLACES="a b" only these, ONLY="cancelled" in these scenarios, ACTIONS="die stop fail". TAP-like
-lines; exit status.
+SEED=n draws them (21 in every check; the long loop draws others). ANYWHERE=1 draws scenarios evenly (the long loop; else the quick ones come more often), PLACES="a b" only these, ONLY="cancelled" in these scenarios, ACTIONS="die stop fail";
+EVERY=1 draws nothing: each of these at each passing in turn. TAP-like lines; exit status.
 
 limit: 500"""
 import contextlib, http.client, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, threading, time, urllib.parse
@@ -21,6 +21,7 @@ from oracle import Journal, alive
 from world import same
 
 ANYWHERE = os.environ.get("ANYWHERE") == "1"
+EVERY = os.environ.get("EVERY") == "1"
 SEED = int(os.environ.get("SEED", "21"))
 PLACES = os.environ.get("PLACES", "").split()
 ONLY = os.environ.get("ONLY", "").split()
@@ -823,6 +824,23 @@ def attempt(worlds, place, action, scenario_name, at):
     return True if happened else None
 
 
+def every(worlds, place, possible, by, counts, done):
+    """At each passing of each scenario in turn, as long as there is one. How many faults were found."""
+    failed = 0
+    for action, name, at in [(a, s, i) for a in possible for s in by for i in range(1, counts[s][place] + 1)]:
+        started = time.monotonic()
+        try:
+            if not attempt(worlds, place, action, name, at):
+                print("ok - %s: %s at %d of %s # skip it was not passed so often this time" % (place, action, at, name), flush=True)
+                continue
+            done[action] += 1
+            print("ok - %s: %s at %d of %s (%.1f s)" % (place, action, at, name, time.monotonic() - started), flush=True)
+        except Exception as e:
+            failed += 1
+            print("not ok - %s: %s at %d of %s: %s: %s" % (place, action, at, name, type(e).__name__, str(e)[:1200]), flush=True)
+    return failed
+
+
 def places(worlds, probe, counts, done):
     """Every place that was asked for; how many faults were found."""
     failed = 0
@@ -841,6 +859,9 @@ def places(worlds, probe, counts, done):
             continue
         possible = [a for a in ACTIONS if a != "fail" or probe.may_fail(place)]
         if not possible:
+            continue
+        if EVERY:
+            failed += every(worlds, place, possible, by, counts, done)
             continue
         action = random.choices(possible, [{"die": 2, "stop": 1, "fail": 2}[a] for a in possible])[0]
         name = random.choices(by, [8 if s in QUICK and not ANYWHERE else 1 for s in by])[0]

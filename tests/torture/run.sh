@@ -101,6 +101,12 @@ failpoints() {
 		round "failpoints seed=$seed" failpoints env TMPDIR="$shm" RUNG_BUILD="$B/san" ANYWHERE=1 SEED="$seed" python3 tests/fail/test_failpoints.py
 	done
 }
+refusals() { # a disk that is full for a moment, at each group of records in turn
+	for scenario in $(sed -n '/^@scenario$/{n;s/^def \([a-z_]*\).*/\1/p;}' tests/fail/test_failpoints.py); do
+		round "refused groups scenario=$scenario" "failpoints happened" env TMPDIR="$shm" RUNG_BUILD="$B/san" EVERY=1 PLACES=store.full ACTIONS=fail ONLY="$scenario" \
+			python3 tests/fail/test_failpoints.py
+	done
+}
 cuts() {
 	for seed in $(seeds 20); do
 		round "power cuts=1008 seed=$seed" "power cuts" env CUTS=1008 SEED="$seed" "$B/san/test/store/test_power"
@@ -153,7 +159,7 @@ ssh() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order children receipts ssh memory failpoints
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order children receipts ssh memory failpoints refusals
 for area in "$@"; do
 	$area
 done
