@@ -1,5 +1,5 @@
 """A state directory with an engine and a client of its own for each test, books made from steps, and the loop that runs the tests of a file."""
-import json, os, shutil, sys, tempfile
+import json, os, shutil, sys, tempfile, time
 
 import rungclient as r
 
@@ -107,12 +107,12 @@ def run_tests(tests, unverified=(), world=World):
     for t in tests:
         if names and t.__name__ not in names:
             continue
-        w = world()
+        w, started = world(), time.monotonic()
         try:
             t(w)
             if t not in unverified:
                 w.end()
-            print("ok - %s" % t.__name__, flush=True)
+            print("ok - %s (%.1f s)" % (t.__name__, time.monotonic() - started), flush=True)
             passed += 1
             w.engine.stop()
             shutil.rmtree(w.folder, ignore_errors=True)
