@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Escalations carried out: what raises one, whom it reaches in which order, who stops it, and what an engine's end leaves of it."""
 # limit: 300
-import http.client, json, os, re, signal, subprocess, sys, time
+import http.client, json, os, random, re, signal, subprocess, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 import rungclient as r

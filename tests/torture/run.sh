@@ -141,6 +141,7 @@ policy() {
 		round "policy pairs=50000 seed=$seed" "50000 policy pairs" env RUNG_BUILD="$B" PAIRS=50000 SEED="$seed" python3 tests/policy/test_reference.py
 	done
 }
+escalations() { round "escalations killed at each place" "1 escalations" env RUNG_BUILD="$B/san" EVERY=1 python3 tests/escalate/test_escalate.py; }
 clock() {
 	for seed in $(seeds 20); do
 		round "clock jumps=100 seed=$seed" "100 clock jumps" env RUNG_BUILD="$B" JUMPS=100 SEED="$seed" python3 tests/hostile/test_clock.py jumps_and_kills_at_random_moments_lose_nothing_and_make_nothing_twice
@@ -159,7 +160,7 @@ ssh() {
 	done
 }
 
-[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order children receipts ssh memory failpoints refusals
+[ $# -gt 0 ] || set -- stores flow policy host clock simulate escalation incident cuts disk kills order children receipts ssh memory failpoints refusals escalations
 for area in "$@"; do
 	$area
 done
