@@ -55,6 +55,20 @@ static struct token *by_name(const struct engine *en, const char *name)
 	return NULL;
 }
 
+static struct token *by_hash(const struct engine *en, const unsigned char hash[DIGEST_BYTES])
+{
+	for (size_t i = 0; i < en->tokens->count; i++)
+		if (memcmp(en->tokens->of[i].hash, hash, DIGEST_BYTES) == 0) return &en->tokens->of[i];
+	return NULL;
+}
+
+static void clear(struct token *t)
+{
+	free(t->name);
+	free(t->principal);
+	free(t->by);
+}
+
 /* The fold of a record, live (is_now) and read back. */
 static void fold(struct engine *en, const struct record *r, bool is_now)
 {
@@ -91,12 +105,7 @@ enum err tokens_load(struct engine *en, struct error *e)
 
 void tokens_free(struct engine *en)
 {
-	for (size_t i = 0; i < en->tokens->count; i++) {
-		struct token *t = &en->tokens->of[i];
-		free(t->name);
-		free(t->principal);
-		free(t->by);
-	}
+	for (size_t i = 0; i < en->tokens->count; i++) clear(&en->tokens->of[i]);
 	free(en->tokens->of);
 	free(en->tokens);
 }
@@ -125,13 +134,28 @@ struct change {
 	uint64_t client;
 	json_int_t id;
 	json_t *answer;
+	enum record_kind kind;
+	unsigned char hash[DIGEST_BYTES]; /* of the token that it is about */
 };
+
+/* What the journal does not have is not so: a name that nobody has is free, and what the next engine lets in can be revoked again. */
+static void unfold(const struct change *c)
+{
+	struct tokens *all = c->engine->tokens;
+	struct token *t = by_hash(c->engine, c->hash);
+	if (t && c->kind == RECORD_TOKEN_REVOKED) t->is_revoked = false;
+	if (!t || c->kind != RECORD_TOKEN_CREATED) return;
+	clear(t);
+	memmove(t, t + 1, (size_t)(all->of + all->count - (t + 1)) * sizeof *t);
+	all->count--;
+}
 
 static void durable(void *arg, enum err err, uint64_t first_seq, int64_t t_us, const struct error *e)
 {
 	struct change *c = arg;
 	(void)first_seq, (void)t_us;
 	struct request q = {.client = engine_client(c->engine, c->client), .engine = c->engine, .id = c->id};
+	if (err) unfold(c);
 	if (q.client && err)
 		request_fail(&q, e);
 	else if (q.client)
@@ -152,8 +176,11 @@ static void record(struct request *q, enum record_kind kind, json_t *data, json_
 		json_decref(answer);
 	} else {
 		struct change *c = mem_zero(sizeof *c);
-		*c = (struct change){q->engine, q->client->id, q->id, answer};
+		*c = (struct change){.engine = q->engine, .client = q->client->id, .id = q->id, .answer = answer, .kind = kind};
+		const struct token *revoked = kind == RECORD_TOKEN_REVOKED ? by_name(q->engine, json_str(data, "name", "")) : NULL;
 		fold(q->engine, &r, true);
+		const struct token *about = revoked ? revoked : &q->engine->tokens->of[q->engine->tokens->count - 1];
+		memcpy(c->hash, about->hash, DIGEST_BYTES);
 		store_submit(q->engine->store, b, durable, c);
 	}
 	json_decref(data);

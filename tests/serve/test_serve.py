@@ -5,9 +5,11 @@ import http.client, json, os, pwd, random, shutil, signal, socket, ssl, subproce
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "pty"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fail"))
 import rungclient as r
 import unittest
 from certificates import Certificates
+from failtable import Table
 from service import Served, Service
 import tap
 
@@ -106,6 +108,25 @@ class Tokens(unittest.TestCase):
             self.assertEqual({t["name"]: t["state"] for t in w.client.ask("token.list")["tokens"]}, {"kept": "live", "gone": "revoked", "short": "expired"})
             again = w.token("gone")
             self.assertEqual((w.http("GET", "/v1", again)[0], w.http("GET", "/v1", gone)[0]), (200, 401))
+
+    def test_what_could_not_be_stored_can_be_asked_for_again(self):
+        with tempfile.TemporaryDirectory() as folder:
+            table = Table(os.path.join(folder, "table"), os.path.join(r.BUILD, "rung"))
+            with Served(environment={"RUNG_FAIL_TABLE": table.path}) as w:
+                token = w.token("a")
+                table.ask("store.full", "fail", 1)
+                with self.assertRaises(r.Refused):
+                    w.client.ask("token.revoke", name="a")
+                self.assertEqual(w.http("GET", "/v1", token)[0], 200, "the next engine would let it in: so does this one")
+                w.client.ask("token.revoke", name="a")
+                table.ask("store.full", "fail", 1)
+                with self.assertRaises(r.Refused):
+                    w.token("b")
+                w.token("b")
+                for _ in range(2):
+                    self.assertEqual(w.http("GET", "/v1", token)[0], 401)
+                    self.assertEqual([(t["name"], t["state"]) for t in w.client.ask("token.list")["tokens"]], [("a", "revoked"), ("b", "live")])
+                    w.restart()
 
     def test_who_has_a_token_makes_none(self):
         with Served() as w:
