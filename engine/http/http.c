@@ -70,12 +70,7 @@ static void drain(struct engine *en)
 
 static bool is_busy(const struct engine *en)
 {
-	struct http *h = en->part_data;
-	pthread_mutex_lock(&h->lock);
-	bool waits = h->waiting > 0;
-	for (const struct connection *c = h->connections; c && !waits; c = c->next) waits = c->phase == CONNECTION_BODY || c->phase == CONNECTION_ANSWER;
-	pthread_mutex_unlock(&h->lock);
-	return waits;
+	return server_is_busy(en->part_data);
 }
 
 static void free_http(uv_handle_t *last)
@@ -89,6 +84,7 @@ static void stop(struct engine *en)
 	struct http *h = en->part_data;
 	if (!h) return;
 	server_quiesce(h);
+	server_refuse_all(h);
 	operation_end_all(h);
 	others_end_all(h);
 	stream_end_all(h);

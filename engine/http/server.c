@@ -16,6 +16,9 @@
 
 /* The library's thread: reads requests, hands them to the loop, writes what comes back. It looks at nothing of the engine. */
 
+/* So long answers may take to be sent when the engine ends, and how often that is looked at. */
+enum { LAST_ANSWERS_US = 1000000, LAST_LOOK_US = 1000 };
+
 /* ---- connections ---- */
 
 static void set_phase(struct exchange *x, enum connection_phase phase)
@@ -41,9 +44,9 @@ static void address_of(struct connection *c, const struct sockaddr *a)
 	strcat(c->address, "/64");
 }
 
-static bool has_said_nothing(const struct connection *c)
+static bool is_asking(const struct connection *c)
 {
-	return !c->is_cut && (c->phase == CONNECTION_HEAD || c->phase == CONNECTION_IDLE);
+	return !c->is_cut && (c->phase == CONNECTION_HEAD || c->phase == CONNECTION_IDLE || c->phase == CONNECTION_BODY);
 }
 
 /* Its end is seen by the library, which closes it: a descriptor is never closed from here. */
@@ -62,7 +65,7 @@ static void make_room(struct http *h)
 	if (h->connection_count <= FULL) return;
 	struct connection *oldest = NULL;
 	for (struct connection *c = h->connections; c; c = c->next)
-		if (has_said_nothing(c) && (!oldest || c->since_us < oldest->since_us)) oldest = c;
+		if (is_asking(c) && (!oldest || c->since_us < oldest->since_us)) oldest = c;
 	if (oldest) cut(h, oldest);
 }
 
@@ -117,8 +120,7 @@ static const int64_t phase_us[CONNECTION_PHASE_N] = {
 static bool has_left(struct connection *c)
 {
 	char byte;
-	bool is_asking = c->phase == CONNECTION_BODY || has_said_nothing(c);
-	bool is_at_end = !c->is_cut && is_asking && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	bool is_at_end = is_asking(c) && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 	/* A second look: in between its request may have been read to the end, whose sender needs no more than to hear. */
 	bool is_same = is_at_end && c->ended_since_us == c->since_us;
 	c->ended_since_us = is_at_end ? c->since_us : 0;
@@ -182,12 +184,30 @@ static void keep_headers(struct exchange *x, const struct head *head)
 	x->content_type = kept(x, head, "content-type");
 }
 
-static bool reserve(struct exchange *x, size_t n)
+/* Room for so many bytes more of it, if there is any. What is announced takes none: who sends nothing of it keeps nobody out. */
+static bool reserve(struct exchange *x, size_t more)
 {
 	struct http *h = x->http;
 	pthread_mutex_lock(&h->lock);
+	bool fits = more <= HTTP_BODIES_MAX - h->bodies_bytes;
+	if (fits) h->bodies_bytes += more, x->reserved += more;
+	pthread_mutex_unlock(&h->lock);
+	return fits;
+}
+
+static void give_room_back(struct exchange *x)
+{
+	pthread_mutex_lock(&x->http->lock);
+	x->http->bodies_bytes -= x->reserved;
+	x->reserved = 0;
+	pthread_mutex_unlock(&x->http->lock);
+	buf_clear(&x->body);
+}
+
+static bool would_fit(struct http *h, size_t n)
+{
+	pthread_mutex_lock(&h->lock);
 	bool fits = n <= HTTP_BODIES_MAX - h->bodies_bytes;
-	if (fits) h->bodies_bytes += x->reserved = n;
 	pthread_mutex_unlock(&h->lock);
 	return fits;
 }
@@ -222,16 +242,30 @@ static void refuse_head(struct exchange *x, const struct error *e)
 	refuse(x, e->kind == ERR_USAGE ? 411 : e->kind == ERR_TOO_BIG ? 431 : 400, e->text);
 }
 
+static void refuse_for_room(struct exchange *x)
+{
+	refuse(x, 503, "more is sent at the moment than is taken at a time: come again");
+	x->reply.retry_after_s = 1;
+}
+
 static bool accept_body(struct exchange *x, const struct head_body *body)
 {
 	if (body->n > x->route->body_max) {
 		refuse(x, x->route->body_max ? 413 : 400, x->route->body_max ? "the body is larger than is taken here" : "this request has no body");
 		return false;
 	}
-	if (reserve(x, body->n)) return true;
-	refuse(x, 503, "more is sent at the moment than is taken at a time: come again");
-	x->reply.retry_after_s = 1;
+	if (would_fit(x->http, body->n)) return true;
+	refuse_for_room(x);
 	return false;
+}
+
+/* The library gives no more than Content-Length said. It takes no answer before all of that was read: of what has no room the rest is read and dropped. */
+static bool take_body(struct exchange *x, const char *bytes, size_t n)
+{
+	if (!x->is_left_unread && reserve(x, n)) return buf_add(&x->body, bytes, n);
+	x->is_left_unread = true;
+	give_room_back(x);
+	return true;
 }
 
 /* False where x->reply is a refusal. */
@@ -254,13 +288,15 @@ static bool take_head(struct exchange *x, const char *method, const char *versio
 
 /* ---- to the loop and back ---- */
 
-/* False where too many wait already. */
-static bool hand_over(struct exchange *x)
+/* NULL; or why not. */
+static const char *hand_over(struct exchange *x)
 {
 	struct http *h = x->http;
 	pthread_mutex_lock(&h->lock);
-	bool fits = h->waiting < HTTP_REQUESTS_MAX;
-	if (fits) {
+	const char *why_not = h->is_stopping                   ? "the engine is ending"
+	                      : h->waiting < HTTP_REQUESTS_MAX ? NULL
+	                                                       : "more requests wait than the engine takes at a time: come again";
+	if (!why_not) {
 		x->state = EXCHANGE_WAITS;
 		x->from->phase = CONNECTION_ENGINE;
 		x->next = NULL;
@@ -271,15 +307,14 @@ static bool hand_over(struct exchange *x)
 		MHD_suspend_connection(x->connection);
 	}
 	pthread_mutex_unlock(&h->lock);
-	if (fits) uv_async_send(&h->wake);
-	return fits;
+	if (!why_not) uv_async_send(&h->wake);
+	return why_not;
 }
 
 void exchange_done(struct exchange *x)
 {
 	struct http *h = x->http;
 	pthread_mutex_lock(&h->lock);
-	h->waiting--;
 	x->is_answered = true;
 	MHD_resume_connection(x->connection);
 	pthread_mutex_unlock(&h->lock);
@@ -320,9 +355,10 @@ static enum MHD_Result send_reply(struct exchange *x)
 	}
 	must(r != NULL);
 	add_headers(r, x);
-	x->state = EXCHANGE_SENT;
 	set_phase(x, is_stream ? CONNECTION_STREAM : CONNECTION_ANSWER);
 	pthread_mutex_lock(&x->http->lock);
+	x->http->waiting -= x->state == EXCHANGE_WAITS;
+	x->state = EXCHANGE_SENT;
 	x->http->answered[reply->status]++;
 	pthread_mutex_unlock(&x->http->lock);
 	enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)reply->status, r);
@@ -338,6 +374,14 @@ static bool is_answered(struct exchange *x)
 	return is;
 }
 
+static bool is_stopping(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	bool is = h->is_stopping;
+	pthread_mutex_unlock(&h->lock);
+	return is;
+}
+
 /* More of a request, or an answer to send. */
 static enum MHD_Result turn(struct exchange *x, const char *bytes, size_t *n)
 {
@@ -347,14 +391,19 @@ static enum MHD_Result turn(struct exchange *x, const char *bytes, size_t *n)
 		return MHD_YES;
 	}
 	if (*n) {
-		/* The library gives no more than Content-Length said. */
-		if (!buf_add(&x->body, bytes, *n)) return MHD_NO;
+		if (!take_body(x, bytes, *n)) return MHD_NO;
 		*n = 0;
 		return MHD_YES;
 	}
-	if (hand_over(x)) return MHD_YES;
-	reply_status(&x->reply, 503, "more requests wait than the engine takes at a time: come again");
+	if (x->is_left_unread) {
+		refuse_for_room(x);
+		return send_reply(x);
+	}
+	const char *why_not = hand_over(x);
+	if (!why_not) return MHD_YES;
+	reply_status(&x->reply, 503, why_not);
 	x->reply.retry_after_s = 1;
+	x->reply.is_last = is_stopping(x->http);
 	return send_reply(x);
 }
 
@@ -378,6 +427,7 @@ static void request_over(void *arg, struct MHD_Connection *at, void **context, e
 	if (!x) return;
 	pthread_mutex_lock(&h->lock);
 	h->bodies_bytes -= x->reserved;
+	h->waiting -= x->state == EXCHANGE_WAITS; /* its connection broke before its answer was sent */
 	x->from->phase = CONNECTION_IDLE;
 	x->from->since_us = clock_monotonic_us();
 	pthread_mutex_unlock(&h->lock);
@@ -433,8 +483,48 @@ void server_quiesce(struct http *h)
 	h->listen_fd = -1;
 }
 
+void server_refuse_all(struct http *h)
+{
+	pthread_mutex_lock(&h->lock);
+	h->is_stopping = true;
+	pthread_mutex_unlock(&h->lock);
+}
+
+/* A stream for which nothing waits is its reader's, with the engine's phase. */
+static bool is_to_be_sent(const struct connection *c)
+{
+	return c->phase == CONNECTION_ANSWER || c->phase == CONNECTION_STREAM;
+}
+
+static bool any(struct http *h, bool (*is_one)(const struct connection *))
+{
+	pthread_mutex_lock(&h->lock);
+	bool is = h->waiting > 0;
+	for (const struct connection *c = h->connections; c && !is; c = c->next) is = !c->is_cut && is_one(c);
+	pthread_mutex_unlock(&h->lock);
+	return is;
+}
+
+static bool is_read_or_answered(const struct connection *c)
+{
+	return c->phase == CONNECTION_BODY || c->phase == CONNECTION_ANSWER;
+}
+
+bool server_is_busy(struct http *h)
+{
+	return any(h, is_read_or_answered);
+}
+
+/* The library's thread drops what it has not sent when it is told to end. */
+static void send_the_last(struct http *h)
+{
+	int64_t until_us = clock_monotonic_us() + LAST_ANSWERS_US;
+	while (any(h, is_to_be_sent) && clock_monotonic_us() < until_us) usleep(LAST_LOOK_US);
+}
+
 void server_stop(struct http *h)
 {
+	if (h->daemon) send_the_last(h);
 	if (h->daemon) MHD_stop_daemon(h->daemon);
 	/* With the thread goes the socket that it listened on. */
 	if (h->daemon) h->listen_fd = -1;

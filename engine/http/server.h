@@ -65,8 +65,9 @@ struct exchange {
 	size_t header_count;
 	const char *authorization, *last_event_id, *content_type; /* NULL: not given */
 	struct buf body;
-	size_t reserved; /* of HTTP_BODIES_MAX */
-	bool is_head;    /* the method is HEAD: answered as GET, and only the answer's head is sent */
+	size_t reserved;     /* of HTTP_BODIES_MAX */
+	bool is_left_unread; /* there was no room for all of its body */
+	bool is_head;        /* the method is HEAD: answered as GET, and only the answer's head is sent */
 	struct reply reply;
 	int64_t began_us;
 	/* Of the loop. */
@@ -109,7 +110,8 @@ struct http {
 	pthread_mutex_t lock;
 	/* Under the lock. */
 	struct exchange *first, **last; /* to the loop */
-	size_t waiting;                 /* of the loop: in the queue, or asked */
+	size_t waiting;                 /* handed to the loop, and their answers not sent yet */
+	bool is_stopping;               /* none is handed over any more: nobody would answer */
 	struct connection *connections;
 	size_t connection_count;
 	size_t bodies_bytes;
@@ -124,8 +126,14 @@ enum err server_start(struct http *h, struct error *e);
 /* No new connections from now on. */
 void server_quiesce(struct http *h);
 
-/* Ends the thread; every exchange has its reply by then. */
+/* From now on requests are told that the engine ends. Before those that wait are: one that came behind them would never be answered. */
+void server_refuse_all(struct http *h);
+
+/* Ends the thread; every exchange has its reply by then. Those have a moment to be sent. */
 void server_stop(struct http *h);
+
+/* Is anything read, answered, or on its way to be sent? */
+bool server_is_busy(struct http *h);
 
 /* Cuts connections that take longer than their phase may, and near the limit of connections those that have said nothing whole. Loop. */
 void server_reap(struct http *h);

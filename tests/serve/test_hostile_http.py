@@ -245,6 +245,14 @@ class Malformed(unittest.TestCase):
             self.assertTrue(got.endswith(b"\r\n\r\n"), got)
 
 
+def unread_bytes(port):
+    """What lies in the kernel between this host's senders and that port."""
+    with open("/proc/net/tcp") as f:
+        rows = [line.split() for line in f.readlines()[1:]]
+    end = ":%04X" % port
+    return sum(int(n, 16) for row in rows if row[1].endswith(end) or row[2].endswith(end) for n in row[4].split(":") if row[3] == "01")
+
+
 class Pressure(unittest.TestCase):
     def honest(self, w, seconds, bound):
         """Asks again and again, each time on a new connection: how many, and the longest."""
@@ -315,6 +323,41 @@ class Pressure(unittest.TestCase):
                 for s in flood:
                     s.close()
             r.deadline(20, "their descriptors are given back", lambda: descriptors(w.engine.process.pid) <= before + 12, 0.2)
+
+    def test_bodies_that_never_come_keep_nobody_out(self):
+        with Served() as w:
+            before = descriptors(w.engine.process.pid)
+            # All that may be read of bodies at a time, announced; and more connections than may be.
+            for n, size in ((40, b"4000000"), (1500, b"10")):
+                flood = self.open(w, n, b"POST /v1/alerts/x HTTP/1.1\r\n" + H + b"Content-Length: " + size + b"\r\n\r\n{", 400)
+                try:
+                    self.assertGreater(self.honest(w, 2, 3), 10)
+                    self.assertEqual(w.http("POST", "/v1/alerts/x", body={})[0], 404)
+                finally:
+                    for s in flood:
+                        s.close()
+                r.deadline(20, "their descriptors are given back", lambda: descriptors(w.engine.process.pid) <= before + 12, 0.2)
+
+    def test_more_bodies_than_there_is_room_for_are_sent_again_later(self):
+        with Served() as w:
+            all, token, size = [], w.token(), 4000000
+            try:
+                for _ in range(17):
+                    s = w.connect(30)
+                    all.append(s)
+                    s.sendall(b"POST /v1/alerts/x HTTP/1.1\r\n" + H + b"Content-Length: %d\r\n\r\n" % size)
+                for s in all:
+                    s.sendall(b"x" * (size - 1))
+                r.deadline(20, "what was sent is read", lambda: not unread_bytes(w.port))
+                for s in all:
+                    s.sendall(b"x")
+                got = sorted(statuses(s.recv(4096))[0] for s in all)
+                self.assertEqual((got[0], got[-1], set(got)), (404, 503, {404, 503}))
+                self.assertLessEqual(got.count(503), 2)
+            finally:
+                for s in all:
+                    s.close()
+            r.deadline(10, "all room is given back", lambda: b"rung_http_bodies_bytes 0\n" in w.http("GET", "/metrics", token)[2])
 
     def test_one_address_has_no_more_than_its_share(self):
         with Served() as w:

@@ -553,6 +553,55 @@ class Ending(unittest.TestCase):
             w.client = w.engine.client()
             self.assertEqual(len([a for a in answers if a == 200]), len(w.client.ask("log", limit=100)["executions"]))
 
+    def test_who_waits_when_it_ends_at_once_is_told(self):
+        with Served() as w:
+            with open(w.path(".rung/inventory.yaml"), "w") as f:
+                f.write("version: 1\ndynamic: {command: [sleep, 20]}\n")
+            token, answers = w.token(), []
+            threads = [threading.Thread(target=lambda: answers.append(w.http("POST", "/v1/hosts", token, {"workspace": w.folder})[0])) for _ in range(8)]
+            for t in threads:
+                t.start()
+            r.deadline(10, "all of them wait", lambda: metrics(w, token)["rung_http_waiting_requests"] == 9)
+            w.engine.terminate()
+            r.deadline(10, "it is ending", lambda: "nothing new begins" in w.engine.said())
+            w.engine.terminate()
+            for t in threads:
+                t.join()
+            self.assertEqual(answers, [503] * 8)
+            self.assertEqual(w.engine.process.wait(20), 0)
+            w.engine.start()
+            w.client = w.engine.client()
+
+    def test_requests_that_come_while_it_ends_do_not_hurt_it(self):
+        one = b"GET /healthz HTTP/1.1\r\nHost: r\r\n\r\n"
+        with Served() as w:
+            for _ in range(5):
+                stop, asked = threading.Event(), [0]
+
+                def ask():
+                    try:
+                        with w.connect(5) as s:
+                            while not stop.is_set():
+                                s.sendall(one * 50)
+                                asked[0] += len(s.recv(65536))
+                    except OSError:
+                        pass
+                threads = [threading.Thread(target=ask) for _ in range(8)]
+                for t in threads:
+                    t.start()
+                r.deadline(10, "they are answered", lambda: asked[0] > 20000)
+                before = w.engine.said().count("nothing new begins")
+                w.engine.terminate()
+                r.deadline(10, "it is ending", lambda: w.engine.said().count("nothing new begins") > before)
+                w.engine.terminate()
+                self.assertEqual(w.engine.process.wait(30), 0)
+                stop.set()
+                for t in threads:
+                    t.join()
+                w.client.close()
+                w.engine.start()
+                w.client = w.engine.client()
+
 
 class Manager:
     """The socket of a service manager."""
