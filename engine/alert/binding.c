@@ -102,6 +102,8 @@ static void choose(struct arena *a, const struct alerts_file *f, const struct bo
 void binding_choose(struct arena *a, const struct alerts_file *f, const struct book_index *books, const struct alert *al, struct binding_choice *out)
 {
 	choose(a, f, books, al, out);
+	const char *parameter = out->doubt ? NULL : parameter_in_doubt(out->rule, al);
+	if (parameter) out->doubt = arena_printf(a, "the regular expression of the parameter %s takes more steps on this alert than one may", parameter);
 	if (!out->doubt && al->is_cut) out->doubt = "the alert has more or longer labels than are kept: what is matched against them proves nothing";
 }
 

@@ -30,14 +30,32 @@ static const char *raw_value(const struct alert_parameter *p, const struct alert
 	return NULL;
 }
 
+/* What it is taken from; NULL where that is not there or empty. */
+static const char *given_value(const struct alert_parameter *p, const struct alert *al)
+{
+	const char *value = raw_value(p, al);
+	return p->from != ALERT_FROM_VALUE && value && !*value ? NULL : value;
+}
+
 /* NULL: the parameter is left out, so that the book's default holds, or its being required. */
 static const char *value_of(struct arena *a, const struct alert_parameter *p, const struct alert *al)
 {
 	size_t from = 0, n;
-	const char *value = raw_value(p, al);
-	if (p->from != ALERT_FROM_VALUE && value && !*value) value = NULL;
+	const char *value = given_value(p, al);
 	if (!value || !p->pattern) return value ? value : p->otherwise;
-	return pattern_match(p->pattern, value, &from, &n) == PATTERN_YES ? arena_strndup(a, value + from, n) : p->otherwise;
+	enum pattern_answer answer = pattern_match(p->pattern, value, &from, &n);
+	if (answer == PATTERN_OVER_LIMIT) return NULL;
+	return answer == PATTERN_YES ? arena_strndup(a, value + from, n) : p->otherwise;
+}
+
+const char *parameter_in_doubt(const struct alert_binding *rule, const struct alert *al)
+{
+	for (size_t i = 0; i < rule->parameter_count; i++) {
+		const struct alert_parameter *p = &rule->parameters[i];
+		const char *value = p->pattern ? given_value(p, al) : NULL;
+		if (value && pattern_match(p->pattern, value, NULL, NULL) == PATTERN_OVER_LIMIT) return p->name;
+	}
+	return NULL;
 }
 
 void parameter_values(struct arena *a, const struct alert_binding *rule, const struct alert *al, struct binding_decision *out)

@@ -406,6 +406,25 @@ static void parameters_are_texts_out_of_the_alert(void **state)
 	json_decref(o);
 }
 
+/* Where the host cannot be told from the label, the default is a guess: what starts would look at another host. */
+static void a_parameter_that_takes_too_long_is_for_a_person(void **state)
+{
+	(void)state;
+	const struct alerts_file *f = read_alerts(SOURCES "bindings:\n  - id: a\n    playbook: a.md\n    as: bot\n    match: {alertname: X}\n    parameters:\n"
+	                                                  "      host: {label: instance, regex: \"((?:x+x+)+)[yz]\", default: localhost}\n"
+	                                                  "      mount: {label: mountpoint}\n");
+	static const char xs[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+	const struct alert *al = alert_of(f, arena_printf(arena, "\"alertname\":\"X\",\"instance\":\"%s\",\"mountpoint\":\"/srv\"", xs), "");
+	struct binding_decision d = decide(f, al, (struct binding_state){0});
+	assert_int_equal(d.outcome, BINDING_PROPOSED);
+	assert_int_equal(d.rail, BINDING_DOUBT);
+	assert_non_null(strstr(d.reason, "the parameter host takes more steps"));
+	/* What a person is asked about has no guess in it. */
+	assert_int_equal(d.parameter_count, 1);
+	assert_string_equal(d.parameters[0].name, "mount");
+	assert_int_equal(decide(f, alert_of(f, "\"alertname\":\"X\",\"instance\":\"db\"", ""), (struct binding_state){0}).outcome, BINDING_STARTS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +443,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(what_is_over_starts_nothing, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(without_a_binding_an_account_is_needed, open_books, close_books),
 	    cmocka_unit_test_setup_teardown(parameters_are_texts_out_of_the_alert, open_books, close_books),
+	    cmocka_unit_test_setup_teardown(a_parameter_that_takes_too_long_is_for_a_person, open_books, close_books),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
