@@ -68,6 +68,8 @@ static void finish(struct execution *x, struct call *c, struct execution *child)
 	bool is_cut = false;
 	json_t *value = json_pack("{s:s,s:s,s:o}", "state", run_state_name(child->flow->state), "execution", child->id, "outputs", outputs_of(child, &is_cut));
 	if (is_cut) json_object_set_new(value, "truncated", json_true());
+	/* A playbook succeeds where it mended nothing, too. */
+	if (child->conclusion) json_object_set(value, "outcome", json_object_get(child->conclusion, "outcome"));
 	c->is_dispatched = false;
 	failpoint(CHILD_OUTCOME);
 	call_finish(x, c, "ok", json_pack("{s:s}", "answer", execution_blob_json(x, value)));

@@ -23,6 +23,15 @@ local function fields(lead, more)
 	return more
 end
 
+-- Why a playbook that was led to mended nothing: in the words of its own last step, where it has them.
+local function why_not(lead, value)
+	if value.outcome == "no_cause" then return "the playbook " .. lead.runbook .. " (execution " .. value.execution .. ") found no cause" end
+	for _, result in pairs(value.outputs) do
+		if type(result) == "table" and result.outcome == "proposed" and result.cause and type(result.why) == "string" then return result.why end
+	end
+	return "the playbook " .. lead.runbook .. " (execution " .. value.execution .. ") found a cause that it has no runbook for"
+end
+
 --- remedy()
 -- What the step does that stands behind the last one of a playbook with root causes: leads from the cause that was found to its runbook. Books need not call it.
 -- @return table: `cause`, `runbook`, `outcome` ("mended" or "proposed"), `execution`, `why`
@@ -52,5 +61,6 @@ return function()
 	if value.state ~= "succeeded" then
 		error(rung.error{kind = "fail", why = "the cause is " .. lead.cause .. ", and its runbook " .. lead.runbook .. " (execution " .. value.execution .. ") ended as " .. value.state}, 0)
 	end
+	if value.outcome and value.outcome ~= "mended" then return fields(lead, {outcome = "proposed", execution = value.execution, why = why_not(lead, value)}) end
 	return fields(lead, {outcome = "mended", execution = value.execution})
 end

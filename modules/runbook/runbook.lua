@@ -12,7 +12,7 @@ local known = {check = true}
 -- @param name text: its id, its path from the workspace's folder (with `#anchor`), the name of its file, or its title
 -- @param params table?: its parameters; secrets as handles
 -- @option check bool = true: with `false` a runbook that did not succeed does not raise
--- @return table: `state`, `execution` (its id), `outputs` (what its steps returned, by their ids), `truncated` (more was returned than fits)
+-- @return table: `state`, `execution` (its id), `outputs` (what its steps returned, by their ids), `truncated` (more was returned than fits), `outcome` (of a playbook: mended, proposed, failed or no_cause)
 -- @row runbook.run
 -- @limit 192 KiB of outputs; 8 deep; no book is its own ancestor; 64 books and 4 MiB below one; 1,000 runbooks of an execution
 -- @example

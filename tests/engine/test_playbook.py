@@ -170,6 +170,30 @@ def a_runbook_that_fails_fails_the_playbook(w):
 
 
 @test
+def a_playbook_that_is_led_to_and_mends_nothing_is_not_mended(w):
+    row = "| `down` | [Further](further.md) | automatic | |"
+    w.playbook("if params == nil then cause('full') end", FULL, name="further")
+    x = w.run(w.playbook("cause('down')", row))
+    same(w.over(x)["state"], "succeeded")
+    child = w.view(x)["children"][0]["execution"]
+    same(w.concluded(child)[0]["outcome"], "no_cause")
+    result = w.step_of(x)["result"]
+    same((w.concluded(x)[0]["outcome"], w.concluded(x)[0]["execution"], result["outcome"]), ("proposed", child, "proposed"))
+    assert child in result["why"] and "found no cause" in result["why"], result
+    # One that found a cause and had nothing for it: in its words.
+    w.playbook("cause('load')", FULL, LOAD, name="further")
+    x = w.run(w.playbook("cause('down')", row))
+    same(w.over(x)["state"], "succeeded")
+    same(w.concluded(x)[0]["outcome"], "proposed")
+    assert "names no runbook" in w.step_of(x)["result"]["why"], w.step_of(x)["result"]
+    # One that mended it has.
+    w.playbook("cause('full', {evidence = {disk = {path = '/srv'}}})", FULL, name="further")
+    x = w.run(w.playbook("cause('down')", row))
+    same(w.over(x)["state"], "succeeded")
+    same((w.concluded(x)[0]["outcome"], w.mended()), ("mended", ["/srv 3"]))
+
+
+@test
 def what_is_not_allowed_is_proposed(w):
     path = w.playbook("cause('full', {evidence = {disk = {path = '/srv'}}})", FULL)
     x = w.run(path, declared=False, allow=["sh sh -c *"])
