@@ -20,6 +20,7 @@ show)
 	printf 'Id=demo.service\\nLoadState=%s\\nActiveState=%s\\nSubState=running\\nNRestarts=0\\nInvocationID=%s\\nResult=success\\n' "$(cat load 2>/dev/null || echo loaded)" "$(cat state)" "$(cat start)" ;;
 restart)
 	echo $(($(cat start) + 1)) >start
+	echo active >state
 	echo "${place##*/}" >>PLACE/order
 	[ ! -e breaks ] || echo failed >state ;;
 esac
@@ -130,6 +131,41 @@ def test_how_far_one_comes_to_a_host():
         same(cause(f, target.address, ssh_port=target.port, login=f.sshd.user)["cause"], "no-login")
         assert cause(f, target.address, ssh_port=1)["cause"] in ("sshd-down", "down")  # the latter where this host may not ping
         same(cause(f, "no-such-host.invalid")["cause"], "no-name")
+
+
+# What a host says of itself: a file system as full as the test has it with one big file, and three processes that wait for a disk.
+THERE = {
+    "df": "echo head; echo '/dev/vdb ext4 1000 USED FREE USED% 10 990 /data'",
+    "du": "printf '900\\t/data\\n'",
+    "find": "[ $1 = /proc ] || echo 900 /data/huge",
+    "ps": "for i in 7 8 9; do echo $i 1 root D 0.5 900 9000 cp cp -a /data /backup; done",
+    "journalctl": "echo it said this last",
+}
+
+
+def there(f, book, used=950, **params):
+    """The causes that a shipped playbook finds on the host t0, what its last step came to, and which books it led to."""
+    for name, text in THERE.items():
+        path = os.path.join(f.place, name)
+        with open(path, "w") as out:
+            out.write("#!/bin/sh\n" + text.replace("USED", str(used)).replace("FREE", str(1000 - used)) + "\n")
+        os.chmod(path, 0o755)
+    for kind in ("playbooks", "runbooks"):
+        shutil.copytree(kind, os.path.join(f.folder, kind), dirs_exist_ok=True)
+    x = f.run(os.path.join(f.folder, book), params=dict(params, host="t0"))
+    view = f.over(x, 120)
+    same(view["state"], "succeeded")
+    view = f.view(x)
+    remedy = next(s for s in view["steps"] if s["id"] == "remedy")
+    return [c["cause"] for c in view["findings"] if c["kind"] == "cause"], remedy["result"]["outcome"], [c["runbook"] for c in view["children"]]
+
+
+def test_a_unit_that_is_down_on_another_host_is_started_there():
+    with Hosts(1) as f:
+        f.of_host(0, "start", "1\n")
+        f.of_host(0, "state", "failed\n")
+        same(there(f, "playbooks/service-down.md", unit="demo", folder="/data"), (["down-there"], "mended", ["runbook runbooks/rolling-restart.md"]))
+        same(f.starts(), [2])
 
 
 TESTS = [v for k, v in list(globals().items()) if k.startswith("test_")]
