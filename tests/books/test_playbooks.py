@@ -180,12 +180,15 @@ def test_units_that_a_start_does_not_help(place):
 def test_targets_that_are_down(place):
     if not PROGRAM:
         return
-    with Prometheus() as p:
+    with Prometheus(scrape={"far": "127.0.0.2:1"}) as p:
         def target(job, instance):
             return investigate(place, "target-down", prometheus="127.0.0.1", port=p.port, job=job, instance=instance,
                                allow=["http GET http://127.0.0.1:%d/api/v1/targets?**" % p.port])
         code, causes, _, seen = target("gone", "127.0.0.1:1")
         assert (code, causes) == (5, ["nobody-listens"]) and seen["remedy"]["state"] == "waiting", (code, causes, seen)
+        # On another host it is that one's unit that is started again, not this one's.
+        code, causes, _, seen = target("far", "127.0.0.2:1")
+        assert (code, causes) == (5, ["nobody-listens-there"]) and seen["remedy"]["state"] == "waiting", (code, causes, seen)
         assert target("self", "127.0.0.1:%d" % p.port)[1] == ["up-again"]
         assert target("self", "10.0.0.9:9100")[1] == ["not-scraped"]
 

@@ -168,6 +168,17 @@ def test_a_unit_that_is_down_on_another_host_is_started_there():
         same(f.starts(), [2])
 
 
+def test_what_is_wrong_on_another_host_is_not_mended_on_this_one():
+    with Hosts(1) as f:
+        same(there(f, "playbooks/disk-filling.md", mount="/data", percent=80), (["one-file-there"], "proposed", []))
+        same(there(f, "playbooks/high-load.md"), (["waits-for-disk-there"], "proposed", []))
+        f.of_host(0, "start", "1\n")
+        f.of_host(0, "state", "failed\n")
+        # With no room to write, a start is no help there either.
+        same(there(f, "playbooks/service-down.md", used=1000, unit="demo", folder="/data"), (["no-room-there"], "proposed", []))
+        same(f.restarted(), [])
+
+
 TESTS = [v for k, v in list(globals().items()) if k.startswith("test_")]
 
 if __name__ == "__main__":
