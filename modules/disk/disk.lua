@@ -78,6 +78,20 @@ function disk.of(path, options)
 	return list[1]
 end
 
+-- Lines `SIZE PATH` of what lies at or below a path. A name may have a line's end in it: what stands behind that is no size, whatever it looks like.
+local function sized(out, path)
+	local list = {}
+	for _, line in ipairs(open("text").lines(out)) do
+		local bytes, found = line:match("^(%d+)[ \t](/.*)$")
+		if found and found:sub(1, #path) == path then
+			list[#list + 1] = {path = found, bytes = tonumber(bytes)}
+		elseif #list > 0 then
+			list[#list].path = list[#list].path .. "\n" .. line
+		end
+	end
+	return list
+end
+
 local function biggest(list, count)
 	table_sort(list, function(a, b)
 		if a.bytes ~= b.bytes then return a.bytes > b.bytes end
@@ -103,15 +117,11 @@ function disk.folders(path, options)
 	options = options_of("folders", options, {count = true, depth = true, min = true})
 	check_path("folders", path)
 	local r = look(options, {"du", "--one-file-system", "--block-size=1", "--threshold=" .. open("text").bytes(options.min or "10M"), "--max-depth=" .. (options.depth or 4), "--", path}, {0, 1})
-	local list, children = {}, {}
-	for _, line in ipairs(open("text").lines(r.stdout)) do
-		local bytes, folder = line:match("^(%d+)%s+(.+)$")
-		if folder then
-			local parent = folder:match("^(.*)/[^/]+$")
-			if parent == "" then parent = "/" end
-			list[#list + 1] = {path = folder, bytes = tonumber(bytes)}
-			if parent and folder ~= "/" then children[parent] = (children[parent] or 0) + tonumber(bytes) end
-		end
+	local list, children = sized(r.stdout, path), {}
+	for _, f in ipairs(list) do
+		local parent = f.path:match("^(.*)/[^/]+$")
+		if parent == "" then parent = "/" end
+		if parent and f.path ~= "/" then children[parent] = (children[parent] or 0) + f.bytes end
 	end
 	for _, f in ipairs(list) do f.bytes = f.bytes - (children[f.path] or 0) end
 	return biggest(list, options.count or 5)
@@ -131,12 +141,7 @@ function disk.files(path, options)
 	options = options_of("files", options, {count = true, min = true})
 	local min = open("text").bytes(options.min or "100M") - 1
 	local r = look(options, {"find", check_path("files", path), "-xdev", "-type", "f", "-size", "+" .. min .. "c", "-printf", "%s %p\\n"}, {0, 1})
-	local list = {}
-	for _, line in ipairs(open("text").lines(r.stdout)) do
-		local bytes, file = line:match("^(%d+) (.+)$")
-		if file then list[#list + 1] = {path = file, bytes = tonumber(bytes)} end
-	end
-	return biggest(list, options.count or 5)
+	return biggest(sized(r.stdout, path), options.count or 5)
 end
 
 --- disk.held_open(options)

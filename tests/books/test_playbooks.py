@@ -108,6 +108,20 @@ def test_room_again_and_nothing_known(place):
     assert causes == [] and seen["remedy"]["state"] == "skipped", (code, causes, remedy)
 
 
+def test_a_name_with_a_lines_end_is_no_size(place):
+    disk()
+    for i in range(28):
+        put(DISK + "/data/%d" % i, 1)
+    put(SPOOL + "/x\n99999999999 y", 0.5, days=3)
+    code, causes, remedy, seen = filling(place)
+    assert causes == [] and seen["old"]["result"] == {"files": 1, "bytes": 1 << 19}, (code, causes, remedy, seen["old"])
+    code, result = place.run("runbooks/free-space.md", folder=SPOOL, target_percent=70)
+    assert steps(result)["look"]["result"]["bytes"] == 1 << 19, result
+    put(DISK + "/data/y\n1048576000 z", 0.5)
+    code, result = place.run("runbooks/disk-full.md", path=DISK, target_percent=50)
+    assert "1000 MiB" not in json.dumps(steps(result)["big"]), steps(result)["big"]
+
+
 def test_free_space_stops_where_nothing_is_old(place):
     disk()
     put(SPOOL + "/new", 30)

@@ -50,6 +50,21 @@ def disk_finds_what_is_big(w):
 
 
 @test
+def disk_reads_names_with_line_ends_and_bytes_that_are_no_text(w):
+    place = os.path.join(w.folder, "odd")
+    for name in ("a\n99999999999 b", "c\n88888888888\td/e", b"f\xff".decode("utf-8", "surrogateescape")):
+        os.makedirs(os.path.dirname(os.path.join(place, name)), exist_ok=True)
+        with open(os.path.join(place, name), "wb") as f:
+            f.write(b"\1" * (2 << 20))
+    files = w.lua_result('local found = disk.files("%s", {min = "1M"}) evidence("files", found) return found' % place,
+                         r"sh find * -xdev -type f -size * -printf '%s %p\n'")
+    same([f["bytes"] for f in files], [2 << 20] * 3)
+    same([os.path.relpath(f["path"], place) for f in files[:2]], ["a\n99999999999 b", "c\n88888888888\td/e"])
+    folders = w.lua_result('return disk.folders("%s", {min = "1M"})' % place, "sh du --one-file-system --block-size=1 --threshold=* --max-depth=* -- *")
+    same(sorted(os.path.relpath(f["path"], place) for f in folders), [".", "c\n88888888888\td"])
+
+
+@test
 def disk_finds_deleted_files_that_are_held_open(w):
     with tempfile.NamedTemporaryFile(dir=w.folder, delete=False) as f:
         f.write(b"\1" * (11 << 20))
