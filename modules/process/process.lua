@@ -27,14 +27,18 @@ end
 
 local FORMAT = "pid=,ppid=,user:32=,stat=,pcpu=,rss=,etimes=,comm:32=,args="
 
+-- The name is 32 characters wide, and may have spaces in it: tmux: server.
+local NAME = ("[^\128-\191][\128-\191]*"):rep(32)
+local LINE = "^%s*(%d+)%s+(%d+)%s+(%S+)%s+(%S+)%s+([%d.]+)%s+(%d+)%s+(%d+) (" .. NAME .. ")%s?(.*)$"
+
 local function all(options)
 	local list = open("json").array{}
 	for _, line in ipairs(open("text").lines(look(options, {"ps", "-eww", "-o", FORMAT}).stdout)) do
-		local pid, parent, user, state, cpu, rss, age, name, command = line:match("^%s*(%d+)%s+(%d+)%s+(%S+)%s+(%S+)%s+([%d.]+)%s+(%d+)%s+(%d+)%s+(%S+)%s*(.*)$")
+		local pid, parent, user, state, cpu, rss, age, name, command = line:match(LINE)
 		if pid and command ~= "ps -eww -o " .. FORMAT then
 			list[#list + 1] = {
 				pid = tonumber(pid), parent = tonumber(parent), user = user, state = state:sub(1, 1), cpu_percent = tonumber(cpu), memory_bytes = tonumber(rss) * 1024,
-				age_s = tonumber(age), name = name, command = command,
+				age_s = tonumber(age), name = name:match("^(.-) *$"), command = command,
 			}
 		end
 	end

@@ -65,6 +65,19 @@ def disk_reads_names_with_line_ends_and_bytes_that_are_no_text(w):
 
 
 @test
+def process_reads_names_with_spaces(w):
+    code = "import sys\nopen('/proc/self/comm', 'w').write('tmux: server x')\nprint(flush=True)\nsys.stdin.read()"
+    p = subprocess.Popen([sys.executable, "-c", code, "of a test 4321"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        p.stdout.readline()
+        found = w.lua_result('return process.find("of a test 4321$")', "sh ps -eww -o *")
+        same([(f["pid"], f["name"], f["command"].startswith(sys.executable + " -c import")) for f in found], [(p.pid, "tmux: server x", True)])
+    finally:
+        p.kill()
+        p.communicate()
+
+
+@test
 def disk_finds_deleted_files_that_are_held_open(w):
     with tempfile.NamedTemporaryFile(dir=w.folder, delete=False) as f:
         f.write(b"\1" * (11 << 20))
