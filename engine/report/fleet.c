@@ -262,7 +262,10 @@ json_int_t fleet_of(const json_t *members, const json_t *record)
 	struct buf key;
 	buf_init(&key, 4096);
 	key_of(&key, record);
-	json_int_t found = key.data && strncmp(json_str(record, "k", ""), "call.", 5) == 0 ? json_int(members, key.data, -1) : -1;
+	const char *kind = json_str(record, "k", "");
+	/* What a person says of one of its calls is theirs, and stands alone. */
+	bool is_of_call = strncmp(kind, "call.", 5) == 0 && strcmp(kind, "call.resolved") != 0;
+	json_int_t found = key.data && is_of_call ? json_int(members, key.data, -1) : -1;
 	buf_clear(&key);
 	return found;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000, WHY_BYTES_MAX = 1000 /* two questions and what they are about */ };
+enum { CALL_BYTES_MAX = 2000, SHOWN_BYTES_MAX = 1000, WHY_BYTES_MAX = 1000 /* two questions and what they are about */, ALLOWED_BYTES_MAX = 2000 };
 
 struct building {
 	json_t *timeline, *members; /* members: calls of fleets */
@@ -68,11 +68,39 @@ static void say(struct line *l, const char *before, const char *key, size_t max)
 	free(text);
 }
 
+/* What the driver allowed at the start. */
+static void add_allowed(struct line *l)
+{
+	const char *name = json_str(l->d, "rights", NULL);
+	size_t n = 0, i;
+	char *text = name ? l->b->blob(l->b->arg, name, &n) : NULL;
+	json_t *rights = n ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL, *v;
+	struct buf all;
+	buf_init(&all, n + 64);
+	if (json_bool(rights, "declared", false)) buf_str(&all, "what the book declares");
+	json_array_foreach(json_arr(rights, "allow"), i, v)
+	{
+		if (all.len) buf_str(&all, ", ");
+		if (json_is_string(v)) buf_add(&all, json_string_value(v), json_string_length(v));
+	}
+	if (all.len) {
+		buf_str(l->out, "; allowed: ");
+		add_cut(l->out, all.data, all.len, ALLOWED_BYTES_MAX);
+	}
+	buf_clear(&all);
+	json_decref(rights);
+	free(text);
+}
+
 static void of_started(struct line *l)
 {
 	buf_printf(l->out, "began: %s, %s, %lld steps, plan %.12s", json_str(l->d, "book", "?"), json_str(l->d, "mode", "?"),
 	           (long long)json_int(l->d, "steps", 0), json_str(l->d, "plan", "?"));
+	if (json_str(l->d, "policy", NULL)) buf_printf(l->out, ", policy %.12s", json_str(l->d, "policy", ""));
+	if (json_str(l->d, "trigger", NULL) && !json_str(l->d, "parent", NULL)) buf_printf(l->out, ", trigger %s", json_str(l->d, "trigger", ""));
+	if (json_str(l->d, "incident", NULL)) buf_printf(l->out, ", for incident %s", json_str(l->d, "incident", ""));
 	if (json_str(l->d, "parent", NULL)) buf_printf(l->out, ", started by step %s of %s", json_str(l->d, "parent_step", "?"), json_str(l->d, "parent", "?"));
+	add_allowed(l);
 }
 
 static void of_finished(struct line *l)
@@ -237,7 +265,18 @@ static void of_answer(struct line *l)
 
 static void add_rule(struct line *l)
 {
-	if (json_str(l->d, "rule", NULL)) buf_printf(l->out, " by rule %s (line %lld)", json_str(l->d, "rule", "?"), (long long)json_int(l->d, "line", 0));
+	const char *policy = json_str(l->d, "policy", NULL);
+	if (!json_str(l->d, "rule", NULL)) return;
+	buf_printf(l->out, " by rule %s (line %lld%s%.12s)", json_str(l->d, "rule", "?"), (long long)json_int(l->d, "line", 0), policy ? ", policy " : "",
+	           policy ? policy : "");
+}
+
+static void of_secret(struct line *l)
+{
+	size_t i;
+	json_t *v;
+	buf_str(l->out, "gets the secrets ");
+	json_array_foreach(json_arr(l->d, "names"), i, v) buf_printf(l->out, "%s%s", i ? ", " : "", json_is_string(v) ? json_string_value(v) : "?");
 }
 
 static void of_elevated(struct line *l)
@@ -327,6 +366,7 @@ static const struct {
     {"approval.given", of_approval_given},
     {"approval.refused", of_approval_refused},
     {"approval.withdrawn", of_approval_withdrawn},
+    {"secret.used", of_secret},
     {"driver.changed", of_driver},
     {"child.changed", of_child},
     {"playbook.concluded", of_conclusion},

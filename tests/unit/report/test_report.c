@@ -150,6 +150,49 @@ static void hosts_of_a_fleet_that_say_the_same_stand_together(void **state)
 	json_decref(records);
 }
 
+static void what_a_person_says_of_a_call_of_a_fleet_is_a_line_of_its_own(void **state)
+{
+	(void)state;
+	json_t *records = fleet_of_forty(), *v = parse(view);
+	json_array_append_new(records, parse("{\"seq\":82,\"t\":\"T\",\"k\":\"call.resolved\",\"s\":\"look\",\"a\":1,\"c\":12,\"by\":\"user:ana\","
+	                                     "\"d\":{\"answer\":\"again\",\"reason\":\"its log says that nothing came\"}}"));
+	json_t *r = report_build(v, records, "origin\n1\nroot=\n", blob, NULL);
+	struct buf b;
+	buf_init(&b, 1 << 20);
+	report_markdown(r, &b);
+	assert_non_null(strstr(b.data, "| 82 call.resolved | `user:ana` | look | unknown call resolved: again: its log says that nothing came |"));
+	buf_clear(&b);
+	json_decref(r);
+	json_decref(v);
+	json_decref(records);
+}
+
+/* Who, by which right, under which policy, with which secrets. */
+static void the_authority_for_what_was_done_is_said(void **state)
+{
+	static const char digest[] = "aaaaaaaaaaaabbbbbbbbbbbbccccccccccccddddddddddddeeeeeeeeeeeeffff";
+	struct buf b;
+	(void)state;
+	buf_init(&b, 10000);
+	buf_printf(&b,
+	           "[{\"seq\":1,\"t\":\"T\",\"k\":\"execution.started\",\"by\":\"service:bot\",\"d\":{\"book\":\"x.md\",\"mode\":\"auto\",\"steps\":2,"
+	           "\"plan\":\"0123456789abcdef\",\"trigger\":\"alert\",\"incident\":\"INC\",\"policy\":\"%s\","
+	           "\"rights\":\"{\\\"allow\\\":[\\\"sh df *\\\",\\\"sh ls\\\"],\\\"declared\\\":true}\"}},"
+	           "{\"seq\":2,\"t\":\"T\",\"k\":\"secret.used\",\"s\":\"a\",\"a\":1,\"c\":1,\"d\":{\"names\":[\"env:TOKEN\",\"param:password\"]}},"
+	           "{\"seq\":3,\"t\":\"T\",\"k\":\"right.decided\",\"s\":\"a\",\"d\":{\"allowed\":false,\"by\":\"policy\",\"rule\":\"no-rm\",\"line\":7,"
+	           "\"policy\":\"%s\",\"pattern\":\"sh rm *\"}}]",
+	           digest, digest);
+	json_t *r = build(view, b.data), *t = json_arr(r, "timeline");
+	assert_string_equal(
+	    json_str(json_array_get(t, 0), "text", ""),
+	    "began: x.md, auto, 2 steps, plan 0123456789ab, policy aaaaaaaaaaaa, trigger alert, for incident INC; allowed: what the book declares, "
+	    "sh df *, sh ls");
+	assert_string_equal(json_str(json_array_get(t, 1), "text", ""), "gets the secrets env:TOKEN, param:password");
+	assert_string_equal(json_str(json_array_get(t, 2), "text", ""), "right denied by rule no-rm (line 7, policy aaaaaaaaaaaa): sh rm *");
+	buf_clear(&b);
+	json_decref(r);
+}
+
 static void names_with_numbers_are_ranges(void **state)
 {
 	static const char *const cases[][2] = {
@@ -361,6 +404,8 @@ int main(void)
 	    cmocka_unit_test(what_was_done_by_hand_is_counted),
 	    cmocka_unit_test(each_record_is_a_line_of_the_timeline),
 	    cmocka_unit_test(hosts_of_a_fleet_that_say_the_same_stand_together),
+	    cmocka_unit_test(what_a_person_says_of_a_call_of_a_fleet_is_a_line_of_its_own),
+	    cmocka_unit_test(the_authority_for_what_was_done_is_said),
 	    cmocka_unit_test(names_with_numbers_are_ranges),
 	    cmocka_unit_test(what_strangers_wrote_is_inert_in_markdown),
 	    cmocka_unit_test(prose_stays_prose_and_the_rest_is_code),
