@@ -136,7 +136,7 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("hold_us", INT), MAY("reason", BLOB)}},
 	[RECORD_ESCALATION_EXHAUSTED] = {"escalation.exhausted", "every level was reached and nobody acknowledged", SCOPE_INCIDENT, {
 		MUST("reached", BOOL)}},
-	[RECORD_LADDER_CHANGED] = {"ladder.changed", "oncall.yaml was written anew", SCOPE_INCIDENT, {
+	[RECORD_LADDER_CHANGED] = {"ladder.changed", "oncall.yaml was written anew, or a person turned to another policy", SCOPE_INCIDENT, {
 		MUST("ladder", BLOB), MAY("oncall", DIGEST), MAY("policy", NAME)}},
 	[RECORD_ESCALATION_RESUMED] = {"escalation.resumed", "another engine goes on with it", SCOPE_INCIDENT, {
 		MAY("alive_us", INT)}},

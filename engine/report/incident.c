@@ -161,10 +161,13 @@ static void of_acknowledged(struct building *b)
 	set_once(b->report, "acknowledged_us", b->t_us);
 	if (!json_str(b->report, "acknowledged_by", NULL)) json_object_set(b->report, "acknowledged_by", json_object_get(b->record, "by"));
 	const char *how = word(b, "how");
-	buf_printf(b->out, "acknowledged %s",
-	           strcmp(how, "link") == 0  ? "by the link of a message"
-	           : strcmp(how, "api") == 0 ? "by a program"
-	                                     : "at a terminal");
+	if (strcmp(how, "answered") == 0)
+		buf_str(b->out, "nobody else is called: whom it waited for has come");
+	else
+		buf_printf(b->out, "acknowledged %s",
+		           strcmp(how, "link") == 0  ? "by the link of a message"
+		           : strcmp(how, "api") == 0 ? "by a program"
+		                                     : "at a terminal");
 	if (json_int(b->d, "link", 0)) buf_printf(b->out, " (number %lld)", (long long)json_int(b->d, "link", 0));
 	say_blob(b, ": ", "note");
 }
@@ -198,10 +201,12 @@ static void of_mitigated(struct building *b)
 
 static void of_resolved(struct building *b)
 {
-	bool by_alert = strcmp(word(b, "how"), "alert") == 0;
+	const char *how = word(b, "how");
+	bool by_alert = strcmp(how, "alert") == 0, by_execution = strcmp(how, "execution") == 0;
 	json_object_set_new(b->report, "resolved_us", json_integer(b->t_us));
-	if (!by_alert) json_object_set(b->report, "resolved_by", json_object_get(b->record, "by"));
-	buf_str(b->out, by_alert ? "resolved: its alerts are over" : "resolved by hand");
+	json_object_set_new(b->report, "resolved_how", json_string(how));
+	if (!by_alert && !by_execution) json_object_set(b->report, "resolved_by", json_object_get(b->record, "by"));
+	buf_str(b->out, by_alert ? "resolved: its alerts are over" : by_execution ? "resolved: what was run ended well" : "resolved by hand");
 	say_blob(b, ": ", "reason");
 }
 
@@ -266,7 +271,10 @@ static void of_escalation_over(struct building *b)
 
 static void of_ladder(struct building *b)
 {
-	buf_str(b->out, "oncall.yaml has changed: the climb goes on as it says now");
+	if (*word(b, "policy"))
+		buf_printf(b->out, "from here on the climb is that of %s", word(b, "policy"));
+	else
+		buf_str(b->out, "oncall.yaml has changed: the climb goes on as it says now");
 }
 
 static void of_taken_up(struct building *b)

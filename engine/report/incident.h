@@ -11,8 +11,9 @@
  * checkpoint  the signed note that covers them
  *
  * {row's members, "origin","detected_us","opened_us","acknowledged_us","mitigated_us","resolved_us" (0: not), "acknowledged_by","resolved_by",
- *  "alerts":[{"key","name","source","severity","state","labels","link","starts_us","first_us","changed_us","deliveries","outcome"}],
- *  "executions":[..., "trigger","cause"], "findings":[{"kind":"cause"|"evidence","name","data","execution","step","t","by"}],
+ *  "resolved_how":"person"|"alert"|"execution",
+ * "alerts":[{"key","name","source","severity","state","labels","link","starts_us","first_us","changed_us","deliveries","outcome"}], "executions":[...,
+ * "trigger","cause"], "findings":[{"kind":"cause"|"evidence","name","data","execution","step","t","by"}],
  *  "messages":[{"number","person","channel","attempt","t","result","error","level"}], "notes":[{"by","t","text"}],
  *  "timeline":[{"t","seq","kind","execution","step","by","is_repeat","text"}], "checkpoint"}. New reference. source: DESIGN.md 8 */
 json_t *incident_report_build(const json_t *row, const json_t *executions, const json_t *records, const char *checkpoint, report_blob_fn *blob, void *arg);

@@ -28,7 +28,9 @@ static void head(const json_t *r, struct buf *out)
 	markdown_field(out, "Acknowledged by", json_str(r, "acknowledged_by", ""));
 	markdown_time(out, "Mitigated", json_int(r, "mitigated_us", 0));
 	markdown_time(out, "Resolved", resolved);
-	markdown_field(out, "Resolved by", json_str(r, "resolved_by", resolved ? "its alerts, which are over" : ""));
+	bool by_execution = strcmp(json_str(r, "resolved_how", ""), "execution") == 0;
+	const char *by_itself = by_execution ? "executions, which ended well" : "its alerts, which are over";
+	markdown_field(out, "Resolved by", json_str(r, "resolved_by", resolved ? by_itself : ""));
 	span(out, "Time to detect", detected, opened);
 	span(out, "Time to acknowledge", opened, json_int(r, "acknowledged_us", 0));
 	span(out, "Time to mitigate", opened, json_int(r, "mitigated_us", 0));

@@ -361,7 +361,7 @@ void escalation_raise(struct incident *inc, enum escalation_trigger trigger, con
 }
 
 /* From here on another policy is climbed. */
-static enum err turn(struct incident *inc, const struct oncall *o, const char *to, struct error *e)
+static enum err turn(struct incident *inc, const struct oncall *o, const char *by, const char *to, struct error *e)
 {
 	struct arena *a = arena_new();
 	const struct escalation_ladder *l = NULL;
@@ -369,7 +369,7 @@ static enum err turn(struct incident *inc, const struct oncall *o, const char *t
 	enum err err = ladder_turn(a, x->ladder, x->at, oncall_ladder(a, o, to), &l, e);
 	if (!err) {
 		json_t *d = json_pack("{s:s,s:s,s:s}", "ladder", ladder_blob(inc, l), "oncall", o->digest, "policy", to);
-		err = incident_emit(inc, (struct incident_emit){.kind = RECORD_LADDER_CHANGED, .data = d}, e);
+		err = incident_emit(inc, (struct incident_emit){.kind = RECORD_LADDER_CHANGED, .by = by, .data = d}, e);
 	}
 	arena_free(a);
 	return err;
@@ -386,11 +386,11 @@ enum err escalation_raise_by_hand(struct incident *inc, const char *by, const ch
 		return error_set(e, ERR_NOT_FOUND, "there is no policy \"%.64s\" in .rung/oncall.yaml (`rung oncall` shows which there are)", to);
 	/* Where it begins anew it turns behind that, else before: what comes next is the other policy's first level. */
 	bool begins_anew = has_state(inc, 1u << ESCALATION_ACKNOWLEDGED | 1u << ESCALATION_EXHAUSTED | 1u << ESCALATION_HELD);
-	enum err err = to && !is_first && !begins_anew ? turn(inc, o, to, e) : ERR_OK;
+	enum err err = to && !is_first && !begins_anew ? turn(inc, o, by, to, e) : ERR_OK;
 	if (err) return err;
 	if (!raise_it(inc, RAISED_BY_HAND, by, execution, NULL, to ? to : policy_of(inc, o, execution), reason))
 		return error_set(e, ERR_CONFLICT, "this incident cannot be escalated now");
-	if (to && begins_anew) err = turn(inc, o, to, e);
+	if (to && begins_anew) err = turn(inc, o, by, to, e);
 	advance(inc, true);
 	return err;
 }

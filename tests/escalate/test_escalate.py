@@ -334,6 +334,9 @@ def another_policy_from_here_on(w):
     page = reached(w, "cy")[0]
     same((page["policy"], page["level"]), ("db", 1))
     same(w.pages("bo"), [])
+    # Who turned to it is in the journal, and no edit of a file is blamed.
+    same(state(w, incident, "ladder.changed")["by"], w.client.ask("hello")["principal"])
+    assert "the climb is that of db" in w.client.ask("incident.report", incident=incident, format="markdown")["text"]
 
 
 @test

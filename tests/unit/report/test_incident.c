@@ -180,6 +180,56 @@ static void records_that_say_little_are_no_trouble(void **state)
 	json_decref(records);
 }
 
+/* The report of an incident of which three things are recorded: that it was opened, one by whom and with what data, and its end. */
+static json_t *of_three(const char *kind, const char *by, const char *d, const char *end)
+{
+	json_t *records = json_array(), *row = json_pack("{s:s,s:s}", "incident", "INCIDENT", "title", "A runbook waits");
+	next_seq = 0;
+	add(records, NULL, "incident.opened", NULL, "system:engine", "{'origin':'execution'}");
+	add(records, NULL, kind, NULL, by, d);
+	if (end) add(records, NULL, "incident.resolved", NULL, "system:engine", end);
+	json_t *r = incident_report_build(row, NULL, records, "", blob, NULL);
+	json_decref(row);
+	json_decref(records);
+	return r;
+}
+
+static const char *text_at(const json_t *r, size_t i)
+{
+	return json_str(json_array_get(json_arr(r, "timeline"), i), "text", "");
+}
+
+static void expect_markdown(const json_t *r, const char *there, const char *not_there)
+{
+	struct buf out;
+	buf_init(&out, 1 << 20);
+	incident_report_markdown(r, &out);
+	if (!strstr(out.data, there) || strstr(out.data, not_there)) fail_msg("%s, and not %s:\n%s", there, not_there, out.data);
+	buf_clear(&out);
+}
+
+static void what_an_execution_ended_is_said_of_no_person_and_no_alert(void **state)
+{
+	(void)state;
+	json_t *r = of_three("incident.acknowledged", "system:engine", "{'how':'answered'}", "{'how':'execution'}");
+	assert_string_equal(text_at(r, 1), "nobody else is called: whom it waited for has come");
+	assert_string_equal(text_at(r, 2), "resolved: what was run ended well");
+	assert_string_equal(json_str(r, "resolved_how", ""), "execution");
+	expect_markdown(r, "| Resolved by | executions, which ended well |", "alerts");
+	json_decref(r);
+}
+
+static void a_policy_that_a_person_turned_to_is_no_edit_of_a_file(void **state)
+{
+	(void)state;
+	json_t *r = of_three("ladder.changed", "user:ana", "{'ladder':'l','policy':'dba'}", NULL);
+	assert_string_equal(text_at(r, 1), "from here on the climb is that of dba");
+	json_decref(r);
+	r = of_three("ladder.changed", "system:engine", "{'ladder':'l'}", NULL);
+	assert_string_equal(text_at(r, 1), "oncall.yaml has changed: the climb goes on as it says now");
+	json_decref(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +237,8 @@ int main(void)
 	    cmocka_unit_test(alert_findings_executions_and_messages_are_told_once_each),
 	    cmocka_unit_test(the_whole_reads_as_one_timeline),
 	    cmocka_unit_test(records_that_say_little_are_no_trouble),
+	    cmocka_unit_test(what_an_execution_ended_is_said_of_no_person_and_no_alert),
+	    cmocka_unit_test(a_policy_that_a_person_turned_to_is_no_edit_of_a_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
