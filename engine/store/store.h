@@ -141,12 +141,15 @@ typedef bool store_timer_fn(void *arg, const char *execution, const char *step, 
 enum err store_timers(struct store_reader *r, store_timer_fn *fn, void *arg, struct error *e);
 
 /* A verdict over the whole store: every record decoded and hashed again, gapless seq, every checkpoint's signature, size and root, the key epochs, the guard,
- * every blob against its name, executions' and incidents' rows against what their records say. */
+ * every blob against its name, executions' and incidents' rows against what their records say. ERR_NOT_FOUND: there is no store and, as far as the guard knows,
+ * never was. */
 struct store_verdict {
 	bool is_whole;
 	uint64_t records, checkpoints, blobs, erased;
 	char origin[256], root[65];
-	uint64_t wrong_seq; /* the first record that is wrong; UINT64_MAX: none, or not a matter of one record */
+	uint64_t wrong_seq;  /* the first record that is wrong; UINT64_MAX: none, or not a matter of one record */
+	uint64_t guard_size; /* records that the guard has seen; 0: no guard, and whether the tail was cut off, checkpoints and all, cannot be told */
+	char no_guard[ERROR_TEXT_BYTES]; /* why there was none; empty: there was */
 	char reason[ERROR_TEXT_BYTES];
 };
 enum err store_verify(const char *dir, const char *guard_dir, struct store_verdict *out, struct error *e);

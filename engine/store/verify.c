@@ -68,7 +68,10 @@ static enum err read_guard(struct verify *v, const char *db_path, const char *di
 	if (guard_read_path(folder, dir, &seen, &ignored) == ERR_OK && strcmp(seen.data, origin) != 0)
 		err = verify_wrong(v, 0, "this is the log %s, but the guard saw the log %s in %s: it was exchanged", origin, seen.data, dir);
 	buf_clear(&seen);
-	if (!err && guard_read(folder, origin, note, &ignored) != ERR_OK) buf_reset(note);
+	if (!err && guard_read(folder, origin, note, &ignored) != ERR_OK) {
+		buf_reset(note);
+		snprintf(v->out->no_guard, sizeof v->out->no_guard, "%s", ignored.text);
+	}
 	return err;
 }
 
@@ -78,6 +81,7 @@ static enum err parse_guard(struct verify *v, const struct buf *bytes)
 	enum err err = note_parse(bytes->data, bytes->len, note, v->error);
 	if (!err) err = checkpoint_parse(note->text, note->text_len, &v->guard, v->error);
 	v->has_guard = !err;
+	v->out->guard_size = err ? 0 : v->guard.size;
 	free(note);
 	return err ? verify_wrong(v, UINT64_MAX, "the guard holds no checkpoint") : ERR_OK;
 }
@@ -125,6 +129,19 @@ static enum err walk(struct verify *v, const char *db_path, const char *dir, con
 	return err;
 }
 
+/* No database: nothing has run there, unless the guard saw a log there. */
+static enum err check_gone(struct verify *v, const char *dir, const char *folder)
+{
+	struct buf seen;
+	struct error ignored;
+	buf_init(&seen, NOTE_NAME_BYTES + 8192);
+	enum err err = guard_read_path(folder, dir, &seen, &ignored) == ERR_OK
+	                   ? verify_wrong(v, UINT64_MAX, "%s holds no log, but the guard saw the log %s there: its database is gone", dir, seen.data)
+	                   : error_set(v->error, ERR_NOT_FOUND, "there is no store in %s: nothing has run here, or --state names another folder", dir);
+	buf_clear(&seen);
+	return err;
+}
+
 static void hex_root(struct verify *v)
 {
 	struct tree_hash root;
@@ -142,7 +159,7 @@ enum err store_verify(const char *dir, const char *guard_dir, struct store_verdi
 	v->error = e ? e : &own;
 	tree_init(&v->tree);
 	rowset_init(&v->rows);
-	enum err err = fs_exists(path) ? ERR_OK : error_set(v->error, ERR_NOT_FOUND, "there is no store in %s", dir);
+	enum err err = fs_exists(path) ? ERR_OK : check_gone(v, dir, folder ? folder : dir);
 	if (!err) err = walk(v, path, dir, folder ? folder : dir);
 	/* What SQLite refused before the walk began is a finding, too. */
 	if (err == ERR_VERIFY && !out->reason[0]) wrong_as_said(v);

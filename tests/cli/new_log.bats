@@ -45,6 +45,21 @@ teardown() {
 	[[ $output == *"--new-log"* ]]
 }
 
+@test "verify: a journal that is gone is exit 7; where no guard is seen it says what it cannot tell" {
+	run "$RUNG" verify
+	[ "$status" -eq 0 ]
+	[[ $output =~ guard\ +[0-9]+\ records\ seen ]]
+	run env XDG_STATE_HOME="$W/of-another" "$RUNG" verify
+	[ "$status" -eq 0 ]
+	[[ $output =~ guard\ +none.*$W/of-another && $output == *"cut off its end"* ]]
+	run env XDG_STATE_HOME="$W/of-another" "$RUNG" verify --json
+	[[ $output =~ \"guard\":\ *null ]]
+	rm -r .rung/state
+	run "$RUNG" verify
+	[ "$status" -eq 7 ]
+	[[ $output == *"its database is gone"* ]]
+}
+
 @test "setting a journal aside needs a reason" {
 	run "$RUNG" init --new-log
 	[ "$status" -eq 2 ]

@@ -138,6 +138,9 @@ static void an_exchanged_or_emptied_directory_is_refused(void **state)
 	snprintf(path, sizeof path, "%s/store.db", p->dir);
 	unlink(path);
 	expect_refused(p, "its database is gone");
+	struct store_verdict v;
+	assert_int_equal(store_verify(p->dir, p->guard, &v, &e), ERR_VERIFY);
+	assert_non_null(strstr(v.reason, "its database is gone"));
 	place_remove(&other);
 }
 

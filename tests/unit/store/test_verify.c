@@ -139,6 +139,8 @@ static void the_whole_store_verifies(void **state)
 	assert_string_equal(v.origin, "test.example/journal");
 	assert_int_equal(v.wrong_seq, UINT64_MAX);
 	assert_true(v.blobs > 0 && v.checkpoints > 0);
+	assert_int_equal(v.guard_size, records);
+	assert_string_equal(v.no_guard, "");
 	write_copy(&pristine);
 	verdict_of(&copy, original.guard, &err);
 	assert_int_equal(err, ERR_OK);
@@ -454,6 +456,20 @@ static void a_store_that_is_not_there_is_said_so(void **state)
 	place_remove(&p);
 }
 
+/* The end of a log can be cut off with its checkpoints where nothing else tells how far it came: then the verdict says so. */
+static void that_no_guard_was_there_is_said(void **state)
+{
+	char none[96];
+	enum err err;
+	(void)state;
+	write_copy(&pristine);
+	snprintf(none, sizeof none, "%s/no-guard", copy.root);
+	struct store_verdict v = verdict_of(&copy, none, &err);
+	assert_int_equal(err, ERR_OK);
+	assert_int_equal(v.guard_size, 0);
+	assert_non_null(strstr(v.no_guard, none));
+}
+
 static int make_original(void **state)
 {
 	struct error e;
@@ -501,6 +517,7 @@ int main(void)
 	    cmocka_unit_test(a_damaged_header_never_crashes),
 	    cmocka_unit_test(a_random_bit_of_the_wal_is_found_with_the_guard),
 	    cmocka_unit_test(a_store_that_is_not_there_is_said_so),
+	    cmocka_unit_test(that_no_guard_was_there_is_said),
 	};
 	return cmocka_run_group_tests(tests, make_original, remove_original);
 }
