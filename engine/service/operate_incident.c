@@ -88,9 +88,10 @@ static bool is_text(struct request *q, const char *key, size_t most)
 void op_incident_ack(struct request *q)
 {
 	struct incident *inc = find(q, true, true);
-	const char *how = json_str(q->args, "how", "cli");
 	if (!inc) return;
-	json_t *d = json_pack("{s:s,s:s*}", "how", strcmp(how, "api") == 0 ? "api" : "cli", "note", incident_blob_text(inc, json_str(q->args, "note", NULL)));
+	/* Who comes over HTTP sits at no terminal. */
+	bool is_api = !q->client->link || strcmp(json_str(q->args, "how", ""), "api") == 0;
+	json_t *d = json_pack("{s:s,s:s*}", "how", is_api ? "api" : "cli", "note", incident_blob_text(inc, json_str(q->args, "note", NULL)));
 	emit_or_fail(q, inc, RECORD_INCIDENT_ACKNOWLEDGED, d);
 }
 

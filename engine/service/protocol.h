@@ -78,7 +78,7 @@
  *                first. Those that who asks may not see are left out: the right respond of the playbook, or being on the incident's ladder
  * incident.show  {"incident":ID or prefix} -> INCIDENT with "alert_list", "executions", "notes"
  * incident.open  {"title","priority":1..5,"owner","escalation"} -> {"incident"}
- * incident.ack   {"incident","how":"cli"|"api","note"}      stops the escalation, too
+ * incident.ack   {"incident","how":"cli"|"api","note"}      stops the escalation, too; over HTTP it is "api"
  * incident.put_off    {"incident","for":duration of 1s to 7d,"reason"}      nobody is told until then, or the end of maintenance; from there the climb
  *                begins anew -> {"incident","until_us"}
  * incident.note       {"incident","text"}

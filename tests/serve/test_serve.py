@@ -248,6 +248,8 @@ class Operations(unittest.TestCase):
             i = w.ask(token, "incident.open", title="The till is on fire", priority=1)["incident"]
             self.assertEqual([n["incident"] for n in get("/v1/incidents?all=true")["incidents"]], [i])
             self.assertEqual(get("/v1/incidents/" + i)["title"], "The till is on fire")
+            w.ask(token, "incident.ack", incident=i, how="cli")
+            self.assertIn("acknowledged by a program", w.ask(token, "incident.report", incident=i, format="markdown")["text"])
             self.assertEqual(get("/v1/alerts")["alerts"], [])
             for bad in ("a", "=b", "A=b", "a=%20", "a=b&a=c", "a=b;c", "a" * 40 + "=b"):
                 self.assertEqual(w.http("GET", "/v1/executions?" + bad, token)[0], 400, bad)
