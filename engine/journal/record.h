@@ -70,7 +70,8 @@ enum record_kind {
 	RECORD_ESCALATION_RESUMED,
 	RECORD_TOKEN_CREATED, /* d.for may ask over HTTP with what d.hash is the digest of */
 	RECORD_TOKEN_REVOKED,
-	RECORD_BLOB_ERASED, /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */
+	RECORD_ONCALL_TESTED, /* a message goes out on each of d.person's channels, since who asked wants to see whether one arrives */
+	RECORD_BLOB_ERASED,   /* d.count blobs of the execution (or of the log) lost their bytes and salts; d.reason */
 	RECORD_KIND_N
 };
 

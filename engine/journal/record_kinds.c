@@ -144,6 +144,8 @@ const struct record_kind_row record_kind_table[RECORD_KIND_N] = {
 		MUST("name", NAME), MUST("for", NAME), MUST("hash", DIGEST), MAY("expires_us", INT)}},
 	[RECORD_TOKEN_REVOKED] = {"token.revoked", "the token counts no more", SCOPE_LOG, {
 		MUST("name", NAME)}},
+	[RECORD_ONCALL_TESTED] = {"oncall.tested", "the intent: somebody asked for a test message on each channel of a person", SCOPE_LOG, {
+		MUST("person", NAME), MUST("channels", INT)}},
 	[RECORD_BLOB_ERASED] = {"blob.erased", "blobs lost their bytes and salts for good", SCOPE_LOG, {
 		MUST("count", INT), MAY("why", WORD), MAY("reason", BLOB)}},
 };

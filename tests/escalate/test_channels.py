@@ -64,6 +64,14 @@ def how_a_command_ends_says_whether_it_delivered(w):
 
 
 @test
+def who_asks_for_a_test_message_is_in_the_journal(w):
+    w.oncall(people(ana="{command: [sh, -c, 'cat > %s']}" % w.path("got")))
+    same(w.test("ana"), [("delivered", None)])
+    said = [k for k in w.journal(None) if k["k"] == "oncall.tested"][-1]
+    same((said["by"], said["d"]), (w.client.ask("hello")["principal"], {"person": "ana", "channels": 1}))
+
+
+@test
 def a_command_ends_with_its_engine(w):
     w.oncall(people(ana="{command: [sh, -c, 'echo $$ > %s; sleep 1000']}" % w.path("pid")))
     w.client.send({"id": 1, "op": "oncall.test", "args": {"workspace": w.folder, "person": "ana"}})

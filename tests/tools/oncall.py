@@ -74,10 +74,10 @@ class OnCall(World):
             return []
 
     def journal(self, x):
-        """The records of an incident (or of an execution), as they are stored."""
+        """The records of an incident (or of an execution; None: of neither), as they are stored."""
         db = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.engine.state, "store.db"), uri=True)
         try:
-            return [json.loads(line) for (line,) in db.execute("SELECT line FROM record WHERE execution = ? ORDER BY seq", (x,))]
+            return [json.loads(line) for (line,) in db.execute("SELECT line FROM record WHERE execution IS ? ORDER BY seq", (x,))]
         finally:
             db.close()
 
