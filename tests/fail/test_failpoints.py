@@ -691,13 +691,25 @@ def family_stopped(w):
     w.must_succeed = False
     r.deadline(30, "the runbook to wait", lambda: (child_of(w) or {}).get("questions"), 0.01)
     w.arm()
-    try:
-        w.person("cancel", reason="enough")
-    except r.Closed:
-        w.again()
-        w.person("cancel", reason="enough")
+
+    def said():
+        try:
+            return w.person("cancel", reason="enough") or (w.turn() or {}).get("state") in ENDS
+        except r.Closed:
+            w.again()
+    r.deadline(30, "it to be cancelled", said, 0.01)
     w.finish()
     child = r.deadline(30, "the runbook", lambda: child_of(w), 0.01)
+
+    def child_over():
+        view = w.client.ask("attach", execution=child["execution"])
+        for op in ("resume", "cancel") if view["state"] not in ENDS else ():
+            with contextlib.suppress(r.Refused):
+                w.client.ask(op, execution=child["execution"], reason="enough")
+        return view["state"] in ENDS and view
+    if w.is_failing():
+        # What was to be recorded of it may have been refused: it stands as it is stored, until somebody takes it up.
+        child = r.deadline(30, "the runbook to end", child_over, 0.01)
     same(child["state"], "cancelled")
 
 
