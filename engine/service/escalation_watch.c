@@ -216,12 +216,15 @@ static bool watch_conclusion(struct execution *x)
 {
 	const char *outcome = json_str(x->conclusion, "outcome", "");
 	bool is_alone = x->flow->mode == FLOW_AUTO || x->incident, is_lost = strcmp(outcome, "no_cause") == 0;
-	const json_t *result = execution_result(x, x->graph->count - 1);
-	const char *why = json_str(result, "why", NULL);
+	size_t last = x->graph->count - 1;
+	/* Where no cause of the book leads anywhere there is no step that would say why nothing was run. */
+	bool has_remedy = x->book->steps[last].is_implicit;
+	const char *why = has_remedy ? json_str(execution_result(x, last), "why", NULL) : "the book names no runbook for it";
 	bool is_refused = strcmp(outcome, "proposed") == 0 && why && strcmp(why, "a person said no") != 0;
 	if (!is_alone || is_child(x) || !(is_lost || is_refused) || is_of_what_is_over(x)) return false;
-	char *reason = is_lost ? mem_strdup("the playbook's steps are over, and no root cause was found")
-	                       : mem_printf("the cause is %s, and nothing was run: %.600s", json_str(result, "cause", "?"), why);
+	char *reason =
+	    is_lost ? mem_strdup("the playbook's steps are over, and no root cause was found")
+	            : mem_printf("the cause is %s, and nothing was run: %.600s", json_str(x->conclusion, "cause", "one that its table does not have"), why);
 	raise_with(x, is_lost ? RAISED_BY_NO_CAUSE : RAISED_BY_DENIED, SIZE_MAX, 0, reason);
 	free(reason);
 	return true;

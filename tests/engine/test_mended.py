@@ -209,6 +209,21 @@ def a_runbook_that_nobody_approved_is_proposed_and_that_is_told(w):
 
 
 @test
+def a_cause_that_no_runbook_mends_is_told(w):
+    w.people()
+    path = w.path("playbooks/full.md")
+    with open(path) as f:
+        text = f.read().replace("runbooks/mend.md | automatic | path={evidence:path} | 30s", " | | | ").replace("return {alert", "return {why = 'not for people', alert")
+    write(path, text, 0o644)
+    w.approve()
+    d = w.alert()
+    v = w.over(d["execution"])
+    same((v["state"], v["conclusion"]["outcome"], v["conclusion"]["cause"], len(v["steps"])), ("succeeded", "proposed", "full", 1))
+    page = r.deadline(20, "ana to be told", lambda: w.pages("ana") and w.pages("ana")[0])
+    assert "full" in page["reason"] and "names no runbook" in page["reason"] and "not for people" not in page["reason"], page
+
+
+@test
 def labels_stay_data(w):
     w.approve()
     d = w.alert(mount="/srv; touch " + w.path("hacked"))
