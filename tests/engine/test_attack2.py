@@ -375,7 +375,7 @@ def clients_that_leave_in_the_middle_change_nothing_else(w):
         c = w.engine.client()
         c.sock.sendall(run if i % 2 else run[:1 + i * len(run) // 20])
         c.close()
-    x = w.run(w.lua(('sh{"sleep", "60"}', "timeout=200ms")))
+    x = w.run(w.lua(('sh{"sleep", "60"}', "timeout=3s")))
     w.waits(x, "s0", "resolve")
     c = w.engine.client()
     c.sock.sendall(frame("resolve", execution=x, step="s0", call=None, answer="failed", reason="looked"))

@@ -46,7 +46,7 @@ bindings:
 ALERT_POLICY = """version: 1
 services: {bot: {max_running: 50}}
 rules:
-  - {id: bot, allow: [run], who: ["service:bot"], books: ["playbooks/**"], grants: ["sh sh -c *", "runbook **"]}
+  - {id: bot, allow: [run], who: ["service:bot"], books: ["playbooks/**", "runbooks/**"], grants: ["sh sh -c *", "runbook **"]}
   - {id: root, allow: [run, read, respond], who: ["user:*"], books: ["**"], grants: ["sh sh -c *"]}
 """
 random.seed(SEED)
@@ -89,9 +89,10 @@ class World:
                 f.write(alertworld.playbook("Run", 'sh("echo " .. params.line .. " >> %s", {effect = "idempotent"})' % self.oracle, parameters=("line",)))
             with open(os.path.join(self.folder, "playbooks", "late.md"), "w") as f:
                 f.write(alertworld.playbook("Late", 'cause("late")', parameters=()) + "\n\n## Root Causes\n\n| Cause | Runbook | Mode | Parameters | Within |\n|---|---|---|---|---|\n"
-                        "| `late` | playbooks/mend.md | automatic | | 1s |\n")
-            with open(os.path.join(self.folder, "playbooks", "mend.md"), "w") as f:
-                f.write(alertworld.playbook("Mend", "return {}", parameters=()))
+                        "| `late` | runbooks/mend.md | automatic | | 1s |\n")
+            os.makedirs(os.path.join(self.folder, "runbooks"))
+            with open(os.path.join(self.folder, "runbooks", "mend.md"), "w") as f:
+                f.write(alertworld.playbook("Mend", "return {}", parameters=()).replace("## Diagnosis", "## Steps"))
 
     def on_call(self):
         """Two levels whose pager keeps what it gets, and links that lead to this engine: its options."""
