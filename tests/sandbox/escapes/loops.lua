@@ -303,7 +303,7 @@ while true do debug.sethook() end
 --- full collections one after another
 -- tries: cpu
 local t = {}
-for i = 1, 20000 do t[i] = {i} end
+for i = 1, 2000 do t[i] = {i} end
 while true do collectgarbage() end
 
 --- a finalizer that loops
