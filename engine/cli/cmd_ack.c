@@ -1,6 +1,21 @@
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/engine_use.h"
 #include "cli/print.h"
+
+enum { SECOND_US = 1000000 };
+
+/* How long it is: maintenance may make it longer than what was asked for. */
+static int say_put_off(struct use *u, json_t *value)
+{
+	struct buf b;
+	int64_t left_us = json_int(value, "until_us", 0) - clock_now_us();
+	buf_init(&b, 64);
+	clock_duration_words(&b, left_us > 0 ? (left_us + SECOND_US - 1) / SECOND_US * SECOND_US : 0);
+	int status = use_say(u, value, "put off: nobody is notified for %s, then it climbs from the first level", b.data);
+	buf_clear(&b);
+	return status;
+}
 
 static int run(const struct invocation *in)
 {
@@ -18,7 +33,7 @@ static int run(const struct invocation *in)
 	} else if (client_request(u.client, hold ? "incident.put_off" : "incident.ack", args, &answer, &e)) {
 		status = fail(&e, u.json);
 	} else {
-		status = use_say(&u, answer.value, hold ? "put off: nobody is notified before that time is over" : "you have it: nobody else is notified");
+		status = hold ? say_put_off(&u, answer.value) : use_say(&u, answer.value, "you have it: nobody else is notified");
 	}
 	use_close(&u);
 	return status;

@@ -92,6 +92,22 @@ static void print_alerts(struct use *u, const json_t *v)
 	}
 }
 
+static void print_told(struct use *u, const json_t *people)
+{
+	static const char *const reaches[][2] = {
+	    {"due", "is told next"}, {"under_way", "is being told"}, {"delivered", "was told"}, {"nowhere", "could not be told"}};
+	json_t *who;
+	size_t i;
+	json_array_foreach(people, i, who)
+	{
+		const char *reach = json_str(who, "reach", ""), *words = reach;
+		for (size_t k = 0; k < sizeof reaches / sizeof *reaches; k++)
+			if (strcmp(reaches[k][0], reach) == 0) words = reaches[k][1];
+		if (json_bool(who, "perhaps", false) && strcmp(reach, "delivered") != 0) words = "was perhaps told";
+		printf("  %s %s\n", line_safe(u->arena, json_str(who, "person", "")), words);
+	}
+}
+
 /* Whom the escalation has told, and what comes next. */
 static void print_raised(struct use *u, const json_t *raised)
 {
@@ -99,16 +115,12 @@ static void print_raised(struct use *u, const json_t *raised)
 	                                        {"acknowledged", "somebody has it: nobody else is told"},
 	                                        {"exhausted", "every level was reached, and nobody has acknowledged"},
 	                                        {"resolved", "over: nobody is told any more"}};
-	static const char *const reaches[][2] = {
-	    {"due", "is told next"}, {"under_way", "is being told"}, {"delivered", "was told"}, {"nowhere", "could not be told"}};
 	const char *state = json_str(raised, "state", ""), *words = NULL;
 	json_int_t waits_us = json_int(raised, "waits_us", 0);
 	struct buf b;
-	json_t *who;
-	size_t i;
 	if (!raised) return;
 	buf_init(&b, 1024);
-	for (i = 0; i < sizeof states / sizeof *states; i++)
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++)
 		if (strcmp(states[i][0], state) == 0) words = states[i][1];
 	if (words)
 		buf_str(&b, words);
@@ -118,13 +130,7 @@ static void print_raised(struct use *u, const json_t *raised)
 	if (waits_us > 0) buf_str(&b, words ? ", for " : "; the next step in "), clock_duration_words(&b, waits_us);
 	printf("\nEscalation (%s)\n\n  %s\n", json_str(raised, "trigger", ""), b.data);
 	buf_clear(&b);
-	json_array_foreach(json_arr(raised, "people"), i, who)
-	{
-		const char *reach = json_str(who, "reach", "");
-		for (size_t k = 0; k < sizeof reaches / sizeof *reaches; k++)
-			if (strcmp(reaches[k][0], reach) == 0) reach = json_bool(who, "perhaps", false) && k != 2 ? "was perhaps told" : reaches[k][1];
-		printf("  %s %s\n", line_safe(u->arena, json_str(who, "person", "")), reach);
-	}
+	print_told(u, json_arr(raised, "people"));
 }
 
 static void print_executions(struct use *u, const json_t *v)

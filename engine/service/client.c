@@ -48,7 +48,7 @@ void client_detach(struct client *c, const char *execution)
 /* An answer that no frame holds ends no connection: who asked hears why. */
 static json_t *too_big(const json_t *head)
 {
-	const char *text = "the answer is larger than an answer may be (16 MiB): ask for less of it, or read it with the engine's own commands";
+	const char *text = "the answer is larger than an answer may be (16 MiB): ask for less of it";
 	json_t *error = json_pack("{s:s,s:s}", "kind", err_info(ERR_TOO_BIG)->name, "text", text);
 	return json_pack("{s:O,s:b,s:o}", "re", json_object_get(head, "re"), "ok", 0, "error", error);
 }
